@@ -1,0 +1,46 @@
+using Microsoft.Extensions.Logging;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Every event the library logs. A key appears as the hash its record is stored under, never as the client wrote it.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Warning, "These endpoints are protected, but open to anonymous callers, who share one partition: one caller's key can fetch another's answer. Require authorization, or set IdempotencyPolicy.Partition. {Endpoints}", EventName = "SharedPartition")]
+    public static partial void SharedPartition(ILogger logger, string endpoints);
+
+    [LoggerMessage(2, LogLevel.Debug, "{Method} {Path} is rejected: {Code}.", EventName = "Rejected")]
+    public static partial void Rejected(ILogger logger, string method, string path, string code);
+
+    [LoggerMessage(3, LogLevel.Debug, "{StoreKey} is replayed.", EventName = "Replayed")]
+    public static partial void Replayed(ILogger logger, Sha256Hash storeKey);
+
+    [LoggerMessage(4, LogLevel.Warning, "{StoreKey}: attempt {Attempt} takes over a claim whose owner vanished.", EventName = "TookOver")]
+    public static partial void TookOver(ILogger logger, Sha256Hash storeKey, int attempt);
+
+    [LoggerMessage(5, LogLevel.Error, "{StoreKey}: the store could not be asked for a claim.", EventName = "ClaimFailed")]
+    public static partial void ClaimFailed(ILogger logger, Sha256Hash storeKey, Exception exception);
+
+    [LoggerMessage(6, LogLevel.Error, "{StoreKey}: there is a record, but it cannot be read ({Reason}). The request is answered 503 and not run.", EventName = "RecordUnreadable")]
+    public static partial void RecordUnreadable(ILogger logger, Sha256Hash storeKey, string reason, Exception? exception);
+
+    [LoggerMessage(7, LogLevel.Warning, "{StoreKey}: renewing the lease failed; it is tried again after another third of it.", EventName = "RenewalFailed")]
+    public static partial void RenewalFailed(ILogger logger, Sha256Hash storeKey, Exception exception);
+
+    [LoggerMessage(8, LogLevel.Warning, "{StoreKey}: the claim was lost while the handler ran; another attempt may have taken over.", EventName = "ClaimLost")]
+    public static partial void ClaimLost(ILogger logger, Sha256Hash storeKey);
+
+    [LoggerMessage(9, LogLevel.Warning, "{StoreKey}: releasing the claim failed; it is left to its lease unless a later try succeeds.", EventName = "ReleaseFailed")]
+    public static partial void ReleaseFailed(ILogger logger, Sha256Hash storeKey, Exception exception);
+
+    [LoggerMessage(10, LogLevel.Warning, "{StoreKey}: recording the answer failed; it is tried again.", EventName = "CompletionRetried")]
+    public static partial void CompletionRetried(ILogger logger, Sha256Hash storeKey, Exception exception);
+
+    [LoggerMessage(11, LogLevel.Critical, "{StoreKey}: the handler ran, but its answer could not be recorded. The client gets it marked 'Idempotency-Stored: false'; once the lease of the claim is over, a retry may run the handler again.", EventName = "AnswerNotRecorded")]
+    public static partial void AnswerNotRecorded(ILogger logger, Sha256Hash storeKey, Exception? exception);
+
+    [LoggerMessage(12, LogLevel.Warning, "{Method} {Path} runs unprotected, because the store could not be asked and the policy says so.", EventName = "RunsUnprotected")]
+    public static partial void RunsUnprotected(ILogger logger, string method, string path);
+
+    [LoggerMessage(13, LogLevel.Information, "{StoreKey}: the response is too large to keep, or streamed. It is sent in full, and retries are answered 409.", EventName = "ResponseNotKept")]
+    public static partial void ResponseNotKept(ILogger logger, Sha256Hash storeKey);
+}

@@ -1,0 +1,46 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>A claim this process owns, from the moment it is taken until it is completed, released or lost.</summary>
+internal sealed class Claim(Sha256Hash key, Sha256Hash fingerprint, Guid owner, int attempt, IdempotencyPolicy policy, long leaseUntil)
+{
+    // Made when somebody asks for the token, which few handlers do.
+    private CancellationTokenSource? _lost;
+    private bool _isLost;
+
+    public Sha256Hash Key { get; } = key;
+
+    public Sha256Hash Fingerprint { get; } = fingerprint;
+
+    public Guid Owner { get; } = owner;
+
+    public int Attempt { get; } = attempt;
+
+    public IdempotencyPolicy Policy { get; } = policy;
+
+    /// <summary>Until when nobody else can take it over, in ticks of this process's clock: counted from before the store was asked, so never too long.</summary>
+    public long LeaseUntil { get; set; } = leaseUntil;
+
+    /// <summary>Where the lease keeper finds it; null while it is not kept.</summary>
+    public LinkedListNode<LeaseKeeper.Renewal>? Renewal { get; set; }
+
+    public CancellationToken Lost
+    {
+        get
+        {
+            var source = LazyInitializer.EnsureInitialized(ref _lost, static () => new CancellationTokenSource());
+            if (Volatile.Read(ref _isLost))
+            {
+                source.Cancel();
+            }
+
+            return source.Token;
+        }
+    }
+
+    public void MarkLost()
+    {
+        Volatile.Write(ref _isLost, true);
+        // Asynchronously: what a handler hangs on the token must not hold up renewals.
+        Volatile.Read(ref _lost)?.CancelAsync();
+    }
+}

@@ -1,0 +1,29 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>Who was here first, and what follows.</summary>
+internal readonly record struct ClaimDecision(ClaimOutcome Outcome, Claim? Claim = null, CompletedRecord? Record = null);
+
+/// <summary>The states a request can find its key in.</summary>
+internal enum ClaimOutcome
+{
+    /// <summary>Nobody: the key is ours, and the handler runs.</summary>
+    Acquired,
+
+    /// <summary>The same request, and its answer is there.</summary>
+    Completed,
+
+    /// <summary>Another request under the same key, running or completed.</summary>
+    Reused,
+
+    /// <summary>The same request, and it is still running.</summary>
+    InProgress,
+
+    /// <summary>The same request, its owner vanished, and the policy does not run it again.</summary>
+    OutcomeUnknown,
+
+    /// <summary>The store could not be asked.</summary>
+    StoreUnavailable,
+
+    /// <summary>There is a record that makes no sense.</summary>
+    Unreadable,
+}

@@ -1,0 +1,333 @@
+using Microsoft.Extensions.Logging;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Claiming, completing and releasing: what a record's states mean. Knows nothing of HTTP; the payload is bytes to it.</summary>
+internal sealed class ClaimEngine(
+    IIdempotencyStore store,
+    LocalCache localCache,
+    LeaseKeeper leases,
+    WaitingRoom waitingRoom,
+    TimeProvider time,
+    ILogger<ClaimEngine> logger)
+{
+    // How long the store may take for one claim, and for a write of what has already happened with all its retries.
+    private static readonly TimeSpan CallBudget = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+
+    // Between looks at a key that another server owns: nobody here can call us.
+    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(100);
+
+    private readonly MonotonicClock _clock = new(time);
+
+    public IIdempotencyStore Store => store;
+
+    public LocalCache LocalCache => localCache;
+
+    /// <summary>Claims the key, or says why not.</summary>
+    /// <remarks>
+    /// <para>The order is the rule: 1. a completed record in the local cache; 2. the store's conditional write; and of the record that is in its
+    /// way: 3. another fingerprint: reused, whatever its state; 4. completed: its answer; 5. abandoned: taken over, or refused; 6. in progress:
+    /// rejected, or waited for.</para>
+    /// </remarks>
+    /// <param name="key">The stored key.</param>
+    /// <param name="fingerprint">What the request is.</param>
+    /// <param name="policy">The endpoint's policy.</param>
+    /// <param name="waiting">Ends a wait for somebody else's answer.</param>
+    /// <param name="claiming">Ends the claim itself.</param>
+    public async ValueTask<ClaimDecision> ClaimAsync(Sha256Hash key, Sha256Hash fingerprint, IdempotencyPolicy policy, CancellationToken waiting, CancellationToken claiming)
+    {
+        var claim = new IdempotencyClaim
+        {
+            Owner = Guid.NewGuid(),
+            Fingerprint = fingerprint,
+            Attempt = 1,
+            Lease = policy.ClaimDuration,
+            Retention = policy.Retention,
+        };
+        var giveUpAt = long.MinValue;
+        var nextLook = FirstLook;
+        WaitingRoom.Ticket? ticket = null;
+        try
+        {
+            while (true)
+            {
+                if (localCache.TryGet(key, out var known))
+                {
+                    return known.Fingerprint == fingerprint
+                        ? new ClaimDecision(ClaimOutcome.Completed, Record: known)
+                        : new ClaimDecision(ClaimOutcome.Reused);
+                }
+
+                var leaseUntil = MonotonicClock.Later(_clock.Now, policy.ClaimDuration);
+                var result = await Within(store.ClaimAsync(key, claim, claiming), CallBudget);
+                if (result.IsAcquired)
+                {
+                    return new ClaimDecision(ClaimOutcome.Acquired, Take(key, claim, policy, leaseUntil));
+                }
+
+                if (result.Existing is not { } existing)
+                {
+                    claim = claim with { Supersedes = null, Attempt = 1 }; // what we meant to take over is gone
+                    continue;
+                }
+
+                if (existing.Fingerprint != fingerprint)
+                {
+                    return new ClaimDecision(ClaimOutcome.Reused);
+                }
+
+                if (existing.Status == IdempotencyRecordStatus.Completed)
+                {
+                    return new ClaimDecision(ClaimOutcome.Completed, Record: Known(existing));
+                }
+
+                // What we were just refused to take over is alive, whatever the store says of its lease: not asked for twice in a row.
+                if (existing.IsAbandoned && claim.Supersedes != existing.Owner)
+                {
+                    if (policy.WhenAbandoned == AbandonedBehavior.Refuse)
+                    {
+                        return new ClaimDecision(ClaimOutcome.OutcomeUnknown);
+                    }
+
+                    claim = claim with { Supersedes = existing.Owner, Attempt = existing.Attempt + 1 };
+                    continue;
+                }
+
+                claim = claim with { Supersedes = null, Attempt = 1 };
+                if (policy.WhenInProgress == InProgressBehavior.Reject)
+                {
+                    return new ClaimDecision(ClaimOutcome.InProgress);
+                }
+
+                var now = _clock.Now;
+                giveUpAt = giveUpAt == long.MinValue ? MonotonicClock.Later(now, policy.WaitTimeout) : giveUpAt;
+                if (now >= giveUpAt)
+                {
+                    return new ClaimDecision(ClaimOutcome.InProgress);
+                }
+
+                if (ticket is null)
+                {
+                    ticket = waitingRoom.Enter(key);
+                    continue; // look once more, now that no call can be missed
+                }
+
+                var called = await WaitAsync(ticket, Shorter(nextLook, new TimeSpan(giveUpAt - now)), waiting);
+                nextLook = called ? FirstLook : Shorter(2 * nextLook, LongestPause);
+                if (called)
+                {
+                    waitingRoom.Leave(ticket);
+                    ticket = waitingRoom.Enter(key);
+                }
+            }
+        }
+        catch (IdempotencyRecordUnreadableException exception)
+        {
+            Log.RecordUnreadable(logger, key, exception.Message, exception);
+            return new ClaimDecision(ClaimOutcome.Unreadable);
+        }
+        catch (OperationCanceledException) when (waiting.IsCancellationRequested && !claiming.IsCancellationRequested)
+        {
+            throw; // while waiting for somebody else's answer: nothing is claimed
+        }
+        catch (Exception exception)
+        {
+            // The claim may have been taken and only its reply lost.
+            ReleaseInBackground(key, claim.Owner);
+            if (claiming.IsCancellationRequested)
+            {
+                throw;
+            }
+
+            Log.ClaimFailed(logger, key, exception);
+            return new ClaimDecision(ClaimOutcome.StoreUnavailable);
+        }
+        finally
+        {
+            if (ticket is not null)
+            {
+                waitingRoom.Leave(ticket);
+            }
+        }
+    }
+
+    /// <summary>Records the answer of a claim, with retries on a budget of its own: what has happened is written down whoever still listens.</summary>
+    public async ValueTask<Completion> CompleteAsync(Claim claim, ReadOnlyMemory<byte> payload)
+    {
+        var startedAt = _clock.Now;
+        try
+        {
+            // The straight path first: no timer, no state for retries.
+            if (await Within(store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None), CallBudget))
+            {
+                return Recorded(claim, payload);
+            }
+        }
+        catch (Exception exception)
+        {
+            Log.CompletionRetried(logger, claim.Key, exception);
+        }
+
+        var completion = await CompleteAgainAsync(claim, payload, MonotonicClock.Later(startedAt, CallBudget));
+        leases.Stop(claim);
+        waitingRoom.Call(claim.Key);
+        return completion;
+    }
+
+    /// <summary>Frees the key. Never throws: the exception or answer that brought us here is what the caller must see.</summary>
+    public async ValueTask ReleaseAsync(Claim claim)
+    {
+        leases.Stop(claim);
+        try
+        {
+            await Within(store.ReleaseAsync(claim.Key, claim.Owner, CancellationToken.None), CallBudget);
+        }
+        catch (Exception exception)
+        {
+            Log.ReleaseFailed(logger, claim.Key, exception);
+            ReleaseInBackground(claim.Key, claim.Owner);
+        }
+
+        waitingRoom.Call(claim.Key);
+    }
+
+    private Claim Take(Sha256Hash key, IdempotencyClaim claim, IdempotencyPolicy policy, long leaseUntil)
+    {
+        var taken = new Claim(key, claim.Fingerprint, claim.Owner, claim.Attempt, policy, leaseUntil);
+        leases.Start(taken);
+        if (claim.Supersedes is not null)
+        {
+            Log.TookOver(logger, key, claim.Attempt);
+        }
+
+        return taken;
+    }
+
+    // Not cached yet: whoever can read the payload does that, when it turns out to make sense.
+    private CompletedRecord Known(IdempotencyRecord existing) =>
+        localCache.Complete(existing.Fingerprint, existing.Payload, existing.RetentionRemaining);
+
+    private Completion Recorded(Claim claim, ReadOnlyMemory<byte> payload)
+    {
+        leases.Stop(claim);
+        localCache.Set(claim.Key, localCache.Complete(claim.Fingerprint, payload, claim.Policy.Retention));
+        waitingRoom.Call(claim.Key);
+        return new Completion(CompletionOutcome.Recorded);
+    }
+
+    /// <summary>The first try failed, or the claim was not ours any more: find out what is true, within the budget.</summary>
+    /// <remarks>
+    /// A refused completion means one of: 1. an earlier try of ours went through and its reply was lost: recorded; 2. another attempt
+    /// completed: its answer counts; 3. another attempt is running: ours does not count and there is none yet; 4. nobody has the key any more:
+    /// we may claim it again, and record; 5. the key belongs to a different request by now (its retention was over): nowhere to record.
+    /// </remarks>
+    private async Task<Completion> CompleteAgainAsync(Claim claim, ReadOnlyMemory<byte> payload, long until)
+    {
+        var pause = FirstPause;
+        Exception? last = null;
+        while (_clock.Now < until)
+        {
+            try
+            {
+                var left = new TimeSpan(until - _clock.Now);
+                if (await Within(store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None), left))
+                {
+                    return Recorded(claim, payload);
+                }
+
+                var existing = await Within(store.ReadAsync(claim.Key, CancellationToken.None), left);
+                if (existing is null)
+                {
+                    var again = new IdempotencyClaim
+                    {
+                        Owner = claim.Owner,
+                        Fingerprint = claim.Fingerprint,
+                        Attempt = claim.Attempt,
+                        Lease = claim.Policy.ClaimDuration,
+                        Retention = claim.Policy.Retention,
+                    };
+                    await Within(store.ClaimAsync(claim.Key, again, CancellationToken.None), left);
+                }
+                else if (existing.Owner != claim.Owner)
+                {
+                    claim.MarkLost();
+                    Log.ClaimLost(logger, claim.Key);
+                    return existing.Fingerprint != claim.Fingerprint ? new Completion(CompletionOutcome.NotRecorded)
+                        : existing.Status == IdempotencyRecordStatus.Completed ? new Completion(CompletionOutcome.Superseded, Known(existing))
+                        : new Completion(CompletionOutcome.Superseded);
+                }
+                else if (existing.Status == IdempotencyRecordStatus.Completed)
+                {
+                    return Recorded(claim, payload);
+                }
+            }
+            catch (Exception exception)
+            {
+                Log.CompletionRetried(logger, claim.Key, exception);
+                last = exception;
+            }
+
+            await Task.Delay(pause, time);
+            pause = Shorter(2 * pause, LongestPause);
+        }
+
+        return NotRecorded(claim, payload, last);
+    }
+
+    /// <summary>The store is away: the claim is left to its lease, and until that is over nobody can run the request again; so this process may still replay it.</summary>
+    private Completion NotRecorded(Claim claim, ReadOnlyMemory<byte> payload, Exception? exception)
+    {
+        Log.AnswerNotRecorded(logger, claim.Key, exception);
+        localCache.Set(claim.Key, localCache.Complete(claim.Fingerprint, payload, new TimeSpan(claim.LeaseUntil - _clock.Now)));
+        return new Completion(CompletionOutcome.NotRecorded);
+    }
+
+    /// <summary>Frees a key whose claim we may or may not have, on a budget of its own. Only the owner's own claim can be hit by it.</summary>
+    private void ReleaseInBackground(Sha256Hash key, Guid owner) => _ = Task.Run(async () =>
+    {
+        var until = MonotonicClock.Later(_clock.Now, CallBudget);
+        var pause = FirstPause;
+        while (true)
+        {
+            try
+            {
+                await Within(store.ReleaseAsync(key, owner, CancellationToken.None), CallBudget);
+                waitingRoom.Call(key);
+                return;
+            }
+            catch (Exception exception)
+            {
+                if (_clock.Now >= until)
+                {
+                    Log.ReleaseFailed(logger, key, exception);
+                    return;
+                }
+            }
+
+            await Task.Delay(pause, time);
+            pause = Shorter(2 * pause, LongestPause);
+        }
+    });
+
+    /// <returns>Whether the ticket was called.</returns>
+    private async Task<bool> WaitAsync(WaitingRoom.Ticket ticket, TimeSpan longest, CancellationToken waiting)
+    {
+        try
+        {
+            await ticket.Called.WaitAsync(longest, time, waiting);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>A store call that is given up after a while, also by stores that do not heed a token. One that is done at once costs nothing.</summary>
+    private ValueTask<T> Within<T>(ValueTask<T> call, TimeSpan budget) =>
+        call.IsCompleted ? call : new ValueTask<T>(call.AsTask().WaitAsync(budget, time));
+
+    private static TimeSpan Shorter(TimeSpan left, TimeSpan right) => left < right ? left : right;
+}

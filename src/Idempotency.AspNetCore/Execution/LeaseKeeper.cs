@@ -1,0 +1,138 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Renews the lease of every claim whose handler is running, every third of it.</summary>
+/// <remarks>
+/// One timer for all claims of the same lease, not one for each request: claims wait in the order they came, which is the order they are
+/// due in, so starting and stopping is a pointer move. Handlers that finish within a third of their lease, as nearly all do, cost no more.
+/// A renewal that fails is tried again after the next third; two can fail before the lease is over.
+/// </remarks>
+internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, ILogger<LeaseKeeper> logger) : IDisposable
+{
+    private readonly ConcurrentDictionary<TimeSpan, Lane> _lanes = new();
+    private readonly MonotonicClock _clock = new(time);
+
+    public readonly record struct Renewal(Claim Claim, long DueAt);
+
+    public void Start(Claim claim) => _lanes.GetOrAdd(claim.Policy.ClaimDuration, static (lease, keeper) => new Lane(keeper, lease), this).Add(claim);
+
+    public void Stop(Claim claim) => _lanes[claim.Policy.ClaimDuration].Remove(claim);
+
+    public void Dispose()
+    {
+        foreach (var lane in _lanes.Values)
+        {
+            lane.Dispose();
+        }
+    }
+
+    private async Task RenewAsync(Lane lane, Claim claim)
+    {
+        var leaseUntil = MonotonicClock.Later(_clock.Now, claim.Policy.ClaimDuration);
+        try
+        {
+            using var patience = new CancellationTokenSource(claim.Policy.ClaimDuration, time);
+            if (await store.RenewAsync(claim.Key, claim.Owner, claim.Policy.ClaimDuration, patience.Token))
+            {
+                claim.LeaseUntil = leaseUntil;
+            }
+            else if (lane.IsKept(claim))
+            {
+                // Not ours any more. (When it is not kept, its handler has ended meanwhile, and the record is completed or released.)
+                Log.ClaimLost(logger, claim.Key);
+                claim.MarkLost();
+            }
+        }
+        catch (Exception exception)
+        {
+            Log.RenewalFailed(logger, claim.Key, exception);
+        }
+    }
+
+    private sealed class Lane : IDisposable
+    {
+        private readonly LeaseKeeper _keeper;
+        private readonly TimeSpan _third;
+        private readonly LinkedList<Renewal> _waiting = [];
+        private readonly ITimer _timer;
+        private bool _armed;
+
+        public Lane(LeaseKeeper keeper, TimeSpan lease)
+        {
+            _keeper = keeper;
+            _third = lease / 3;
+            _timer = keeper.Time.CreateTimer(static lane => ((Lane)lane!).RenewDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+
+        public void Add(Claim claim)
+        {
+            lock (_waiting)
+            {
+                claim.Renewal = _waiting.AddLast(new Renewal(claim, MonotonicClock.Later(_keeper._clock.Now, _third)));
+                Arm();
+            }
+        }
+
+        public void Remove(Claim claim)
+        {
+            lock (_waiting)
+            {
+                if (claim.Renewal is { } node)
+                {
+                    _waiting.Remove(node);
+                    claim.Renewal = null;
+                }
+            }
+        }
+
+        public bool IsKept(Claim claim)
+        {
+            lock (_waiting)
+            {
+                return claim.Renewal is not null;
+            }
+        }
+
+        public void Dispose() => _timer.Dispose();
+
+        private void RenewDue()
+        {
+            var due = new List<Claim>();
+            lock (_waiting)
+            {
+                _armed = false;
+                var now = _keeper._clock.Now;
+                while (_waiting.First is { } first && first.Value.DueAt <= now)
+                {
+                    _waiting.RemoveFirst();
+                    first.Value = first.Value with { DueAt = MonotonicClock.Later(now, _third) };
+                    _waiting.AddLast(first);
+                    due.Add(first.Value.Claim);
+                }
+
+                Arm();
+            }
+
+            foreach (var claim in due)
+            {
+                _ = _keeper.RenewAsync(this, claim);
+            }
+        }
+
+        // Armed once for the first in line and left alone when that one ends early: waking up for nothing three times in a lease is cheaper
+        // than setting a timer for every request.
+        private void Arm()
+        {
+            if (!_armed && _waiting.First is { } first)
+            {
+                _armed = true;
+                var wait = new TimeSpan(Math.Max(TimeSpan.TicksPerMillisecond, first.Value.DueAt - _keeper._clock.Now));
+                _timer.Change(wait, Timeout.InfiniteTimeSpan);
+            }
+        }
+    }
+
+    private TimeProvider Time => time;
+}

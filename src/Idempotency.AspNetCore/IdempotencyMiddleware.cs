@@ -1,0 +1,157 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>The path of a request.</summary>
+/// <remarks>
+/// 1. Does the endpoint take part, and how? 2. Which request is this: key, body, fingerprint. 3. Who was here first? 4. Run once, or reject,
+/// or 5. replay. How a step works is one file away; the chapters are the folders.
+/// </remarks>
+internal sealed class IdempotencyMiddleware(
+    RequestDelegate next,
+    EffectivePolicies policies,
+    ClaimEngine engine,
+    ILogger<IdempotencyMiddleware> logger)
+{
+    public Task InvokeAsync(HttpContext context)
+    {
+        // 1. Pass-through costs a metadata lookup: no state machine, no allocation.
+        if (context.GetEndpoint() is not { } endpoint
+            || endpoint.Metadata.GetMetadata<IIdempotencyMetadata>() is null
+            || !policies.Enabled
+            || policies.Of(endpoint) is not { } policy
+            // Registered twice, or a protected request that is run again inside itself: the outer claim covers it.
+            || context.Features.Get<IIdempotencyFeature>() is not null)
+        {
+            return next(context);
+        }
+
+        return InvokeProtectedAsync(context, policy);
+    }
+
+    private async Task InvokeProtectedAsync(HttpContext context, IdempotencyPolicy policy)
+    {
+        // 2. The key of a header is judged before the body is read: a client that waits for 100 Continue is spared sending it.
+        var header = policy.KeySource == IdempotencyKeySource.Body ? default : context.Request.Headers[policy.HeaderName];
+        var key = "";
+        if (header.Count > 0)
+        {
+            if (!IdempotencyKey.TryParse(header, out key, out var error))
+            {
+                await RejectAsync(context, IdempotencyProblem.KeyInvalid(policy.HeaderName, error));
+                return;
+            }
+        }
+        else if (policy.KeySource == IdempotencyKeySource.Header)
+        {
+            await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(policy.HeaderName)) : next(context));
+            return;
+        }
+
+        var body = await RequestBody.ReadAsync(context, policy.MaxRequestBodySize);
+        if (body.IsTooLarge)
+        {
+            await RejectAsync(context, IdempotencyProblem.BodyTooLarge(policy.MaxRequestBodySize));
+            return;
+        }
+
+        var keyIsFromBody = header.Count == 0;
+        if (keyIsFromBody)
+        {
+            if (body.Bytes.IsEmpty)
+            {
+                var headerName = policy.KeySource == IdempotencyKeySource.Body ? null : policy.HeaderName;
+                await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(headerName)) : next(context));
+                return;
+            }
+
+            key = RequestIdentity.KeyOf(context, body);
+        }
+
+        var identity = RequestIdentity.Of(context, policy, body, key, keyIsFromBody);
+
+        // 3. A claim outlives the client's patience unless the policy says otherwise; waiting for somebody else's answer never does.
+        ClaimDecision decision;
+        try
+        {
+            decision = await engine.ClaimAsync(
+                identity.StoreKey,
+                identity.Fingerprint,
+                policy,
+                waiting: context.RequestAborted,
+                claiming: policy.CompleteAfterDisconnect ? CancellationToken.None : context.RequestAborted);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest; // for the log; nobody is there to read it
+            return;
+        }
+
+        // 4. and 5.
+        await (decision.Outcome switch
+        {
+            ClaimOutcome.Acquired => RunAsync(context, decision.Claim!, key),
+            ClaimOutcome.Completed => ReplayAsync(context, policy, identity.StoreKey, decision.Record!),
+            ClaimOutcome.Reused => RejectAsync(context, IdempotencyProblem.KeyReused),
+            ClaimOutcome.InProgress => RejectAsync(context, IdempotencyProblem.RequestInProgress),
+            ClaimOutcome.OutcomeUnknown => RejectAsync(context, IdempotencyProblem.OutcomeUnknown),
+            ClaimOutcome.Unreadable => RejectAsync(context, IdempotencyProblem.RecordUnreadable),
+            _ when policy.WhenStoreUnavailable == StoreUnavailableBehavior.Execute => RunUnprotectedAsync(context),
+            _ => RejectAsync(context, IdempotencyProblem.StoreUnavailable),
+        });
+    }
+
+    private async Task RunAsync(HttpContext context, Claim claim, string key)
+    {
+        var completion = await new ProtectedRun(context, claim, policies.RulesOf(claim.Policy), engine, logger).RunAsync(next, key);
+        if (completion is { Outcome: CompletionOutcome.Superseded } superseded)
+        {
+            // We came back too late. The answer that counts is the recorded one, so that no retry contradicts what is told here.
+            await (superseded.Record is { } record
+                ? ReplayAsync(context, claim.Policy, claim.Key, record)
+                : RejectAsync(context, IdempotencyProblem.RequestInProgress));
+        }
+    }
+
+    private async Task ReplayAsync(HttpContext context, IdempotencyPolicy policy, Sha256Hash storeKey, CompletedRecord record)
+    {
+        var stored = record.Decoded as StoredResponse;
+        var hasGrown = stored is null;
+        if (stored is null)
+        {
+            if (StoredResponse.Decode(record.Payload, out var reason) is not { } decoded)
+            {
+                Log.RecordUnreadable(logger, storeKey, reason, null);
+                await RejectAsync(context, IdempotencyProblem.RecordUnreadable);
+                return;
+            }
+
+            record.Decoded = stored = decoded;
+        }
+
+        if (!stored.IsBodyKept)
+        {
+            await RejectAsync(context, IdempotencyProblem.ResponseUnavailable);
+            return;
+        }
+
+        var body = stored.BodyWith(policies.RulesOf(policy).Flag, out var isNew);
+        if (hasGrown || isNew)
+        {
+            engine.LocalCache.Set(storeKey, record); // what was worked out for this replay is kept for the next, and counted
+        }
+
+        Log.Replayed(logger, storeKey);
+        await ResponseReplay.WriteAsync(context, policy, stored, body, engine.LocalCache.RetentionLeft(record));
+    }
+
+    private Task RunUnprotectedAsync(HttpContext context)
+    {
+        Log.RunsUnprotected(logger, context.Request.Method, context.Request.Path);
+        context.Response.Headers[IdempotencyHeaders.Stored] = "false";
+        return next(context);
+    }
+
+    private Task RejectAsync(HttpContext context, IdempotencyProblem problem) => ProblemWriter.WriteAsync(context, problem, logger);
+}

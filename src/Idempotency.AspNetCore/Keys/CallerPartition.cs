@@ -1,0 +1,47 @@
+using System.Security.Claims;
+using Microsoft.AspNetCore.Http;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Whose request is this? A part of the stored key, so that callers cannot reach each other's records.</summary>
+/// <remarks>
+/// 1. The policy's function, when it has one; null from it is the shared partition. 2. An authenticated user: the subject (<c>sub</c>), else the
+/// name identifier, with its issuer; else the name. 3. Nobody: the shared partition. The cases carry different tags, so none can imitate another.
+/// </remarks>
+internal static class CallerPartition
+{
+    private const byte Shared = 0;
+    private const byte User = 1;
+    private const byte Custom = 2;
+
+    public static void Append(HttpContext context, IdempotencyPolicy policy, ref PooledBytes input)
+    {
+        if (policy.Partition is { } partition)
+        {
+            var custom = partition(context);
+            AppendTagged(ref input, custom is null ? Shared : Custom, custom ?? "", "");
+            return;
+        }
+
+        foreach (var identity in context.User.Identities)
+        {
+            if (identity.IsAuthenticated)
+            {
+                var claim = identity.FindFirst("sub") ?? identity.FindFirst(ClaimTypes.NameIdentifier) ?? identity.FindFirst(identity.NameClaimType)
+                    // Sharing a partition among users who cannot be told apart would hand one the other's answers; so this fails, and says how to go on.
+                    ?? throw new InvalidOperationException("The authenticated user has neither a subject ('sub'), nor a name identifier, nor a name to keep their idempotency keys apart from other users'. Have the authentication handler issue one, or set IdempotencyPolicy.Partition.");
+                AppendTagged(ref input, User, identity.FindFirst("iss")?.Value ?? claim.Issuer, claim.Value);
+                return;
+            }
+        }
+
+        AppendTagged(ref input, Shared, "", "");
+    }
+
+    private static void AppendTagged(ref PooledBytes input, byte tag, string first, string second)
+    {
+        input.Add(tag);
+        input.AddPart(first);
+        input.AddPart(second);
+    }
+}

@@ -1,0 +1,146 @@
+using System.Buffers.Binary;
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>The body of a request, read to its end before anything is claimed, and there for the handler again.</summary>
+internal readonly struct RequestBody
+{
+    private RequestBody(ReadOnlyMemory<byte> bytes, bool isParsedForm, bool isTooLarge)
+    {
+        Bytes = bytes;
+        IsParsedForm = isParsedForm;
+        IsTooLarge = isTooLarge;
+    }
+
+    public ReadOnlyMemory<byte> Bytes { get; }
+
+    /// <summary>Whether the bytes are not what was sent, but what an earlier middleware parsed from it.</summary>
+    public bool IsParsedForm { get; }
+
+    /// <summary>Whether the body is over the limit; then nothing else is known of it.</summary>
+    public bool IsTooLarge { get; }
+
+    /// <summary>Reads the body, and leaves one that reads the same from its start.</summary>
+    /// <remarks>
+    /// <para>The handler gets a copy in memory rather than the connection: a client that goes away then takes nothing from it, and no server's
+    /// limit on unread data (or HTTP/2 window) is in the way. The array is not pooled: a handler may keep the stream for longer than the request.</para>
+    /// <para>What fails while reading (the client went away, the server's own limit) fails as it would in the handler: nothing is claimed yet.</para>
+    /// </remarks>
+    public static ValueTask<RequestBody> ReadAsync(HttpContext context, long limit)
+    {
+        var request = context.Request;
+        if (request.ContentLength > limit)
+        {
+            return ValueTask.FromResult(new RequestBody(default, isParsedForm: false, isTooLarge: true));
+        }
+
+        if (request.ContentLength == 0 || context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false })
+        {
+            return ValueTask.FromResult(default(RequestBody));
+        }
+
+        if (request.Body.CanSeek)
+        {
+            return RewindAsync(request, limit, context.RequestAborted);
+        }
+
+        // Antiforgery, for one, reads forms before this middleware may: the stream is at its end, and only the form tells requests apart.
+        return context.Features.Get<IFormFeature>()?.Form is { } form
+            ? ReadFormAsync(form, limit, context.RequestAborted)
+            : BufferAsync(request, limit, context.RequestAborted);
+    }
+
+    private static async ValueTask<RequestBody> BufferAsync(HttpRequest request, long limit, CancellationToken aborted)
+    {
+        var (bytes, length) = await ReadToEndAsync(request.Body, request.ContentLength, limit, aborted);
+        if (length > limit)
+        {
+            return new RequestBody(default, isParsedForm: false, isTooLarge: true);
+        }
+
+        request.Body = new MemoryStream(bytes, 0, length, writable: false, publiclyVisible: true);
+        return new RequestBody(bytes.AsMemory(0, length), isParsedForm: false, isTooLarge: false);
+    }
+
+    /// <summary>Somebody before us made the body seekable (<c>EnableBuffering</c>): it is read from its start and put back where it stood.</summary>
+    private static async ValueTask<RequestBody> RewindAsync(HttpRequest request, long limit, CancellationToken aborted)
+    {
+        var body = request.Body;
+        var position = body.Position;
+        body.Position = 0;
+        var (bytes, length) = await ReadToEndAsync(body, request.ContentLength, limit, aborted);
+        body.Position = position;
+        return length > limit
+            ? new RequestBody(default, isParsedForm: false, isTooLarge: true)
+            : new RequestBody(bytes.AsMemory(0, length), isParsedForm: false, isTooLarge: false);
+    }
+
+    private static async Task<(byte[] Bytes, int Length)> ReadToEndAsync(Stream body, long? announced, long limit, CancellationToken aborted)
+    {
+        // One byte more than announced, so that the end is seen without growing; but never much more than what has really arrived:
+        // an announcement is cheap to make.
+        var bytes = GC.AllocateUninitializedArray<byte>((int)Math.Min(announced ?? 4096, 64 * 1024) + 1);
+        var length = 0;
+        while (true)
+        {
+            var read = await body.ReadAsync(bytes.AsMemory(length), aborted);
+            length += read;
+            if (read == 0 || length > limit)
+            {
+                return (bytes, length);
+            }
+
+            if (length == bytes.Length)
+            {
+                Array.Resize(ref bytes, (int)Math.Min(2L * bytes.Length, limit + 1));
+            }
+        }
+    }
+
+    private static async ValueTask<RequestBody> ReadFormAsync(IFormCollection form, long limit, CancellationToken aborted)
+    {
+        using var bytes = new MemoryStream();
+        foreach (var (name, values) in form)
+        {
+            foreach (var value in values)
+            {
+                WritePart(name);
+                WritePart(value ?? "");
+            }
+        }
+
+        foreach (var file in form.Files)
+        {
+            if (file.Length > limit - bytes.Length)
+            {
+                return new RequestBody(default, isParsedForm: true, isTooLarge: true);
+            }
+
+            WritePart(file.Name);
+            WritePart(file.FileName);
+            WritePart(file.ContentType ?? "");
+            WriteLength(file.Length);
+            using var content = file.OpenReadStream();
+            await content.CopyToAsync(bytes, aborted);
+        }
+
+        return new RequestBody(bytes.ToArray(), isParsedForm: true, isTooLarge: false);
+
+        void WritePart(string text)
+        {
+            var utf8 = Encoding.UTF8.GetBytes(text);
+            WriteLength(utf8.Length);
+            bytes.Write(utf8);
+        }
+
+        void WriteLength(long length)
+        {
+            Span<byte> prefix = stackalloc byte[sizeof(long)];
+            BinaryPrimitives.WriteInt64LittleEndian(prefix, length);
+            bytes.Write(prefix);
+        }
+    }
+}

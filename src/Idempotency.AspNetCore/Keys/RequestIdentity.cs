@@ -1,0 +1,136 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Which request this is: where its record is kept, and what a retry of it must equal.</summary>
+/// <param name="StoreKey">SHA-256 of partition, method, path and key.</param>
+/// <param name="Fingerprint">SHA-256 of what the policy's <see cref="IdempotencyPolicy.Fingerprint"/> covers.</param>
+internal readonly record struct RequestIdentity(Sha256Hash StoreKey, Sha256Hash Fingerprint)
+{
+    // Both layouts are part of what stores keep: a change of either needs a new first byte, or retries across a deployment become strangers.
+    private const byte KeyVersion = 1;
+    private const byte FingerprintVersion = 1;
+
+    private const byte FromHeader = 1;
+    private const byte FromBody = 2;
+
+    // Which form the body has. A raw body never equals a canonical one, whatever its bytes.
+    private const byte Canonical = 1;
+    private const byte Raw = 2;
+    private const byte ParsedForm = 3;
+
+    /// <summary>Layout of a stored key: version, tagged partition, method, path, source of the key, key. See <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
+    public static RequestIdentity Of(HttpContext context, IdempotencyPolicy policy, RequestBody body, string key, bool keyIsFromBody)
+    {
+        var input = new PooledBytes(512);
+        try
+        {
+            input.Add(KeyVersion);
+            CallerPartition.Append(context, policy, ref input);
+            AppendTarget(context, ref input);
+            input.Add(keyIsFromBody ? FromBody : FromHeader);
+            input.AddPart(key);
+            return new RequestIdentity(Sha256Hash.Of(input.Written), FingerprintOf(context, policy, body));
+        }
+        finally
+        {
+            input.Dispose();
+        }
+    }
+
+    /// <summary>The key of a request that is its own key: the SHA-256 of its canonical JSON body in hexadecimal, or, when it has no canonical form, of its bytes after <c>raw-</c>.</summary>
+    public static string KeyOf(HttpContext context, RequestBody body)
+    {
+        var input = new PooledBytes((2 * body.Bytes.Length) + 64);
+        try
+        {
+            if (!body.IsParsedForm && IsJson(context.Request.ContentType, out _) && CanonicalJson.TryAppend(body.Bytes.Span, ref input))
+            {
+                return Sha256Hash.Of(input.Written).ToString();
+            }
+
+            return "raw-" + Sha256Hash.Of(body.Bytes.Span);
+        }
+        finally
+        {
+            input.Dispose();
+        }
+    }
+
+    /// <summary>Layout: version, method, path, query, media type, form of the body, body.</summary>
+    private static Sha256Hash FingerprintOf(HttpContext context, IdempotencyPolicy policy, RequestBody body)
+    {
+        if (policy.Fingerprint == RequestFingerprintMode.None)
+        {
+            return default;
+        }
+
+        var request = context.Request;
+        var input = new PooledBytes((2 * body.Bytes.Length) + 512);
+        try
+        {
+            input.Add(FingerprintVersion);
+            AppendTarget(context, ref input);
+            input.AddPart(request.QueryString.Value ?? "");
+
+            if (policy.Fingerprint == RequestFingerprintMode.ExactJson && !body.IsParsedForm && IsJson(request.ContentType, out var mediaType))
+            {
+                var beforeMediaType = input.Length;
+                input.AddPart(mediaType);
+                input.Add(Canonical);
+                if (CanonicalJson.TryAppend(body.Bytes.Span, ref input))
+                {
+                    return Sha256Hash.Of(input.Written);
+                }
+
+                input.RollBackTo(beforeMediaType);
+            }
+
+            // Parameters (a charset, a boundary) and encodings say how bytes are meant, so they count where bytes do.
+            input.AddPart(request.ContentType ?? "");
+            input.AddPart(request.Headers.ContentEncoding.ToString());
+            input.Add(body.IsParsedForm ? ParsedForm : Raw);
+            input.Add(body.Bytes.Span);
+            return Sha256Hash.Of(input.Written);
+        }
+        finally
+        {
+            input.Dispose();
+        }
+    }
+
+    private static void AppendTarget(HttpContext context, ref PooledBytes input)
+    {
+        var request = context.Request;
+        input.AddPart(request.Method);
+        // Joined, because where the base ends is the application's affair: to the client it is one path.
+        input.AddPart(request.PathBase.HasValue ? request.PathBase.Value + request.Path.Value : request.Path.Value ?? "");
+    }
+
+    /// <summary>Whether the body is JSON in UTF-8: <c>application/json</c>, <c>text/json</c> or <c>…+json</c>, with no charset but utf-8 (RFC 8259 section 8.1).</summary>
+    internal static bool IsJson(string? contentType, out string mediaType)
+    {
+        const string Json = "application/json";
+        mediaType = Json;
+        if (contentType is null)
+        {
+            return false;
+        }
+
+        if (contentType.Equals(Json, StringComparison.OrdinalIgnoreCase) || contentType.Equals("application/json; charset=utf-8", StringComparison.OrdinalIgnoreCase))
+        {
+            return true;
+        }
+
+        if (!MediaTypeHeaderValue.TryParse(contentType, out var parsed)
+            || !(parsed.SubType.Equals("json", StringComparison.OrdinalIgnoreCase) || parsed.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase))
+            || (parsed.Charset.HasValue && !HeaderUtilities.RemoveQuotes(parsed.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase)))
+        {
+            return false;
+        }
+
+        mediaType = parsed.MediaType.ToString().ToLowerInvariant();
+        return true;
+    }
+}

@@ -1,0 +1,75 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>
+/// A SHA-256 value (32 bytes): what a store keeps records under, and what the fingerprint of a request is. Nothing of the key or the
+/// request can be read back from it, and it is safe in any store: a store never sees what a client wrote.
+/// </summary>
+public readonly struct Sha256Hash : IEquatable<Sha256Hash>
+{
+    /// <summary>The length in bytes: 32.</summary>
+    public const int Length = SHA256.HashSizeInBytes;
+
+    private readonly ulong _a;
+    private readonly ulong _b;
+    private readonly ulong _c;
+    private readonly ulong _d;
+
+    private Sha256Hash(ReadOnlySpan<byte> bytes)
+    {
+        _a = BinaryPrimitives.ReadUInt64BigEndian(bytes);
+        _b = BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]);
+        _c = BinaryPrimitives.ReadUInt64BigEndian(bytes[16..]);
+        _d = BinaryPrimitives.ReadUInt64BigEndian(bytes[24..]);
+    }
+
+    /// <summary>The SHA-256 of some bytes.</summary>
+    public static Sha256Hash Of(ReadOnlySpan<byte> bytes)
+    {
+        Span<byte> hash = stackalloc byte[Length];
+        SHA256.HashData(bytes, hash);
+        return new Sha256Hash(hash);
+    }
+
+    /// <summary>The value that a store wrote with <see cref="CopyTo"/>.</summary>
+    /// <exception cref="ArgumentException">There are not exactly 32 bytes.</exception>
+    public static Sha256Hash FromBytes(ReadOnlySpan<byte> bytes) => bytes.Length == Length
+        ? new Sha256Hash(bytes)
+        : throw new ArgumentException($"A SHA-256 value has {Length} bytes; these are {bytes.Length}.", nameof(bytes));
+
+    /// <summary>Writes the 32 bytes, to be read again with <see cref="FromBytes"/>.</summary>
+    /// <param name="destination">At least 32 bytes.</param>
+    public void CopyTo(Span<byte> destination)
+    {
+        BinaryPrimitives.WriteUInt64BigEndian(destination, _a);
+        BinaryPrimitives.WriteUInt64BigEndian(destination[8..], _b);
+        BinaryPrimitives.WriteUInt64BigEndian(destination[16..], _c);
+        BinaryPrimitives.WriteUInt64BigEndian(destination[24..], _d);
+    }
+
+    /// <summary>64 lower-case hexadecimal digits.</summary>
+    public override string ToString()
+    {
+        Span<byte> bytes = stackalloc byte[Length];
+        CopyTo(bytes);
+        return Convert.ToHexStringLower(bytes);
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(Sha256Hash other) => _a == other._a && _b == other._b && _c == other._c && _d == other._d;
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is Sha256Hash other && Equals(other);
+
+    // Any 32 bits of a SHA-256 are as good a hash code as there is, and nobody can choose them: no flooding of a dictionary.
+    /// <inheritdoc/>
+    public override int GetHashCode() => (int)_d;
+
+    /// <summary>Whether two values are the same.</summary>
+    public static bool operator ==(Sha256Hash left, Sha256Hash right) => left.Equals(right);
+
+    /// <summary>Whether two values differ.</summary>
+    public static bool operator !=(Sha256Hash left, Sha256Hash right) => !left.Equals(right);
+}

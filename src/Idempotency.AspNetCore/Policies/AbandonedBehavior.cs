@@ -1,0 +1,17 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>What happens to a key whose owner vanished: its process crashed, or it lost the store for longer than its lease.</summary>
+public enum AbandonedBehavior
+{
+    /// <summary>
+    /// The next request with the key takes the claim over and runs the handler again, with
+    /// <see cref="IIdempotencyFeature.TookOver"/> set and <see cref="IIdempotencyFeature.Attempt"/> one higher. The default.
+    /// </summary>
+    TakeOver,
+
+    /// <summary>
+    /// The key is answered 409 <c>idempotency-outcome-unknown</c> until its retention is over: for effects that must never happen twice,
+    /// even at the price of somebody looking into it.
+    /// </summary>
+    Refuse,
+}

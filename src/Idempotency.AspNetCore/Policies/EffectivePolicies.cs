@@ -1,0 +1,39 @@
+using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Finds the policy of an endpoint, and what a policy implies for its responses.</summary>
+internal sealed class EffectivePolicies(IOptions<IdempotencyOptions> options)
+{
+    private readonly IdempotencyOptions _options = options.Value;
+
+    // By reference: two equal policies may well have their own entry, while comparing records on every request would cost more than it saves.
+    private readonly ConditionalWeakTable<IdempotencyPolicy, ResponseRules> _rules = [];
+
+    public bool Enabled => _options.Enabled;
+
+    /// <summary>The policy of an endpoint, or null when it does not take part.</summary>
+    /// <exception cref="InvalidOperationException">It names a policy that is not registered. Start-up validation reports this first.</exception>
+    public IdempotencyPolicy? Of(Endpoint endpoint)
+    {
+        // 1. Disable wins, wherever it stands. 2. Otherwise the last metadata counts: group < inner group < attribute < call on the endpoint.
+        if (endpoint.Metadata.GetMetadata<IIdempotencyMetadata>() is not { } metadata
+            || endpoint.Metadata.GetMetadata<DisableIdempotencyAttribute>() is not null)
+        {
+            return null;
+        }
+
+        if (metadata.Policy is { } policy)
+        {
+            return policy;
+        }
+
+        return metadata.PolicyName is not { } name ? _options.DefaultPolicy
+            : _options.Policies.TryGetValue(name, out var named) ? named
+            : throw new InvalidOperationException($"Endpoint '{endpoint.DisplayName}' names the policy '{name}', which is not registered. Add it with options.AddPolicy(\"{name}\", new IdempotencyPolicy {{ ... }}).");
+    }
+
+    public ResponseRules RulesOf(IdempotencyPolicy policy) => _rules.GetValue(policy, static policy => new ResponseRules(policy));
+}

@@ -1,0 +1,124 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>
+/// How an endpoint is protected. Immutable; derive one from another with <c>policy with { Retention = TimeSpan.FromHours(1) }</c>.
+/// </summary>
+public sealed record IdempotencyPolicy
+{
+    /// <summary>Where the key comes from. Default: <see cref="IdempotencyKeySource.Header"/>.</summary>
+    public IdempotencyKeySource KeySource { get; init; } = IdempotencyKeySource.Header;
+
+    /// <summary>
+    /// Whether a request without a key is refused with 400 <c>idempotency-key-missing</c> (true, the default) or runs unprotected (false).
+    /// A malformed key is refused either way.
+    /// </summary>
+    public bool KeyRequired { get; init; } = true;
+
+    /// <summary>
+    /// The request header that carries the key. Default: <c>Idempotency-Key</c> (draft-ietf-httpapi-idempotency-key-header).
+    /// Its value is 1 to 255 printable ASCII characters, bare (<c>abc</c>) or as a structured-field string (<c>"abc"</c>, RFC 9651 section 3.3.3): the same key.
+    /// </summary>
+    public string HeaderName { get; init; } = "Idempotency-Key";
+
+    /// <summary>
+    /// Separates callers: one partition's key can never fetch, block or poison another's. Null (the default) means the authenticated user
+    /// (issuer and subject, or name identifier), and one shared partition for anonymous callers. A function that returns null chooses the
+    /// shared partition too. Do not use a client's address or a raw <c>Authorization</c> header: both change between retries.
+    /// </summary>
+    public Func<HttpContext, string?>? Partition { get; init; }
+
+    /// <summary>What of a retry must equal the first request. Default: <see cref="RequestFingerprintMode.ExactJson"/>.</summary>
+    public RequestFingerprintMode Fingerprint { get; init; } = RequestFingerprintMode.ExactJson;
+
+    /// <summary>How long an answer is kept, counted from its completion. Default: 24 hours. More than zero, at most 10 years.</summary>
+    public TimeSpan Retention { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>
+    /// The lease of a claim. It is renewed every third of it while the handler runs, so it limits how long a crashed owner blocks its key,
+    /// not how long a handler may take. Default: 60 seconds. At least 30 milliseconds, at most one day.
+    /// </summary>
+    public TimeSpan ClaimDuration { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>What a duplicate is told while the first request runs. Default: <see cref="InProgressBehavior.Reject"/>.</summary>
+    public InProgressBehavior WhenInProgress { get; init; } = InProgressBehavior.Reject;
+
+    /// <summary>How long a duplicate waits under <see cref="InProgressBehavior.Wait"/>. Default: 30 seconds. Zero to one day.</summary>
+    public TimeSpan WaitTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>What happens to a key whose owner vanished. Default: <see cref="AbandonedBehavior.TakeOver"/>.</summary>
+    public AbandonedBehavior WhenAbandoned { get; init; } = AbandonedBehavior.TakeOver;
+
+    /// <summary>What happens when the store cannot be asked. Default: <see cref="StoreUnavailableBehavior.Reject"/>.</summary>
+    public StoreUnavailableBehavior WhenStoreUnavailable { get; init; } = StoreUnavailableBehavior.Reject;
+
+    /// <summary>
+    /// Decides, from the finished response (its status and headers are final), whether the answer is recorded (true) or the key is freed
+    /// so that a retry runs again (false). Null (the default) means <see cref="IsStoredByDefault"/>. To keep the 500 as well:
+    /// <c>ShouldStore = context => context.Response.StatusCode == 500 || IdempotencyPolicy.IsStoredByDefault(context.Response.StatusCode)</c>.
+    /// 1xx, 304 and 412 are never recorded whatever it says, and an exception always frees the key.
+    /// </summary>
+    public Func<HttpContext, bool>? ShouldStore { get; init; }
+
+    /// <summary>
+    /// The largest request body, in bytes; a larger one is answered 413 <c>idempotency-body-too-large</c> before any claim. The body is
+    /// held in memory while the request runs. Default: 1 MiB (1 048 576).
+    /// </summary>
+    public long MaxRequestBodySize { get; init; } = 1024 * 1024;
+
+    /// <summary>
+    /// The largest response body that is kept, in bytes. A larger one streams to the first caller in full and is never run again: a retry
+    /// is answered 409 <c>idempotency-response-unavailable</c>. Default: 1 MiB (1 048 576).
+    /// </summary>
+    public long MaxResponseBodySize { get; init; } = 1024 * 1024;
+
+    /// <summary>
+    /// Whether a handler whose client disconnects runs on and its answer is recorded: <c>HttpContext.RequestAborted</c> does not fire for
+    /// a disconnect then (it still fires for a request timeout set up before this middleware). Default: true.
+    /// </summary>
+    public bool CompleteAfterDisconnect { get; init; } = true;
+
+    /// <summary>
+    /// The top-level member, with the value <c>true</c>, that a replayed JSON object carries. Null switches it off: replays are then
+    /// byte for byte what the first answer was. Default: <c>serverCacheHit</c>.
+    /// </summary>
+    /// <remarks>
+    /// A body is left as it is when it is not a JSON object in UTF-8, or when the handler vouched for its bytes with
+    /// <c>Content-Encoding</c>, <c>Content-Range</c>, <c>Content-MD5</c>, <c>Digest</c>, <c>Content-Digest</c> or <c>Repr-Digest</c>.
+    /// </remarks>
+    public string? ReplayFlagName { get; init; } = "serverCacheHit";
+
+    /// <summary>Whether recorded answers carry an <c>ETag</c> (the handler's own, else one made from the answer). Default: true.</summary>
+    public bool EmitETag { get; init; } = true;
+
+    /// <summary>
+    /// Whether a replay of a 2xx whose ETag is listed in <c>If-None-Match</c> is answered 304 without a body. <c>*</c> does not count: it
+    /// belongs to the request ("create only if absent"), not to a cached answer. Default: true.
+    /// </summary>
+    public bool AnswerNotModified { get; init; } = true;
+
+    /// <summary>
+    /// Whether the client may cache the answer: <c>Cache-Control: private, max-age=&lt;seconds of retention left&gt;</c> and <c>Vary</c> with
+    /// the key header, unless the handler set its own <c>Cache-Control</c>. Default: false, and replays carry <c>Cache-Control: no-store</c>.
+    /// </summary>
+    public bool ClientCaching { get; init; }
+
+    /// <summary>
+    /// Response headers that are neither stored nor replayed, beside those that never are (cookies, hop-by-hop, per-request and
+    /// security headers; see the README). Names, not case-sensitive. Default: none.
+    /// </summary>
+    public IReadOnlyCollection<string> ExcludedHeaders { get; init; } = [];
+
+    /// <summary>
+    /// The statuses recorded when <see cref="ShouldStore"/> is null: 2xx, 3xx and 4xx, except 304 and 412 (answers to a precondition),
+    /// 401, 403, 407, 408, 409, 421, 423, 424, 425, 428 and 429 (a retry may well succeed). 5xx are not: a retry runs again.
+    /// </summary>
+    /// <param name="statusCode">The response's status code.</param>
+    public static bool IsStoredByDefault(int statusCode) => statusCode switch
+    {
+        304 or 412 => false,
+        401 or 403 or 407 or 408 or 409 or 421 or 423 or 424 or 425 or 428 or 429 => false,
+        _ => statusCode is >= 200 and < 500,
+    };
+}

@@ -1,0 +1,26 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>
+/// Makes an action, a controller or a minimal API's handler run once per idempotency key. The same as <c>WithIdempotency()</c>.
+/// </summary>
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Method, AllowMultiple = false, Inherited = true)]
+public sealed class IdempotentAttribute : Attribute, IIdempotencyMetadata
+{
+    /// <summary>Protects the endpoint by <see cref="IdempotencyOptions.DefaultPolicy"/>.</summary>
+    public IdempotentAttribute()
+    {
+    }
+
+    /// <summary>Protects the endpoint by a named policy.</summary>
+    /// <param name="policyName">The name given to <see cref="IdempotencyOptions.AddPolicy"/>. An unknown name fails at start-up.</param>
+    public IdempotentAttribute(string policyName)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(policyName);
+        PolicyName = policyName;
+    }
+
+    /// <inheritdoc/>
+    public string? PolicyName { get; }
+
+    IdempotencyPolicy? IIdempotencyMetadata.Policy => null;
+}

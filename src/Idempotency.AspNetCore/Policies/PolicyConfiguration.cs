@@ -1,0 +1,92 @@
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Reads options from configuration.</summary>
+/// <remarks>
+/// Written out rather than left to the reflection binder, for three reasons: it works with AOT, a misspelt setting is an error
+/// that lists the right names instead of being ignored, and a named policy starts from the default policy of the same section.
+/// </remarks>
+internal static class PolicyConfiguration
+{
+    public static void Apply(IConfiguration section, IdempotencyOptions options)
+    {
+        foreach (var setting in section.GetChildren())
+        {
+            switch (setting.Key.ToUpperInvariant())
+            {
+                case "ENABLED": options.Enabled = Boolean(setting); break;
+                case "LOCALCACHEMAXENTRIES": options.LocalCacheMaxEntries = (int)Number(setting, int.MaxValue); break;
+                case "LOCALCACHEMAXBYTES": options.LocalCacheMaxBytes = Number(setting, long.MaxValue); break;
+                case "DEFAULTPOLICY": options.DefaultPolicy = Read(setting, options.DefaultPolicy); break;
+                case "POLICIES": break; // below: they derive from the default policy, wherever it stands
+                default:
+                    throw Unknown(setting, "Enabled, LocalCacheMaxEntries, LocalCacheMaxBytes, DefaultPolicy, Policies");
+            }
+        }
+
+        foreach (var named in section.GetSection("Policies").GetChildren())
+        {
+            options.Policies[named.Key] = Read(named, options.Policies.TryGetValue(named.Key, out var known) ? known : options.DefaultPolicy);
+        }
+    }
+
+    private static IdempotencyPolicy Read(IConfigurationSection section, IdempotencyPolicy policy)
+    {
+        foreach (var setting in section.GetChildren())
+        {
+            policy = setting.Key.ToUpperInvariant() switch
+            {
+                "KEYSOURCE" => policy with { KeySource = Named<IdempotencyKeySource>(setting) },
+                "KEYREQUIRED" => policy with { KeyRequired = Boolean(setting) },
+                "HEADERNAME" => policy with { HeaderName = setting.Value ?? "" },
+                "FINGERPRINT" => policy with { Fingerprint = Named<RequestFingerprintMode>(setting) },
+                "RETENTION" => policy with { Retention = Duration(setting) },
+                "CLAIMDURATION" => policy with { ClaimDuration = Duration(setting) },
+                "WHENINPROGRESS" => policy with { WhenInProgress = Named<InProgressBehavior>(setting) },
+                "WAITTIMEOUT" => policy with { WaitTimeout = Duration(setting) },
+                "WHENABANDONED" => policy with { WhenAbandoned = Named<AbandonedBehavior>(setting) },
+                "WHENSTOREUNAVAILABLE" => policy with { WhenStoreUnavailable = Named<StoreUnavailableBehavior>(setting) },
+                "MAXREQUESTBODYSIZE" => policy with { MaxRequestBodySize = Number(setting, long.MaxValue) },
+                "MAXRESPONSEBODYSIZE" => policy with { MaxResponseBodySize = Number(setting, long.MaxValue) },
+                "COMPLETEAFTERDISCONNECT" => policy with { CompleteAfterDisconnect = Boolean(setting) },
+                // JSON's null arrives as null or as an empty value, depending on the provider: both switch the flag off.
+                "REPLAYFLAGNAME" => policy with { ReplayFlagName = string.IsNullOrEmpty(setting.Value) ? null : setting.Value },
+                "EMITETAG" => policy with { EmitETag = Boolean(setting) },
+                "ANSWERNOTMODIFIED" => policy with { AnswerNotModified = Boolean(setting) },
+                "CLIENTCACHING" => policy with { ClientCaching = Boolean(setting) },
+                "EXCLUDEDHEADERS" => policy with { ExcludedHeaders = [.. setting.GetChildren().Select(header => header.Value ?? "")] },
+                _ => throw Unknown(setting, "KeySource, KeyRequired, HeaderName, Fingerprint, Retention, ClaimDuration, WhenInProgress, WaitTimeout, WhenAbandoned, WhenStoreUnavailable, MaxRequestBodySize, MaxResponseBodySize, CompleteAfterDisconnect, ReplayFlagName, EmitETag, AnswerNotModified, ClientCaching, ExcludedHeaders (Partition and ShouldStore are code)"),
+            };
+        }
+
+        return policy;
+    }
+
+    private static bool Boolean(IConfigurationSection setting) =>
+        bool.TryParse(setting.Value, out var value) ? value : throw Invalid(setting, "true or false");
+
+    private static long Number(IConfigurationSection setting, long most) =>
+        long.TryParse(setting.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value <= most
+            ? value
+            : throw Invalid(setting, "a whole number");
+
+    // A bare number would be read as days by TimeSpan, where most people mean seconds: it is refused rather than guessed.
+    private static TimeSpan Duration(IConfigurationSection setting) =>
+        setting.Value?.Contains(':', StringComparison.Ordinal) == true && TimeSpan.TryParse(setting.Value, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : throw Invalid(setting, "a time span such as 00:01:00 (one minute) or 1.00:00:00 (one day)");
+
+    private static T Named<T>(IConfigurationSection setting)
+        where T : struct, Enum =>
+        Enum.TryParse<T>(setting.Value, ignoreCase: true, out var value) && Enum.IsDefined(value)
+            ? value
+            : throw Invalid(setting, "one of " + string.Join(", ", Enum.GetNames<T>()));
+
+    private static InvalidOperationException Invalid(IConfigurationSection setting, string expected) =>
+        new($"The setting '{setting.Path}' is '{setting.Value}'. Write {expected}.");
+
+    private static InvalidOperationException Unknown(IConfigurationSection setting, string known) =>
+        new($"There is no setting '{setting.Path}'. The settings here are: {known}.");
+}

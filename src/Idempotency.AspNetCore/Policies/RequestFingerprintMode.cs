@@ -1,0 +1,17 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>What of a request must be the same for a retry to be the same request. Another request under the same key is answered 422.</summary>
+public enum RequestFingerprintMode
+{
+    /// <summary>
+    /// Method, path, query, media type and body; JSON bodies are compared by value (member order, white space, escapes and number
+    /// notation do not matter, and numbers are exact decimals), anything else byte for byte. The default.
+    /// </summary>
+    ExactJson,
+
+    /// <summary>Method, path, query, media type and body, byte for byte.</summary>
+    Raw,
+
+    /// <summary>Nothing: whatever a retry carries, it gets the first answer. The key alone (with caller, method and path) decides.</summary>
+    None,
+}

@@ -1,0 +1,56 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Timeouts;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>The lifetime a protected handler sees: its client may go away, the request does not.</summary>
+internal sealed class DetachedLifetime : IHttpRequestLifetimeFeature
+{
+    private readonly HttpContext _context;
+    private readonly IHttpRequestLifetimeFeature _connection;
+    private readonly bool _isDetached;
+    private CancellationTokenSource? _source;
+    private CancellationToken? _replaced;
+
+    private DetachedLifetime(HttpContext context, IHttpRequestLifetimeFeature connection, bool isDetached)
+    {
+        _context = context;
+        _connection = connection;
+        _isDetached = isDetached;
+    }
+
+    /// <summary>Whether the handler itself cut the connection, which says "no answer".</summary>
+    public bool WasAborted { get; private set; }
+
+    public CancellationToken RequestAborted
+    {
+        get => _replaced ?? (_isDetached ? Source().Token : _connection.RequestAborted);
+        set => _replaced = value;
+    }
+
+    public static DetachedLifetime Install(HttpContext context, bool isDetached)
+    {
+        var lifetime = new DetachedLifetime(context, context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>(), isDetached);
+        context.Features.Set<IHttpRequestLifetimeFeature>(lifetime);
+        return lifetime;
+    }
+
+    public void Uninstall()
+    {
+        _context.Features.Set(_connection);
+        _source?.Dispose();
+    }
+
+    public void Abort()
+    {
+        WasAborted = true;
+        _source?.Cancel();
+        _connection.Abort();
+    }
+
+    // A disconnect must not reach the handler, but a request timeout set up outside must, and both arrive in the same token: the timeout's own
+    // is taken from its feature. Made only for handlers that look at the token.
+    private CancellationTokenSource Source() => _source ??=
+        CancellationTokenSource.CreateLinkedTokenSource(_context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken ?? CancellationToken.None);
+}

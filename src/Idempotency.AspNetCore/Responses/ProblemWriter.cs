@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Answers with a problem: the application's way when it has one (<c>AddProblemDetails()</c>), else plainly.</summary>
+internal static class ProblemWriter
+{
+    public static async Task WriteAsync(HttpContext context, IdempotencyProblem problem, ILogger logger)
+    {
+        Log.Rejected(logger, context.Request.Method, context.Request.Path, problem.Code);
+        var response = context.Response;
+        response.StatusCode = problem.Status;
+        response.Headers.CacheControl = "no-store";
+        if (problem.RetryAfterSeconds is { } seconds)
+        {
+            response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (context.RequestServices.GetService<IProblemDetailsService>() is { } service && await service.TryWriteAsync(Describe(context, problem)))
+        {
+            return;
+        }
+
+        // No service, or the client accepts no JSON: the code still is the answer, and a machine may read it.
+        response.ContentType = "application/problem+json";
+        await response.Body.WriteAsync(Json(problem));
+    }
+
+    private static ProblemDetailsContext Describe(HttpContext context, IdempotencyProblem problem) => new()
+    {
+        HttpContext = context,
+        AdditionalMetadata = context.GetEndpoint()?.Metadata,
+        ProblemDetails = new ProblemDetails
+        {
+            Type = problem.Type,
+            Title = problem.Title,
+            Status = problem.Status,
+            Detail = problem.Detail,
+            Extensions = { ["code"] = problem.Code, ["retry"] = problem.Retry },
+        },
+    };
+
+    private static byte[] Json(IdempotencyProblem problem)
+    {
+        using var json = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(json))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("type", problem.Type);
+            writer.WriteString("title", problem.Title);
+            writer.WriteNumber("status", problem.Status);
+            writer.WriteString("detail", problem.Detail);
+            writer.WriteString("code", problem.Code);
+            writer.WriteString("retry", problem.Retry);
+            writer.WriteEndObject();
+        }
+
+        return json.ToArray();
+    }
+}

@@ -1,0 +1,162 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Primitives;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Runs the handler of an acquired claim: once, recorded before told.</summary>
+internal sealed class ProtectedRun(HttpContext context, Claim claim, ResponseRules rules, ClaimEngine engine, ILogger logger)
+{
+    private readonly IdempotencyPolicy _policy = claim.Policy;
+    private ResponseCapture? _capture;
+    private Completion? _completion;
+
+    /// <summary>Runs the handler and sends its answer, or tells that another attempt's answer counts.</summary>
+    /// <returns>The outcome of recording; null when the answer was not to be recorded, and the key is free.</returns>
+    public async Task<Completion?> RunAsync(RequestDelegate handler, string key)
+    {
+        var capture = _capture = ResponseCapture.Install(context, _policy.MaxResponseBodySize, RecordWithoutBodyAsync);
+        try
+        {
+            await RunAndRecordAsync(handler, key, capture);
+            if (_completion is { Outcome: CompletionOutcome.Superseded })
+            {
+                capture.Reset();
+            }
+            else if (capture.State == ResponseCapture.Mode.Holding)
+            {
+                await capture.SendHeldAsync();
+            }
+
+            return _completion;
+        }
+        finally
+        {
+            capture.End();
+        }
+    }
+
+    private async Task RunAndRecordAsync(RequestDelegate handler, string key, ResponseCapture capture)
+    {
+        var lifetime = DetachedLifetime.Install(context, _policy.CompleteAfterDisconnect);
+        context.Features.Set<IIdempotencyFeature>(new IdempotencyFeature(key, claim));
+        try
+        {
+            try
+            {
+                await handler(context);
+                if (capture.State == ResponseCapture.Mode.Holding && !lifetime.WasAborted)
+                {
+                    await capture.RunOnStartingAsync();
+                }
+            }
+            finally
+            {
+                context.Features.Set<IIdempotencyFeature>(null);
+                lifetime.Uninstall();
+                capture.Uninstall();
+            }
+
+            if (capture.State == ResponseCapture.Mode.Holding && !lifetime.WasAborted && IsToBeStored())
+            {
+                _completion = await RecordAsync(capture.IsOverLimit ? null : capture.Held);
+            }
+        }
+        finally
+        {
+            // Nothing recorded: an exception, a status that is not stored, or the handler cut the connection. Whatever it was, a retry may run.
+            if (_completion is null)
+            {
+                await engine.ReleaseAsync(claim);
+            }
+        }
+    }
+
+    /// <summary>More is coming than is kept. The answer is recorded as it is so far, without a body, before its first byte goes out.</summary>
+    /// <returns>Whether the rest may stream: not when another attempt's answer counts.</returns>
+    private async ValueTask<bool> RecordWithoutBodyAsync()
+    {
+        await _capture!.RunOnStartingAsync();
+        if (IsToBeStored())
+        {
+            _completion = await RecordAsync(null);
+        }
+
+        return _completion is not { Outcome: CompletionOutcome.Superseded };
+    }
+
+    private bool IsToBeStored()
+    {
+        var status = context.Response.StatusCode;
+        // 1xx are no answers, 304 and 412 answer a precondition of one request: nobody's policy can make them answers to another.
+        return status is >= 200 and not (304 or 412) && (_policy.ShouldStore?.Invoke(context) ?? IdempotencyPolicy.IsStoredByDefault(status));
+    }
+
+    /// <param name="held">The body, or null when it is not kept.</param>
+    private async ValueTask<Completion> RecordAsync(ReadOnlyMemory<byte>? held)
+    {
+        var response = context.Response;
+        if (held is { } written)
+        {
+            held = FinishHeaders(response, written);
+        }
+        else
+        {
+            Log.ResponseNotKept(logger, claim.Key);
+        }
+
+        var headers = StoredHeader.Of(response, _capture!.OuterHeaders, rules);
+        var reasonPhrase = context.Features.Get<IHttpResponseFeature>()?.ReasonPhrase;
+        var payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, headers, held, engine.Store.CompressionThreshold);
+        if (payload.Length > engine.Store.MaxPayloadSize)
+        {
+            Log.ResponseNotKept(logger, claim.Key);
+            payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, headers, null, engine.Store.CompressionThreshold);
+        }
+
+        var completion = await engine.CompleteAsync(claim, payload);
+        if (completion.Outcome == CompletionOutcome.NotRecorded)
+        {
+            response.Headers[IdempotencyHeaders.Stored] = "false";
+        }
+
+        // After the headers were recorded: how long is left is told afresh with every replay.
+        if (_policy.ClientCaching && completion.Outcome == CompletionOutcome.Recorded && StringValues.IsNullOrEmpty(response.Headers.CacheControl))
+        {
+            ResponseReplay.SetClientCaching(response, _policy, _policy.Retention);
+        }
+
+        return completion;
+    }
+
+    /// <summary>Gives a recorded answer its ETag, and a length that is true.</summary>
+    private ReadOnlyMemory<byte> FinishHeaders(HttpResponse response, ReadOnlyMemory<byte> body)
+    {
+        var isHead = HttpMethods.IsHead(context.Request.Method);
+        body = ResponseCapture.MayHaveBody(response.StatusCode) ? body : default;
+        if (response.ContentLength is { } announced && announced != body.Length && !isHead)
+        {
+            // The server would cut the connection over the difference, after the effect and with the answer in hand.
+            response.ContentLength = ResponseCapture.MayHaveBody(response.StatusCode) ? body.Length : null;
+        }
+
+        if (_policy.EmitETag && StringValues.IsNullOrEmpty(response.Headers.ETag))
+        {
+            response.Headers.ETag = EntityTag.Of(response, body.Span, isWeak: rules.Flag is not null && ReplayFlag.MayCarry(name => response.Headers[name]));
+        }
+
+        return isHead ? default : body; // never sent, so nothing to send again
+    }
+
+    private sealed class IdempotencyFeature(string key, Claim claim) : IIdempotencyFeature
+    {
+        public string Key => key;
+
+        public int Attempt => claim.Attempt;
+
+        public bool TookOver => claim.Attempt > 1;
+
+        public CancellationToken ClaimLost => claim.Lost;
+    }
+}

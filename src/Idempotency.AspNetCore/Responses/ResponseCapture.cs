@@ -1,0 +1,393 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Stands in for the server's response while the handler runs: holds the body back, and takes the endpoint's <c>OnStarting</c> callbacks.</summary>
+/// <remarks>
+/// <para>It replaces the two features themselves rather than <c>Response.Body</c>, because three things must be known that a stream is not
+/// told: a handler that disables buffering (server-sent events), the callbacks that are the endpoint's own (the server keeps one stack for
+/// all), and whether the handler flushed, so that a response it left unstarted stays so for the middleware outside.</para>
+/// <para>To the handler it behaves as the server does: after the first flush the response has started. To the outside nothing has: an
+/// exception finds a clean response.</para>
+/// <para>Three modes. Holding: everything is kept, up to the limit. At the limit, or at once when buffering is disabled, it asks whether it
+/// may stream, which is where the answer is recorded without its body, so that the client sees no byte of an unrecorded answer. Streaming:
+/// everything goes on to the server. Discarding: this answer does not count any more; nothing is sent.</para>
+/// </remarks>
+internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpResponseBodyFeature
+{
+    private const int FirstBuffer = 4096;
+
+    private readonly HttpContext _context;
+    private readonly IHttpResponseFeature _response;
+    private readonly IHttpResponseBodyFeature _body;
+    private readonly long _limit;
+    private readonly Func<ValueTask<bool>> _mayStream;
+    private readonly Dictionary<string, StringValues> _outerHeaders;
+    private List<(Func<object, Task> Callback, object State)>? _onStarting;
+    private Stream? _stream;
+    private byte[] _buffer = [];
+    private int _length;
+    private int _flushedLength;
+    private bool _bufferingDisabled;
+    private bool _completed;
+
+    private ResponseCapture(HttpContext context, IHttpResponseFeature response, IHttpResponseBodyFeature body, long limit, Func<ValueTask<bool>> mayStream)
+    {
+        _context = context;
+        _response = response;
+        _body = body;
+        _limit = limit;
+        _mayStream = mayStream;
+        _outerHeaders = SnapshotOf(response.Headers);
+    }
+
+    public enum Mode
+    {
+        Holding,
+        Streaming,
+        Discarding,
+        Ended,
+    }
+
+    public Mode State { get; private set; }
+
+    /// <summary>Whether the handler sent something, in its own view: then the response starts even when its body is empty.</summary>
+    public bool WasFlushed { get; private set; }
+
+    /// <summary>Whether what was held is more than is kept: a handler may write any amount without ever flushing.</summary>
+    public bool IsOverLimit => _length > _limit || _bufferingDisabled;
+
+    /// <summary>What was written, while holding.</summary>
+    public ReadOnlyMemory<byte> Held => _buffer.AsMemory(0, _length);
+
+    /// <summary>The headers that the outer pipeline had set before the endpoint ran.</summary>
+    public IReadOnlyDictionary<string, StringValues> OuterHeaders => _outerHeaders;
+
+    /// <summary>Puts a capture in front of the server's response.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="limit">How many bytes are held at the most.</param>
+    /// <param name="mayStream">Asked once, when more comes: whether the rest may stream to the client (true) or must not be sent (false).</param>
+    public static ResponseCapture Install(HttpContext context, long limit, Func<ValueTask<bool>> mayStream)
+    {
+        var capture = new ResponseCapture(
+            context,
+            context.Features.GetRequiredFeature<IHttpResponseFeature>(),
+            context.Features.GetRequiredFeature<IHttpResponseBodyFeature>(),
+            limit,
+            mayStream);
+        context.Features.Set<IHttpResponseFeature>(capture);
+        context.Features.Set<IHttpResponseBodyFeature>(capture);
+        return capture;
+    }
+
+    /// <summary>Gives the response back to the server. Callbacks that have not run are handed over, in order, for the server to run.</summary>
+    public void Uninstall()
+    {
+        _context.Features.Set(_response);
+        _context.Features.Set(_body);
+        foreach (var (callback, state) in _onStarting ?? [])
+        {
+            _response.OnStarting(callback, state);
+        }
+
+        _onStarting = null;
+    }
+
+    /// <summary>Runs the endpoint's <c>OnStarting</c> callbacks, last registered first as a server does. After it the headers are the endpoint's final ones.</summary>
+    public async ValueTask RunOnStartingAsync()
+    {
+        while (_onStarting is { Count: > 0 } callbacks)
+        {
+            var (callback, state) = callbacks[^1];
+            callbacks.RemoveAt(callbacks.Count - 1);
+            await callback(state);
+        }
+    }
+
+    /// <summary>Sends what was held, the way the handler sent it. Call it after <see cref="Uninstall"/>.</summary>
+    public async ValueTask SendHeldAsync()
+    {
+        var body = MayHaveBody(_response.StatusCode) ? Held : default;
+        if (WasFlushed)
+        {
+            await _body.Writer.WriteAsync(body);
+        }
+        else if (body.Length > 0)
+        {
+            _body.Writer.Write(body.Span);
+        }
+
+        if (_completed)
+        {
+            await _body.CompleteAsync();
+        }
+    }
+
+    /// <summary>Takes back everything the endpoint did to the response, so that another answer can be given.</summary>
+    public void Reset()
+    {
+        _response.StatusCode = StatusCodes.Status200OK;
+        _response.ReasonPhrase = null;
+        _response.Headers.Clear();
+        foreach (var (name, values) in _outerHeaders)
+        {
+            _response.Headers[name] = values;
+        }
+    }
+
+    /// <summary>Returns the buffer. Whoever writes later, from a task that outlived its request, gets an error and not somebody else's memory.</summary>
+    public void End()
+    {
+        State = Mode.Ended;
+        ReturnBuffer();
+    }
+
+    /// <summary>204, 205 and 304 have no body (RFC 9110 section 6.4.1); what a handler writes with them is dropped, where a server would throw.</summary>
+    public static bool MayHaveBody(int status) => status is >= 200 and not (204 or 205 or 304);
+
+    // What the handler sees: the response.
+
+    int IHttpResponseFeature.StatusCode
+    {
+        get => _response.StatusCode;
+        set => _response.StatusCode = value;
+    }
+
+    string? IHttpResponseFeature.ReasonPhrase
+    {
+        get => _response.ReasonPhrase;
+        set => _response.ReasonPhrase = value;
+    }
+
+    IHeaderDictionary IHttpResponseFeature.Headers
+    {
+        get => _response.Headers;
+        set => _response.Headers = value;
+    }
+
+    Stream IHttpResponseFeature.Body
+    {
+        get => Stream;
+        set => throw new NotSupportedException("Set HttpResponse.Body instead.");
+    }
+
+    bool IHttpResponseFeature.HasStarted => WasFlushed || _response.HasStarted;
+
+    void IHttpResponseFeature.OnStarting(Func<object, Task> callback, object state)
+    {
+        if (State == Mode.Holding)
+        {
+            (_onStarting ??= []).Add((callback, state));
+        }
+        else
+        {
+            _response.OnStarting(callback, state);
+        }
+    }
+
+    void IHttpResponseFeature.OnCompleted(Func<object, Task> callback, object state) => _response.OnCompleted(callback, state);
+
+    // What the handler sees: the body.
+
+    public Stream Stream => _stream ??= AsStream(leaveOpen: true);
+
+    PipeWriter IHttpResponseBodyFeature.Writer => this;
+
+    void IHttpResponseBodyFeature.DisableBuffering()
+    {
+        _bufferingDisabled = true;
+        _body.DisableBuffering();
+    }
+
+    async Task IHttpResponseBodyFeature.StartAsync(CancellationToken cancellationToken) => await FlushAsync(cancellationToken);
+
+    async Task IHttpResponseBodyFeature.CompleteAsync()
+    {
+        await FlushAsync();
+        Complete();
+    }
+
+    async Task IHttpResponseBodyFeature.SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken)
+    {
+        if (State == Mode.Holding && _length + (count ?? (new FileInfo(path).Length - offset)) > _limit)
+        {
+            await StopHoldingAsync();
+        }
+
+        if (State == Mode.Streaming)
+        {
+            await _body.SendFileAsync(path, offset, count, cancellationToken);
+        }
+        else
+        {
+            await SendFileFallback.SendFileAsync(Stream, path, offset, count, cancellationToken);
+        }
+    }
+
+    // The writer.
+
+    public override bool CanGetUnflushedBytes => State != Mode.Streaming || _body.Writer.CanGetUnflushedBytes;
+
+    public override long UnflushedBytes => State == Mode.Streaming ? _body.Writer.UnflushedBytes : _length - _flushedLength;
+
+    public override Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        if (State == Mode.Streaming)
+        {
+            return _body.Writer.GetMemory(sizeHint);
+        }
+
+        EnsureRoom(Math.Max(1, sizeHint));
+        return _buffer.AsMemory(_length);
+    }
+
+    public override Span<byte> GetSpan(int sizeHint = 0) =>
+        State == Mode.Streaming ? _body.Writer.GetSpan(sizeHint) : GetMemory(sizeHint).Span;
+
+    public override void Advance(int bytes)
+    {
+        if (State == Mode.Streaming)
+        {
+            _body.Writer.Advance(bytes);
+            return;
+        }
+
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, _buffer.Length - _length);
+        _length += State == Mode.Discarding ? 0 : bytes;
+    }
+
+    public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
+    {
+        if (State == Mode.Streaming)
+        {
+            return _body.Writer.WriteAsync(source, cancellationToken);
+        }
+
+        if (State == Mode.Holding && (_length + (long)source.Length > _limit || _bufferingDisabled))
+        {
+            return StopHoldingAndWriteAsync(source, cancellationToken);
+        }
+
+        if (State == Mode.Discarding)
+        {
+            return default;
+        }
+
+        EnsureRoom(source.Length);
+        source.CopyTo(_buffer.AsMemory(_length));
+        _length += source.Length;
+        return FlushAsync(cancellationToken);
+    }
+
+    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
+    {
+        switch (State)
+        {
+            case Mode.Streaming:
+                return _body.Writer.FlushAsync(cancellationToken);
+
+            case Mode.Holding when IsOverLimit:
+                return StopHoldingAndWriteAsync(default, cancellationToken);
+
+            default:
+                WasFlushed = true;
+                _flushedLength = _length;
+                return default;
+        }
+    }
+
+    public override void Complete(Exception? exception = null)
+    {
+        _completed = true;
+        if (State == Mode.Streaming)
+        {
+            _body.Writer.Complete(exception);
+        }
+    }
+
+    public override void CancelPendingFlush()
+    {
+        if (State == Mode.Streaming)
+        {
+            _body.Writer.CancelPendingFlush();
+        }
+    }
+
+    private async ValueTask<FlushResult> StopHoldingAndWriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken)
+    {
+        await StopHoldingAsync();
+        return State == Mode.Streaming ? await _body.Writer.WriteAsync(source, cancellationToken) : default;
+    }
+
+    private async ValueTask StopHoldingAsync()
+    {
+        if (await _mayStream())
+        {
+            State = Mode.Streaming;
+            WasFlushed = true;
+            if (_length > 0)
+            {
+                await _body.Writer.WriteAsync(Held);
+            }
+        }
+        else
+        {
+            State = Mode.Discarding;
+        }
+
+        ReturnBuffer();
+    }
+
+    private void EnsureRoom(int size)
+    {
+        ObjectDisposedException.ThrowIf(State == Mode.Ended, typeof(HttpResponse));
+        if (_completed)
+        {
+            throw new InvalidOperationException("Writing is not allowed after the response was completed.");
+        }
+
+        if (_buffer.Length - _length >= size)
+        {
+            return;
+        }
+
+        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Max(FirstBuffer, Math.Min(Array.MaxLength, Math.Max((long)_length + size, 2L * _buffer.Length))));
+        Held.CopyTo(larger);
+        ReturnBuffer(keepLength: true);
+        _buffer = larger;
+    }
+
+    private void ReturnBuffer(bool keepLength = false)
+    {
+        if (_buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer);
+        }
+
+        _buffer = [];
+        _length = keepLength ? _length : 0;
+    }
+
+    private static readonly Dictionary<string, StringValues> NoHeaders = [];
+
+    private static Dictionary<string, StringValues> SnapshotOf(IHeaderDictionary headers)
+    {
+        if (headers.Count == 0)
+        {
+            return NoHeaders;
+        }
+
+        var snapshot = new Dictionary<string, StringValues>(headers.Count, StringComparer.OrdinalIgnoreCase);
+        foreach (var (name, values) in headers)
+        {
+            snapshot[name] = values;
+        }
+
+        return snapshot;
+    }
+}

@@ -1,0 +1,290 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using System.Numerics;
+using System.Text;
+using Microsoft.Extensions.Primitives;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>An answer as it is kept.</summary>
+/// <remarks>
+/// <para>The format, version 1. Numbers are little-endian; a varint has seven bits a byte, low ones first; a text is a varint length and UTF-8.</para>
+/// <code>
+/// 1 byte    version: 1
+/// 1 byte    flags: 1 the body is kept, 2 the body is compressed with Brotli (RFC 7932); other bits are zero
+/// 2 bytes   status
+/// text      reason phrase; empty for the standard one
+/// varint    number of headers, then for each:
+///   text      name
+///   varint    number of values × 2, plus 1 if they are appended to what the outer pipeline has set
+///   texts     values
+/// varint    length of the body, before compression
+/// bytes     the body
+/// 4 bytes   CRC-32C of all that comes before
+/// </code>
+/// <para>A reader that meets another version, a flag it does not know, or a checksum that is wrong, gives no response but a reason: such a
+/// record stands for an effect and is never run again because it could not be read. A new version gets a new number and keeps the old reader.</para>
+/// </remarks>
+internal sealed class StoredResponse : IDecodedPayload
+{
+    private const byte Version = 1;
+    private const byte BodyKept = 1;
+    private const byte BodyCompressed = 2;
+    private const int ChecksumSize = sizeof(uint);
+
+    private readonly ReadOnlyMemory<byte> _body;
+    private readonly bool _ownsBody;
+    private FlaggedBody? _flagged;
+
+    private StoredResponse(int status, string reasonPhrase, StoredHeader[] headers, ReadOnlyMemory<byte> body, bool isBodyKept, bool ownsBody)
+    {
+        Status = status;
+        ReasonPhrase = reasonPhrase;
+        Headers = headers;
+        IsBodyKept = isBodyKept;
+        _body = body;
+        _ownsBody = ownsBody;
+    }
+
+    public int Status { get; }
+
+    public string ReasonPhrase { get; }
+
+    public IReadOnlyList<StoredHeader> Headers { get; }
+
+    /// <summary>False when the body was too large to keep, or streamed.</summary>
+    public bool IsBodyKept { get; }
+
+    public ReadOnlyMemory<byte> Body => _body;
+
+    public long ExtraBytes => 200 + (100L * Headers.Count) + (_ownsBody ? _body.Length : 0) + (_flagged?.Bytes.Length ?? 0);
+
+    /// <summary>The bytes to keep.</summary>
+    /// <param name="status">The status.</param>
+    /// <param name="reasonPhrase">A reason phrase other than the standard one, or null.</param>
+    /// <param name="headers">The headers.</param>
+    /// <param name="body">The body, or null when it is not kept.</param>
+    /// <param name="compressFrom">Bodies of at least this many bytes are compressed if that makes them smaller.</param>
+    public static byte[] Encode(int status, string? reasonPhrase, StoredHeader[] headers, ReadOnlyMemory<byte>? body, int compressFrom)
+    {
+        var head = new PooledBytes(512);
+        var compressed = body is { } large && large.Length >= compressFrom ? new PooledBytes(large.Length) : default;
+        try
+        {
+            var content = body.GetValueOrDefault().Span;
+            var flags = body is null ? (byte)0 : BodyKept;
+            // Fast settings: the client is waiting. A tenth must be gained, or the time to decompress is not worth it.
+            if (body is not null && content.Length >= compressFrom
+                && BrotliEncoder.TryCompress(content, compressed.Room(content.Length)[..(content.Length - (content.Length / 10))], out var written, quality: 1, window: 18))
+            {
+                compressed.Advance(written);
+                flags |= BodyCompressed;
+            }
+
+            head.Add(Version);
+            head.Add(flags);
+            BinaryPrimitives.WriteUInt16LittleEndian(head.Room(sizeof(ushort)), (ushort)status);
+            head.Advance(sizeof(ushort));
+            head.AddText(reasonPhrase ?? "");
+            head.AddVarint(headers.Length);
+            foreach (var header in headers)
+            {
+                head.AddText(header.Name);
+                head.AddVarint((header.Values.Count * 2) + (header.IsAppended ? 1 : 0));
+                foreach (var value in header.Values)
+                {
+                    head.AddText(value ?? "");
+                }
+            }
+
+            head.AddVarint(content.Length);
+            var kept = (flags & BodyCompressed) != 0 ? compressed.Written : content;
+            var payload = GC.AllocateUninitializedArray<byte>(head.Length + kept.Length + ChecksumSize);
+            head.Written.CopyTo(payload);
+            kept.CopyTo(payload.AsSpan(head.Length));
+            BinaryPrimitives.WriteUInt32LittleEndian(payload.AsSpan(payload.Length - ChecksumSize), Checksum(payload.AsSpan(0, payload.Length - ChecksumSize)));
+            return payload;
+        }
+        finally
+        {
+            head.Dispose();
+            compressed.Dispose();
+        }
+    }
+
+    /// <summary>Reads what was kept, or says why it cannot.</summary>
+    public static StoredResponse? Decode(ReadOnlyMemory<byte> payload, out string reason)
+    {
+        var bytes = payload.Span;
+        reason = "";
+        if (bytes.Length == 0 || bytes[0] != Version)
+        {
+            reason = bytes.Length == 0 ? "it is empty" : $"its format version is {bytes[0]}, and this library reads version {Version}";
+            return null;
+        }
+
+        reason = "it is damaged";
+        if (bytes.Length < 2 + sizeof(ushort) + ChecksumSize
+            || BinaryPrimitives.ReadUInt32LittleEndian(bytes[^ChecksumSize..]) != Checksum(bytes[..^ChecksumSize]))
+        {
+            return null;
+        }
+
+        var flags = bytes[1];
+        if ((flags & ~(BodyKept | BodyCompressed)) != 0)
+        {
+            reason = $"it has flags ({flags:x2}) that this library does not know";
+            return null;
+        }
+
+        var status = BinaryPrimitives.ReadUInt16LittleEndian(bytes[2..]);
+        var reader = new Reader(bytes[4..^ChecksumSize]);
+        if (status is < 100 or > 999 || !reader.TryText(out var reasonPhrase) || !reader.TryVarint(out var headerCount) || headerCount > reader.Left)
+        {
+            return null;
+        }
+
+        var headers = new StoredHeader[headerCount];
+        for (var i = 0; i < headers.Length; i++)
+        {
+            if (!reader.TryText(out var name) || name.Length == 0 || !reader.TryVarint(out var count) || count / 2 > reader.Left)
+            {
+                return null;
+            }
+
+            var values = new string?[count / 2];
+            for (var j = 0; j < values.Length; j++)
+            {
+                if (!reader.TryText(out var value))
+                {
+                    return null;
+                }
+
+                values[j] = value;
+            }
+
+            headers[i] = new StoredHeader(name, values.Length == 1 ? new StringValues(values[0]) : new StringValues(values), IsAppended: count % 2 == 1);
+        }
+
+        if (!reader.TryVarint(out var length))
+        {
+            return null;
+        }
+
+        var isCompressed = (flags & BodyCompressed) != 0;
+        var kept = payload[^(reader.Left + ChecksumSize)..^ChecksumSize];
+        var body = isCompressed ? Decompress(kept.Span, length) : kept;
+        if (body is not { } whole || whole.Length != length)
+        {
+            return null;
+        }
+
+        reason = "";
+        return new StoredResponse(status, reasonPhrase, headers, whole, (flags & BodyKept) != 0, ownsBody: isCompressed);
+    }
+
+    /// <summary>The first line of a header, or empty. Names are not case-sensitive.</summary>
+    public StringValues Header(string name)
+    {
+        foreach (var header in Headers)
+        {
+            if (header.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+            {
+                return header.Values;
+            }
+        }
+
+        return StringValues.Empty;
+    }
+
+    /// <summary>The body as a replay carries it; worked out at the first replay and kept.</summary>
+    /// <param name="flag">The policy's flag, or null for none.</param>
+    /// <param name="isNew">Whether the work was done now: this object has grown.</param>
+    public ReadOnlyMemory<byte> BodyWith(ReplayFlag? flag, out bool isNew)
+    {
+        isNew = false;
+        if (flag is null)
+        {
+            return _body;
+        }
+
+        var flagged = Volatile.Read(ref _flagged);
+        if (flagged is null || flagged.Flag != flag)
+        {
+            isNew = true;
+            flagged = new FlaggedBody(flag, ReplayFlag.MayCarry(Header) && flag.AddTo(_body.Span) is { } bytes ? bytes : null);
+            Volatile.Write(ref _flagged, flagged);
+        }
+
+        return flagged.IsFlagged ? flagged.Bytes : _body;
+    }
+
+    private static ReadOnlyMemory<byte>? Decompress(ReadOnlySpan<byte> compressed, int length)
+    {
+        var body = GC.AllocateUninitializedArray<byte>(length);
+        return BrotliDecoder.TryDecompress(compressed, body, out var written) ? body.AsMemory(0, written) : null;
+    }
+
+    private static uint Checksum(ReadOnlySpan<byte> bytes)
+    {
+        var crc = uint.MaxValue;
+        while (bytes.Length >= sizeof(ulong))
+        {
+            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
+            bytes = bytes[sizeof(ulong)..];
+        }
+
+        foreach (var value in bytes)
+        {
+            crc = BitOperations.Crc32C(crc, value);
+        }
+
+        return ~crc;
+    }
+
+    private sealed class FlaggedBody(ReplayFlag flag, byte[]? bytes)
+    {
+        public ReplayFlag Flag { get; } = flag;
+
+        public bool IsFlagged { get; } = bytes is not null;
+
+        public byte[] Bytes { get; } = bytes ?? [];
+    }
+
+    private ref struct Reader(ReadOnlySpan<byte> bytes)
+    {
+        private ReadOnlySpan<byte> _rest = bytes;
+
+        public readonly int Left => _rest.Length;
+
+        public bool TryVarint(out int value)
+        {
+            value = 0;
+            for (var shift = 0; shift < 35 && !_rest.IsEmpty; shift += 7)
+            {
+                var next = _rest[0];
+                _rest = _rest[1..];
+                value |= (next & 0x7F) << shift;
+                if (next < 0x80)
+                {
+                    return value >= 0;
+                }
+            }
+
+            return false;
+        }
+
+        public bool TryText(out string text)
+        {
+            text = "";
+            if (!TryVarint(out var length) || length > _rest.Length)
+            {
+                return false;
+            }
+
+            text = Encoding.UTF8.GetString(_rest[..length]);
+            _rest = _rest[length..];
+            return true;
+        }
+    }
+}

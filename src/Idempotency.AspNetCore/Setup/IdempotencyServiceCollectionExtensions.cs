@@ -1,0 +1,77 @@
+using System.Diagnostics.CodeAnalysis;
+using Idempotency.AspNetCore;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Registers idempotency.</summary>
+public static class IdempotencyServiceCollectionExtensions
+{
+    /// <summary>Adds idempotency with records in memory, until a store is chosen with one of the builder's methods.</summary>
+    /// <param name="services">The application's services.</param>
+    /// <param name="configure">Sets the options; invalid ones fail at start-up.</param>
+    public static IIdempotencyBuilder AddIdempotency(this IServiceCollection services, Action<IdempotencyOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        services.AddOptions<IdempotencyOptions>().ValidateOnStart();
+        if (configure is not null)
+        {
+            services.Configure(configure);
+        }
+
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<IdempotencyOptions>, PolicyValidation>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IStartupFilter, StartupChecks>());
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<IIdempotencyStore, InMemoryIdempotencyStore>();
+        services.TryAddSingleton<LocalCache>();
+        services.TryAddSingleton<LeaseKeeper>();
+        services.TryAddSingleton<WaitingRoom>();
+        services.TryAddSingleton<ClaimEngine>();
+        services.TryAddSingleton<EffectivePolicies>();
+        services.TryAddSingleton<UseIdempotencyMarker>();
+        return new Builder(services);
+    }
+
+    /// <summary>
+    /// Adds idempotency with options from configuration, usually <c>builder.Configuration.GetSection("Idempotency")</c>: <c>Enabled</c>,
+    /// <c>LocalCacheMaxEntries</c>, <c>LocalCacheMaxBytes</c>, <c>DefaultPolicy</c>, and <c>Policies</c> by name, each of which starts from the
+    /// default policy. Names are those of <see cref="IdempotencyOptions"/> and <see cref="IdempotencyPolicy"/>; durations are written
+    /// <c>hh:mm:ss</c> or <c>d.hh:mm:ss</c>. An unknown or malformed setting fails at start-up.
+    /// </summary>
+    /// <param name="services">The application's services.</param>
+    /// <param name="configuration">The section. It is read once, at start-up.</param>
+    public static IIdempotencyBuilder AddIdempotency(this IServiceCollection services, IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return services.AddIdempotency(options => PolicyConfiguration.Apply(configuration, options));
+    }
+
+    /// <summary>Keeps records in a store of your own: a singleton, made by dependency injection. The last store that is added counts.</summary>
+    public static IIdempotencyBuilder AddStore<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TStore>(this IIdempotencyBuilder builder)
+        where TStore : class, IIdempotencyStore
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.Replace(ServiceDescriptor.Singleton<IIdempotencyStore, TStore>());
+        return builder;
+    }
+
+    /// <summary>Keeps records in the memory of this process, which is the default, within bounds of your own.</summary>
+    public static IIdempotencyBuilder AddInMemoryStore(this IIdempotencyBuilder builder, Action<InMemoryIdempotencyStoreOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddOptions<InMemoryIdempotencyStoreOptions>()
+            .Configure(configure ?? (static _ => { }))
+            .Validate(static options => options.MaxRecords > 0, "InMemoryIdempotencyStoreOptions.MaxRecords must be more than zero.")
+            .Validate(static options => options.MaxBytes > 0, "InMemoryIdempotencyStoreOptions.MaxBytes must be more than zero.")
+            .ValidateOnStart();
+        return builder.AddStore<InMemoryIdempotencyStore>();
+    }
+
+    private sealed class Builder(IServiceCollection services) : IIdempotencyBuilder
+    {
+        public IServiceCollection Services => services;
+    }
+}

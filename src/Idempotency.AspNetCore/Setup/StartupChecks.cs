@@ -1,0 +1,77 @@
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>What can be known to be wrong before the first request, fails there: when the pipeline is built, before the server listens.</summary>
+internal sealed class StartupChecks(
+    EffectivePolicies policies,
+    UseIdempotencyMarker marker,
+    IServiceProvider services,
+    ILogger<StartupChecks> logger) : IStartupFilter
+{
+    public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+    {
+        next(app);
+        Check();
+    };
+
+    private void Check()
+    {
+        var errors = new List<string>();
+        var shared = new List<string>();
+        var isAnyProtected = false;
+        foreach (var endpoint in services.GetService<EndpointDataSource>()?.Endpoints ?? [])
+        {
+            IdempotencyPolicy? policy;
+            try
+            {
+                policy = policies.Of(endpoint);
+            }
+            catch (InvalidOperationException unknown)
+            {
+                errors.Add(unknown.Message);
+                continue;
+            }
+
+            if (policy is null)
+            {
+                continue;
+            }
+
+            isAnyProtected = true;
+            errors.AddRange(PolicyValidation.Errors(policy, $"The policy of endpoint '{endpoint.DisplayName}'"));
+            if (policy.Partition is null && IsOpenToAnyone(endpoint))
+            {
+                shared.Add(endpoint.DisplayName ?? "(unnamed)");
+            }
+        }
+
+        if (isAnyProtected && !marker.WasUsed)
+        {
+            errors.Add("There are endpoints with idempotency, but app.UseIdempotency() was not called: they would run unprotected. Call it after app.UseAuthorization(), or, where that is not called, before the endpoints are mapped.");
+        }
+
+        if (errors.Count > 0)
+        {
+            throw new InvalidOperationException(string.Join(Environment.NewLine, errors));
+        }
+
+        if (shared.Count > 0 && policies.Enabled)
+        {
+            Log.SharedPartition(logger, string.Join(", ", shared));
+        }
+    }
+
+    private bool IsOpenToAnyone(Endpoint endpoint) =>
+        endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null
+        || (endpoint.Metadata.GetMetadata<IAuthorizeData>() is null
+            && endpoint.Metadata.GetMetadata<AuthorizationPolicy>() is null
+            && services.GetService<IOptions<AuthorizationOptions>>()?.Value.FallbackPolicy is null);
+}
