@@ -102,7 +102,7 @@ internal sealed class IdempotencyMiddleware(
         });
     }
 
-    private async Task RunAsync(HttpContext context, Claim claim, string key)
+    private async Task RunAsync(HttpContext context, OwnedClaim claim, string key)
     {
         var completion = await new ProtectedRun(context, claim, policies.RulesOf(claim.Policy), engine, logger).RunAsync(next, key);
         if (completion is { Outcome: CompletionOutcome.Superseded } superseded)

@@ -1,7 +1,7 @@
 namespace Idempotency.AspNetCore;
 
 /// <summary>Who was here first, and what follows.</summary>
-internal readonly record struct ClaimDecision(ClaimOutcome Outcome, Claim? Claim = null, CompletedRecord? Record = null);
+internal readonly record struct ClaimDecision(ClaimOutcome Outcome, OwnedClaim? Claim = null, CompletedRecord? Record = null);
 
 /// <summary>The states a request can find its key in.</summary>
 internal enum ClaimOutcome

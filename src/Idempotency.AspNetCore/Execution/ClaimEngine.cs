@@ -154,7 +154,7 @@ internal sealed class ClaimEngine(
     }
 
     /// <summary>Records the answer of a claim, with retries on a budget of its own: what has happened is written down whoever still listens.</summary>
-    public async ValueTask<Completion> CompleteAsync(Claim claim, ReadOnlyMemory<byte> payload)
+    public async ValueTask<Completion> CompleteAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload)
     {
         var startedAt = _clock.Now;
         try
@@ -177,7 +177,7 @@ internal sealed class ClaimEngine(
     }
 
     /// <summary>Frees the key. Never throws: the exception or answer that brought us here is what the caller must see.</summary>
-    public async ValueTask ReleaseAsync(Claim claim)
+    public async ValueTask ReleaseAsync(OwnedClaim claim)
     {
         leases.Stop(claim);
         try
@@ -193,9 +193,9 @@ internal sealed class ClaimEngine(
         waitingRoom.Call(claim.Key);
     }
 
-    private Claim Take(Sha256Hash key, IdempotencyClaim claim, IdempotencyPolicy policy, long leaseUntil)
+    private OwnedClaim Take(Sha256Hash key, IdempotencyClaim claim, IdempotencyPolicy policy, long leaseUntil)
     {
-        var taken = new Claim(key, claim.Fingerprint, claim.Owner, claim.Attempt, policy, leaseUntil);
+        var taken = new OwnedClaim(key, claim.Fingerprint, claim.Owner, claim.Attempt, policy, leaseUntil);
         leases.Start(taken);
         if (claim.Supersedes is not null)
         {
@@ -209,7 +209,7 @@ internal sealed class ClaimEngine(
     private CompletedRecord Known(IdempotencyRecord existing) =>
         localCache.Complete(existing.Fingerprint, existing.Payload, existing.RetentionRemaining);
 
-    private Completion Recorded(Claim claim, ReadOnlyMemory<byte> payload)
+    private Completion Recorded(OwnedClaim claim, ReadOnlyMemory<byte> payload)
     {
         leases.Stop(claim);
         localCache.Set(claim.Key, localCache.Complete(claim.Fingerprint, payload, claim.Policy.Retention));
@@ -223,7 +223,7 @@ internal sealed class ClaimEngine(
     /// completed: its answer counts; 3. another attempt is running: ours does not count and there is none yet; 4. nobody has the key any more:
     /// we may claim it again, and record; 5. the key belongs to a different request by now (its retention was over): nowhere to record.
     /// </remarks>
-    private async Task<Completion> CompleteAgainAsync(Claim claim, ReadOnlyMemory<byte> payload, long until)
+    private async Task<Completion> CompleteAgainAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload, long until)
     {
         var pause = FirstPause;
         Exception? last = null;
@@ -277,7 +277,7 @@ internal sealed class ClaimEngine(
     }
 
     /// <summary>The store is away: the claim is left to its lease, and until that is over nobody can run the request again; so this process may still replay it.</summary>
-    private Completion NotRecorded(Claim claim, ReadOnlyMemory<byte> payload, Exception? exception)
+    private Completion NotRecorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, Exception? exception)
     {
         Log.AnswerNotRecorded(logger, claim.Key, exception);
         localCache.Set(claim.Key, localCache.Complete(claim.Fingerprint, payload, new TimeSpan(claim.LeaseUntil - _clock.Now)));

@@ -14,11 +14,11 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
     private readonly ConcurrentDictionary<TimeSpan, Lane> _lanes = new();
     private readonly MonotonicClock _clock = new(time);
 
-    public readonly record struct Renewal(Claim Claim, long DueAt);
+    public readonly record struct Renewal(OwnedClaim Claim, long DueAt);
 
-    public void Start(Claim claim) => _lanes.GetOrAdd(claim.Policy.ClaimDuration, static (lease, keeper) => new Lane(keeper, lease), this).Add(claim);
+    public void Start(OwnedClaim claim) => _lanes.GetOrAdd(claim.Policy.ClaimDuration, static (lease, keeper) => new Lane(keeper, lease), this).Add(claim);
 
-    public void Stop(Claim claim) => _lanes[claim.Policy.ClaimDuration].Remove(claim);
+    public void Stop(OwnedClaim claim) => _lanes[claim.Policy.ClaimDuration].Remove(claim);
 
     public void Dispose()
     {
@@ -28,7 +28,7 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
         }
     }
 
-    private async Task RenewAsync(Lane lane, Claim claim)
+    private async Task RenewAsync(Lane lane, OwnedClaim claim)
     {
         var leaseUntil = MonotonicClock.Later(_clock.Now, claim.Policy.ClaimDuration);
         try
@@ -66,7 +66,7 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
             _timer = keeper.Time.CreateTimer(static lane => ((Lane)lane!).RenewDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         }
 
-        public void Add(Claim claim)
+        public void Add(OwnedClaim claim)
         {
             lock (_waiting)
             {
@@ -75,7 +75,7 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
             }
         }
 
-        public void Remove(Claim claim)
+        public void Remove(OwnedClaim claim)
         {
             lock (_waiting)
             {
@@ -87,7 +87,7 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
             }
         }
 
-        public bool IsKept(Claim claim)
+        public bool IsKept(OwnedClaim claim)
         {
             lock (_waiting)
             {
@@ -99,7 +99,7 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
 
         private void RenewDue()
         {
-            var due = new List<Claim>();
+            var due = new List<OwnedClaim>();
             lock (_waiting)
             {
                 _armed = false;

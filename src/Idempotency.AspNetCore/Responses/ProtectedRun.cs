@@ -6,7 +6,7 @@ using Microsoft.Extensions.Primitives;
 namespace Idempotency.AspNetCore;
 
 /// <summary>Runs the handler of an acquired claim: once, recorded before told.</summary>
-internal sealed class ProtectedRun(HttpContext context, Claim claim, ResponseRules rules, ClaimEngine engine, ILogger logger)
+internal sealed class ProtectedRun(HttpContext context, OwnedClaim claim, ResponseRules rules, ClaimEngine engine, ILogger logger)
 {
     private readonly IdempotencyPolicy _policy = claim.Policy;
     private ResponseCapture? _capture;
@@ -149,7 +149,7 @@ internal sealed class ProtectedRun(HttpContext context, Claim claim, ResponseRul
         return isHead ? default : body; // never sent, so nothing to send again
     }
 
-    private sealed class IdempotencyFeature(string key, Claim claim) : IIdempotencyFeature
+    private sealed class IdempotencyFeature(string key, OwnedClaim claim) : IIdempotencyFeature
     {
         public string Key => key;
 

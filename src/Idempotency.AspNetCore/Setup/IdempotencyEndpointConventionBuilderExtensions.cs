@@ -40,7 +40,7 @@ public static class IdempotencyEndpointConventionBuilderExtensions
         builder.Add(endpoint =>
         {
             // Without its services there are no start-up checks either, and the endpoint would silently run twice.
-            if (endpoint.ApplicationServices.GetService<UseIdempotencyMarker>() is null)
+            if (endpoint.ApplicationServices.GetService<PipelinePlacement>() is null)
             {
                 throw new InvalidOperationException($"Endpoint '{endpoint.DisplayName}' asks for idempotency, which is not registered. Call builder.Services.AddIdempotency().");
             }

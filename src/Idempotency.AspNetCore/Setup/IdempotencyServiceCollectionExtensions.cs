@@ -31,7 +31,7 @@ public static class IdempotencyServiceCollectionExtensions
         services.TryAddSingleton<WaitingRoom>();
         services.TryAddSingleton<ClaimEngine>();
         services.TryAddSingleton<EffectivePolicies>();
-        services.TryAddSingleton<UseIdempotencyMarker>();
+        services.TryAddSingleton<PipelinePlacement>();
         return new Builder(services);
     }
 

@@ -12,17 +12,25 @@ namespace Idempotency.AspNetCore;
 /// <summary>What can be known to be wrong before the first request, fails there: when the pipeline is built, before the server listens.</summary>
 internal sealed class StartupChecks(
     EffectivePolicies policies,
-    UseIdempotencyMarker marker,
+    PipelinePlacement placement,
     IServiceProvider services,
     ILogger<StartupChecks> logger) : IStartupFilter
 {
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
+        // Both before and after: a WebApplication's pipeline is complete before (and gets automatic middleware, which comes first, during
+        // "next"); a Startup class builds its pipeline during "next".
+        List<string> errors = [.. placement.TakeErrors()];
         next(app);
-        Check();
+        errors.AddRange(placement.TakeErrors());
+        errors.AddRange(CheckEndpoints());
+        if (errors.Count > 0)
+        {
+            throw new InvalidOperationException(string.Join(Environment.NewLine, errors));
+        }
     };
 
-    private void Check()
+    private List<string> CheckEndpoints()
     {
         var errors = new List<string>();
         var shared = new List<string>();
@@ -53,20 +61,17 @@ internal sealed class StartupChecks(
             }
         }
 
-        if (isAnyProtected && !marker.WasUsed)
+        if (isAnyProtected && !placement.IsPlaced)
         {
             errors.Add("There are endpoints with idempotency, but app.UseIdempotency() was not called: they would run unprotected. Call it after app.UseAuthorization(), or, where that is not called, before the endpoints are mapped.");
-        }
-
-        if (errors.Count > 0)
-        {
-            throw new InvalidOperationException(string.Join(Environment.NewLine, errors));
         }
 
         if (shared.Count > 0 && policies.Enabled)
         {
             Log.SharedPartition(logger, string.Join(", ", shared));
         }
+
+        return errors;
     }
 
     private bool IsOpenToAnyone(Endpoint endpoint) =>

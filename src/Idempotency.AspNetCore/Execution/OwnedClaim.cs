@@ -1,7 +1,7 @@
 namespace Idempotency.AspNetCore;
 
 /// <summary>A claim this process owns, from the moment it is taken until it is completed, released or lost.</summary>
-internal sealed class Claim(Sha256Hash key, Sha256Hash fingerprint, Guid owner, int attempt, IdempotencyPolicy policy, long leaseUntil)
+internal sealed class OwnedClaim(Sha256Hash key, Sha256Hash fingerprint, Guid owner, int attempt, IdempotencyPolicy policy, long leaseUntil)
 {
     // Made when somebody asks for the token, which few handlers do.
     private CancellationTokenSource? _lost;

@@ -1,0 +1,45 @@
+using Microsoft.AspNetCore.Builder;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Where in the pipeline <c>UseIdempotency()</c> was called, for the start-up checks.</summary>
+internal sealed class PipelinePlacement
+{
+    // What UseRouting, UseAuthentication and UseAuthorization leave in the builder's properties, for those who must come after them.
+    private static readonly (string Property, string Call, string Why)[] MustComeBefore =
+    [
+        ("__EndpointRouteBuilder", "UseRouting()", "without an endpoint nothing is protected"),
+        ("__AuthenticationMiddlewareSet", "UseAuthentication()", "callers are kept apart by who they are"),
+        ("__AuthorizationMiddlewareSet", "UseAuthorization()", "a recorded answer would be given to a caller who may not have it"),
+    ];
+
+    private readonly List<(IDictionary<string, object?> Pipeline, bool[] WasThere)> _unchecked = [];
+
+    /// <summary>Whether the middleware is in the pipeline at all.</summary>
+    public bool IsPlaced { get; private set; }
+
+    /// <summary>Notes what is there before the middleware.</summary>
+    public void Add(IApplicationBuilder app)
+    {
+        IsPlaced = true;
+        _unchecked.Add((app.Properties, [.. MustComeBefore.Select(middleware => app.Properties.ContainsKey(middleware.Property))]));
+    }
+
+    /// <summary>What was not there before the middleware and is there now, comes after it: too late.</summary>
+    public IEnumerable<string> TakeErrors()
+    {
+        foreach (var (pipeline, wasThere) in _unchecked)
+        {
+            for (var i = 0; i < wasThere.Length; i++)
+            {
+                var (property, call, why) = MustComeBefore[i];
+                if (!wasThere[i] && pipeline.ContainsKey(property))
+                {
+                    yield return $"UseIdempotency() comes before {call}: {why}. Call app.UseIdempotency() after app.{call}.";
+                }
+            }
+        }
+
+        _unchecked.Clear();
+    }
+}

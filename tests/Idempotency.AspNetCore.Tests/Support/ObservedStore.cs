@@ -1,0 +1,67 @@
+using System.Collections.Concurrent;
+
+namespace Idempotency.AspNetCore.Tests;
+
+/// <summary>A store in front of the in-memory one that counts what it is asked, and fails, or changes records, when a test says so.</summary>
+internal sealed class ObservedStore(InMemoryIdempotencyStore inner) : IIdempotencyStore
+{
+    private readonly ConcurrentDictionary<string, int> _calls = new();
+
+    public InMemoryIdempotencyStore Inner => inner;
+
+    /// <summary>Called before each operation, with its name; what it throws, the operation throws.</summary>
+    public Func<string, Task>? Before { get; set; }
+
+    /// <summary>Called after each operation has had its effect: a lost reply.</summary>
+    public Action<string>? After { get; set; }
+
+    public int MaxPayloadSize { get; set; } = int.MaxValue;
+
+    public int CompressionThreshold { get; set; } = 1024;
+
+    /// <summary>The key of the last operation.</summary>
+    public Sha256Hash LastKey { get; private set; }
+
+    public Guid LastOwner { get; private set; }
+
+    public int Calls(string operation) => _calls.GetValueOrDefault(operation);
+
+    public int AllCalls => _calls.Values.Sum();
+
+    public ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken) =>
+        DoAsync("claim", key, claim.Owner, () => inner.ClaimAsync(key, claim, cancellationToken));
+
+    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, CancellationToken cancellationToken) =>
+        DoAsync("renew", key, owner, () => inner.RenewAsync(key, owner, lease, cancellationToken));
+
+    public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
+        DoAsync("complete", key, owner, () => inner.CompleteAsync(key, owner, payload, retention, cancellationToken));
+
+    public ValueTask<bool> ReleaseAsync(Sha256Hash key, Guid owner, CancellationToken cancellationToken) =>
+        DoAsync("release", key, owner, () => inner.ReleaseAsync(key, owner, cancellationToken));
+
+    public ValueTask<IdempotencyRecord?> ReadAsync(Sha256Hash key, CancellationToken cancellationToken) =>
+        DoAsync("read", key, default, () => inner.ReadAsync(key, cancellationToken));
+
+    public ValueTask<bool> DeleteAsync(Sha256Hash key, CancellationToken cancellationToken) =>
+        DoAsync("delete", key, default, () => inner.DeleteAsync(key, cancellationToken));
+
+    private async ValueTask<T> DoAsync<T>(string operation, Sha256Hash key, Guid owner, Func<ValueTask<T>> call)
+    {
+        _calls.AddOrUpdate(operation, 1, static (_, count) => count + 1);
+        LastKey = key;
+        if (owner != default)
+        {
+            LastOwner = owner;
+        }
+
+        if (Before is { } before)
+        {
+            await before(operation);
+        }
+
+        var result = await call();
+        After?.Invoke(operation);
+        return result;
+    }
+}
