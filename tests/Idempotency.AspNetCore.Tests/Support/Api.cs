@@ -89,7 +89,7 @@ internal sealed class Api : IAsyncDisposable
         app.UseIdempotency();
         map(app);
         await app.StartAsync(TestContext.Current.CancellationToken);
-        var client = kestrel ? new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = new Uri(app.Urls.First()) } : app.GetTestClient();
+        var client = kestrel ? new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 }) { BaseAddress = new Uri(app.Urls.First()) } : app.GetTestClient();
         client.Timeout = TimeSpan.FromSeconds(60);
         return new Api(app, client, time, logs);
     }

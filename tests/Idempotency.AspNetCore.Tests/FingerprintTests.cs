@@ -1,0 +1,130 @@
+namespace Idempotency.AspNetCore.Tests;
+
+/// <summary>The same key with another request is refused; the same request, however it is written, is not.</summary>
+public sealed class FingerprintTests
+{
+    private static Task<Api> StartAsync(RequestFingerprintMode mode = RequestFingerprintMode.ExactJson)
+    {
+        var runs = 0;
+        return Api.StartAsync(app => app.MapPost("/", async (HttpContext context) =>
+        {
+            Interlocked.Increment(ref runs);
+            using var reader = new StreamReader(context.Request.Body);
+            return await reader.ReadToEndAsync();
+        }).WithIdempotency(new IdempotencyPolicy { Fingerprint = mode }));
+    }
+
+    [Theory]
+    [InlineData("""{"a":1,"b":[true,null,"x"]}""", """ { "b" : [ true , null , "x" ] , "a" : 1 } """)]
+    [InlineData("""{"a":1}""", """{"a":1.0}""")]
+    [InlineData("""{"a":1}""", """{"a":10e-1}""")]
+    [InlineData("""{"a":100}""", """{"a":1E+2}""")]
+    [InlineData("""{"a":-0}""", """{"a":0.0e99}""")]
+    [InlineData("""{"a":"é😀\n"}""", """{"\u0061":"\u00e9\ud83d\ude00\u000a"}""")]
+    [InlineData("""{"a":"/"}""", """{"a":"\/"}""")]
+    [InlineData("""{"a":{"y":1,"x":{"d":1,"c":2}}}""", """{"a":{"x":{"c":2,"d":1},"y":1}}""")]
+    public async Task The_same_JSON_is_the_same_request(string one, string other)
+    {
+        await using var api = await StartAsync();
+        using var first = await api.SendAsync(json: one);
+        using var replay = await api.SendAsync(json: other, with: request => request.Content!.Headers.ContentType = new("application/json", "utf-8"));
+        Assert.True(replay.IsReplay());
+    }
+
+    [Theory]
+    [InlineData("""{"a":1}""", """{"a":2}""")]
+    [InlineData("""{"a":9007199254740993}""", """{"a":9007199254740992}""")]
+    [InlineData("""{"a":0.1}""", """{"a":0.10000000000000000000000000000000000001}""")]
+    [InlineData("""{"a":1e400}""", """{"a":1e401}""")]
+    [InlineData("""{"a":"1"}""", """{"a":1}""")]
+    [InlineData("""{"a":[1,2]}""", """{"a":[2,1]}""")]
+    [InlineData("""{"a":null}""", """{}""")]
+    [InlineData("""{"a":1}""", """{"A":1}""")]
+    [InlineData("""{"a":1,"a":2}""", """{"a":2,"a":1}""")]
+    [InlineData("""{"a":1,"a":1}""", """{"a":1}""")]
+    [InlineData("""{"a":"\ud800"}""", """{"a":"\ud801"}""")]
+    [InlineData("""{"a":1}""", """{"a":1} x""")]
+    [InlineData("", "{}")]
+    [InlineData("{}", "[]")]
+    public async Task Other_JSON_is_another_request(string one, string other)
+    {
+        await using var api = await StartAsync();
+        using var first = await api.SendAsync(json: one);
+        using var reused = await api.SendAsync(json: other);
+        using var retry = await api.SendAsync(json: one);
+        await reused.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+        Assert.True(retry.IsReplay());
+    }
+
+    [Fact]
+    public async Task Another_query_or_media_type_is_another_request()
+    {
+        await using var api = await StartAsync();
+        using var first = await api.SendAsync("/?a=1", json: "{}");
+        foreach (var request in new[] { Api.Request("/"), Api.Request("/?a=2"), Api.Request("/?A=1"), Api.Request("/?a=1&"), Api.Request("/?a=1", with: r => r.Content!.Headers.ContentType = new("application/vnd.x+json")) })
+        {
+            using var other = await api.Client.SendAsync(request, TestContext.Current.CancellationToken);
+            await other.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+        }
+    }
+
+    [Fact]
+    public async Task What_is_not_JSON_is_compared_byte_for_byte()
+    {
+        await using var api = await StartAsync();
+        var text = (string body, string type) => Api.Request(json: body, with: request => request.Content!.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse(type));
+        using var first = await api.Client.SendAsync(text("{ }", "text/plain; charset=utf-8"), TestContext.Current.CancellationToken);
+        using var same = await api.Client.SendAsync(text("{ }", "text/plain; charset=utf-8"), TestContext.Current.CancellationToken);
+        using var space = await api.Client.SendAsync(text("{}", "text/plain; charset=utf-8"), TestContext.Current.CancellationToken);
+        using var charset = await api.Client.SendAsync(text("{ }", "text/plain; charset=latin1"), TestContext.Current.CancellationToken);
+        Assert.True(same.IsReplay());
+        await space.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+        await charset.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+    }
+
+    [Fact]
+    public async Task Raw_compares_JSON_byte_for_byte_and_None_nothing()
+    {
+        await using var raw = await StartAsync(RequestFingerprintMode.Raw);
+        using var rawFirst = await raw.SendAsync(json: "{}");
+        using var rawSpace = await raw.SendAsync(json: "{ }");
+        await rawSpace.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+
+        await using var none = await StartAsync(RequestFingerprintMode.None);
+        using var noneFirst = await none.SendAsync("/?a", json: "{}");
+        using var noneOther = await none.SendAsync("/?b", json: "[1]");
+        Assert.True(noneOther.IsReplay());
+        Assert.Equal("{}", await noneFirst.TextAsync());
+        Assert.Equal("{}", await noneOther.TextAsync());
+    }
+
+    [Fact]
+    public async Task A_form_that_was_read_before_still_tells_requests_apart()
+    {
+        var runs = 0;
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", (HttpContext context) => { runs++; return context.Request.Form["a"].ToString() + context.Request.Form.Files.Count; }).WithIdempotency().DisableAntiforgery(),
+            outer: app => app.Use(async (context, next) => { await context.Request.ReadFormAsync(); await next(context); }));
+        var form = (string value, string? file) =>
+        {
+            var content = new MultipartFormDataContent("boundary") { { new StringContent(value), "a" } };
+            if (file is not null)
+            {
+                content.Add(new StringContent(file), "f", "f.txt");
+            }
+
+            return Api.Request(json: null, with: request => request.Content = content);
+        };
+        using var first = await api.Client.SendAsync(form("1", "file"), TestContext.Current.CancellationToken);
+        using var same = await api.Client.SendAsync(form("1", "file"), TestContext.Current.CancellationToken);
+        using var otherValue = await api.Client.SendAsync(form("2", "file"), TestContext.Current.CancellationToken);
+        using var otherFile = await api.Client.SendAsync(form("1", "fine"), TestContext.Current.CancellationToken);
+        using var noFile = await api.Client.SendAsync(form("1", null), TestContext.Current.CancellationToken);
+        Assert.Equal("11", await first.TextAsync());
+        Assert.True(same.IsReplay());
+        await otherValue.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+        await otherFile.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+        await noFile.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+        Assert.Equal(1, runs);
+    }
+}
