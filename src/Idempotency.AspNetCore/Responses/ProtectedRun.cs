@@ -60,7 +60,8 @@ internal sealed class ProtectedRun(HttpContext context, OwnedClaim claim, Respon
 
             if (capture.State == ResponseCapture.Mode.Holding && !lifetime.WasAborted && IsToBeStored())
             {
-                _completion = await RecordAsync(capture.IsOverLimit ? null : capture.Held);
+                // The cast matters: a bare null would become an empty body.
+                _completion = await RecordAsync(capture.IsOverLimit ? (ReadOnlyMemory<byte>?)null : capture.Held);
             }
         }
         finally

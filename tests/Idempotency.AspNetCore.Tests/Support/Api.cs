@@ -56,6 +56,7 @@ internal sealed class Api : IAsyncDisposable
         var logs = new LogCollector();
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production", ApplicationName = typeof(Api).Assembly.GetName().Name });
         builder.Logging.ClearProviders().AddProvider(logs).SetMinimumLevel(LogLevel.Debug);
+        host?.Invoke(builder);
         if (kestrel)
         {
             builder.WebHost.UseKestrel(server => server.Listen(IPAddress.Loopback, 0));
@@ -65,14 +66,14 @@ internal sealed class Api : IAsyncDisposable
             builder.WebHost.UseTestServer();
         }
 
-        host?.Invoke(builder);
         if (!realTime)
         {
             builder.Services.AddSingleton<TimeProvider>(time);
         }
 
         builder.Services.AddSingleton<InMemoryIdempotencyStore>();
-        builder.Services.AddIdempotency(options).AddStore<ObservedStore>();
+        // The tests' controllers are found by every application that has controllers.
+        builder.Services.AddIdempotency(options).AddStore<ObservedStore>().Services.Configure<IdempotencyOptions>(o => o.AddPolicy("exact", new IdempotencyPolicy { ReplayFlagName = null }));
         services?.Invoke(builder.Services);
 
         var app = builder.Build();

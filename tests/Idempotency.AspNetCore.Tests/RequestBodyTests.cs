@@ -1,0 +1,197 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Idempotency.AspNetCore.Tests;
+
+/// <summary>The handler reads the body as if nobody had before it.</summary>
+public sealed class RequestBodyTests
+{
+    private const int Limit = 300_000;
+
+    public static TheoryData<int, bool, bool> Sizes()
+    {
+        var sizes = new TheoryData<int, bool, bool>();
+        foreach (var size in new[] { 0, 1, 4095, 4096, 4097, 65_535, 65_536, 65_537, 200_000, Limit - 1, Limit })
+        {
+            sizes.Add(size, true, false);
+            sizes.Add(size, false, false);
+            sizes.Add(size, true, true);
+            sizes.Add(size, false, true);
+        }
+
+        return sizes;
+    }
+
+    private static Task<Api> StartAsync(bool http2 = false) => Api.StartAsync(
+        app =>
+        {
+            var policy = new IdempotencyPolicy { MaxRequestBodySize = Limit };
+            app.MapPost("/body", async (HttpContext context) =>
+            {
+                using var copy = new MemoryStream();
+                await context.Request.Body.CopyToAsync(copy);
+                return Results.Bytes(SHA256.HashData(copy.ToArray()));
+            }).WithIdempotency(policy);
+            app.MapPost("/reader", async (HttpContext context) =>
+            {
+                using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+                while (true)
+                {
+                    var read = await context.Request.BodyReader.ReadAsync();
+                    foreach (var piece in read.Buffer)
+                    {
+                        hash.AppendData(piece.Span);
+                    }
+
+                    context.Request.BodyReader.AdvanceTo(read.Buffer.End);
+                    if (read.IsCompleted)
+                    {
+                        return Results.Bytes(hash.GetHashAndReset());
+                    }
+                }
+            }).WithIdempotency(policy);
+            app.MapPost("/form", (HttpContext context) => context.Request.Form["name"] + "/" + context.Request.Form.Files.Sum(file => file.Length)).WithIdempotency(policy).DisableAntiforgery();
+            app.MapPost("/bound", (Bound bound) => bound.Name).WithIdempotency(policy);
+            app.MapPost("/bound-form", ([FromForm] string name, IFormFile file) => name + "/" + file.Length).WithIdempotency(policy).DisableAntiforgery();
+            app.MapPost("/twice", async (HttpContext context) =>
+            {
+                context.Request.EnableBuffering();
+                using var reader = new StreamReader(context.Request.Body, leaveOpen: true);
+                var once = await reader.ReadToEndAsync();
+                context.Request.Body.Position = 0;
+                return once + await new StreamReader(context.Request.Body).ReadToEndAsync();
+            }).WithIdempotency(policy);
+            app.MapControllers();
+        },
+        services: services => services.AddControllers().AddApplicationPart(typeof(RequestBodyTests).Assembly),
+        kestrel: true,
+        host: http2 ? DisconnectTests.Http2 : null);
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public async Task Of_any_size_up_to_the_limit(int size, bool withLength, bool http2)
+    {
+        await using var api = await StartAsync(http2);
+        var body = new byte[size];
+        new Random(size).NextBytes(body);
+        foreach (var path in new[] { "/body", "/reader" })
+        {
+            for (var i = 0; i < 2; i++)
+            {
+                var request = Api.Request(path, json: null);
+                request.Content = new ByteArrayContent(body);
+                if (!withLength)
+                {
+                    request.Content = new Chunked(body);
+                }
+
+                request = http2 ? DisconnectTests.AsHttp2(request) : request;
+                using var response = await api.Client.SendAsync(request);
+                Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+                Assert.Equal(SHA256.HashData(body), await response.BytesAsync());
+                Assert.Equal(i == 1, response.IsReplay());
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Over_the_limit_it_is_413_before_any_claim(bool withLength)
+    {
+        await using var api = await StartAsync();
+        var request = Api.Request("/body", json: null);
+        request.Content = withLength ? new ByteArrayContent(new byte[Limit + 1]) : new Chunked(new byte[Limit + 1]);
+        using var response = await api.Client.SendAsync(request);
+        await response.AssertProblemAsync(413, "idempotency-body-too-large", "no");
+        Assert.Equal(0, api.Store.AllCalls);
+    }
+
+    [Fact]
+    public async Task Forms_and_bound_parameters()
+    {
+        await using var api = await StartAsync();
+        foreach (var path in new[] { "/form", "/bound-form" })
+        {
+            for (var i = 0; i < 2; i++)
+            {
+                using var response = await api.SendAsync(path, json: null, with: request => request.Content = new MultipartFormDataContent("same") { { new StringContent("ann"), "name" }, { new ByteArrayContent(new byte[1000]), "file", "f.bin" } });
+                Assert.Equal("ann/1000", await response.TextAsync());
+                Assert.Equal(i == 1, response.IsReplay());
+            }
+        }
+
+        using var encoded = await api.SendAsync("/form", key: "other", json: null, with: request => request.Content = new FormUrlEncodedContent([new("name", "bob")]));
+        Assert.Equal("bob/0", await encoded.TextAsync());
+        using var bound = await api.SendAsync("/bound", json: """{"name":"eve"}""");
+        Assert.Equal("eve", await bound.TextAsync());
+        using var mvc = await api.SendAsync("/mvc/bound", json: """{"name":"mallory"}""");
+        using var mvcReplay = await api.SendAsync("/mvc/bound", json: """{"name":"mallory"}""");
+        Assert.Equal("mallory", await mvc.TextAsync());
+        Assert.True(mvcReplay.IsReplay());
+        using var twice = await api.SendAsync("/twice", json: "{}");
+        Assert.Equal("{}{}", await twice.TextAsync());
+    }
+
+    [Fact]
+    public async Task A_body_that_was_buffered_and_read_before_is_read_from_its_start_and_put_back()
+    {
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", (HttpContext context) => context.Request.Body.Position).WithIdempotency(),
+            outer: app => app.Use(async (context, next) =>
+            {
+                context.Request.EnableBuffering();
+                await context.Request.Body.ReadExactlyAsync(new byte[3]);
+                await next(context);
+            }));
+        using var first = await api.SendAsync(json: "{\"a\":1}");
+        using var other = await api.SendAsync(json: "{\"a\":2}");
+        Assert.Equal("3", await first.TextAsync());
+        await other.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+    }
+
+    [Fact]
+    public async Task A_request_without_its_key_is_refused_before_the_client_sends_its_body()
+    {
+        await using var api = await StartAsync();
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, api.Address.Port);
+        await socket.SendAsync("POST /body HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n"u8.ToArray());
+        var buffer = new byte[4096];
+        var read = await socket.ReceiveAsync(buffer).WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.StartsWith("HTTP/1.1 400", Encoding.ASCII.GetString(buffer, 0, read), StringComparison.Ordinal);
+    }
+
+    public sealed record Bound(string Name);
+
+    /// <summary>A body that does not say how long it is.</summary>
+    private sealed class Chunked(byte[] body) : HttpContent
+    {
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            for (var i = 0; i < body.Length; i += 10_000)
+            {
+                await stream.WriteAsync(body.AsMemory(i, Math.Min(10_000, body.Length - i)));
+                await stream.FlushAsync();
+            }
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
+    }
+}
+
+[ApiController]
+[Route("mvc/bound")]
+[Idempotent]
+public sealed class BoundController : ControllerBase
+{
+    [HttpPost]
+    public string Post(RequestBodyTests.Bound bound) => bound.Name;
+}
