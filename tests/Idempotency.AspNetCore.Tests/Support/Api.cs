@@ -73,7 +73,7 @@ internal sealed class Api : IAsyncDisposable
 
         builder.Services.AddSingleton<InMemoryIdempotencyStore>();
         // The tests' controllers are found by every application that has controllers.
-        builder.Services.AddIdempotency(options).AddStore<ObservedStore>().Services.Configure<IdempotencyOptions>(o => o.AddPolicy("exact", new IdempotencyPolicy { ReplayFlagName = null }));
+        builder.Services.AddIdempotency(options).AddStore<ObservedStore>().Services.Configure<IdempotencyOptions>(known => known.Policies.TryAdd("exact", new IdempotencyPolicy { ReplayFlagName = null }));
         services?.Invoke(builder.Services);
 
         var app = builder.Build();

@@ -1,0 +1,292 @@
+using System.Security.Cryptography;
+
+namespace Idempotency.AspNetCore.Tests;
+
+/// <summary>
+/// The exam that every store sits: what <see cref="IIdempotencyStore"/> says, one rule a test. A store's test project derives from it,
+/// gives it the store, and says how time passes there.
+/// </summary>
+public abstract class StoreConformanceTests
+{
+    /// <summary>A lease, or a retention, that is over after <see cref="PassAsync"/> of <see cref="Longer"/>.</summary>
+    protected virtual TimeSpan Brief => TimeSpan.FromSeconds(1);
+
+    /// <summary>A little more than <see cref="Brief"/>.</summary>
+    protected virtual TimeSpan Longer => Brief + TimeSpan.FromMilliseconds(300);
+
+    private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
+
+    /// <summary>The store under examination; each test uses keys of its own.</summary>
+    protected abstract IIdempotencyStore Store { get; }
+
+    /// <summary>Lets time pass for the store.</summary>
+    protected abstract Task PassAsync(TimeSpan time);
+
+    private static Sha256Hash NewKey() => Sha256Hash.Of(Guid.NewGuid().ToByteArray());
+
+    private static IdempotencyClaim NewClaim(TimeSpan? lease = null, TimeSpan? retention = null, Guid? supersedes = null, int attempt = 1) => new()
+    {
+        Owner = Guid.NewGuid(),
+        Fingerprint = NewKey(),
+        Attempt = attempt,
+        Lease = lease ?? Hour,
+        Retention = retention ?? Hour,
+        Supersedes = supersedes,
+    };
+
+    private async Task<IdempotencyClaim> ClaimedAsync(Sha256Hash key, TimeSpan? lease = null, TimeSpan? retention = null)
+    {
+        var claim = NewClaim(lease, retention);
+        Assert.True((await Store.ClaimAsync(key, claim, default)).IsAcquired);
+        return claim;
+    }
+
+    private async Task<IdempotencyClaim> CompletedAsync(Sha256Hash key, ReadOnlyMemory<byte> payload, TimeSpan? retention = null)
+    {
+        var claim = await ClaimedAsync(key);
+        Assert.True(await Store.CompleteAsync(key, claim.Owner, payload, retention ?? Hour, default));
+        return claim;
+    }
+
+    [Fact]
+    public async Task A_key_nobody_used_is_acquired_and_then_held()
+    {
+        var key = NewKey();
+        Assert.Null(await Store.ReadAsync(key, default));
+        var claim = await ClaimedAsync(key);
+        var second = await Store.ClaimAsync(key, NewClaim(), default);
+        Assert.False(second.IsAcquired);
+        foreach (var record in new[] { second.Existing, await Store.ReadAsync(key, default) })
+        {
+            Assert.NotNull(record);
+            Assert.Equal(IdempotencyRecordStatus.InProgress, record.Status);
+            Assert.Equal(claim.Owner, record.Owner);
+            Assert.Equal(claim.Fingerprint, record.Fingerprint);
+            Assert.Equal(1, record.Attempt);
+            Assert.True(record.Payload.IsEmpty);
+            Assert.False(record.IsAbandoned);
+            Assert.InRange(record.LeaseRemaining, Hour - TimeSpan.FromMinutes(1), Hour + TimeSpan.FromMinutes(1));
+        }
+    }
+
+    [Fact]
+    public async Task Of_many_concurrent_claims_one_is_acquired()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            var key = NewKey();
+            var results = await Task.WhenAll(Enumerable.Range(0, 32).Select(_ => Task.Run(async () => await Store.ClaimAsync(key, NewClaim(), default))));
+            Assert.Single(results, result => result.IsAcquired);
+            Assert.Single(results.Where(result => !result.IsAcquired).Select(result => result.Existing!.Owner).Distinct());
+        }
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(1000)]
+    [InlineData(200_000)]
+    public async Task A_completed_record_is_read_byte_for_byte(int size)
+    {
+        var key = NewKey();
+        var payload = RandomNumberGenerator.GetBytes(size);
+        var claim = await CompletedAsync(key, payload);
+        var held = await Store.ClaimAsync(key, NewClaim(), default);
+        Assert.False(held.IsAcquired);
+        foreach (var record in new[] { held.Existing, await Store.ReadAsync(key, default) })
+        {
+            Assert.NotNull(record);
+            Assert.Equal(IdempotencyRecordStatus.Completed, record.Status);
+            Assert.Equal(payload, record.Payload.ToArray());
+            Assert.Equal(claim.Owner, record.Owner);
+            Assert.Equal(claim.Fingerprint, record.Fingerprint);
+            Assert.False(record.IsAbandoned);
+            Assert.InRange(record.RetentionRemaining, Hour - TimeSpan.FromMinutes(1), Hour + TimeSpan.FromMinutes(1));
+        }
+    }
+
+    [Fact]
+    public async Task A_released_key_is_free_at_once()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key);
+        Assert.True(await Store.ReleaseAsync(key, claim.Owner, default));
+        Assert.Null(await Store.ReadAsync(key, default));
+        Assert.False(await Store.ReleaseAsync(key, claim.Owner, default));
+        await ClaimedAsync(key);
+    }
+
+    [Fact]
+    public async Task Nobody_but_the_owner_completes_renews_or_releases()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key);
+        var before = await Store.ReadAsync(key, default);
+        foreach (var stranger in new[] { Guid.NewGuid(), Guid.Empty })
+        {
+            Assert.False(await Store.CompleteAsync(key, stranger, new byte[] { 1 }, Hour, default));
+            Assert.False(await Store.RenewAsync(key, stranger, Hour, default));
+            Assert.False(await Store.ReleaseAsync(key, stranger, default));
+        }
+
+        var after = await Store.ReadAsync(key, default);
+        Assert.Equal(IdempotencyRecordStatus.InProgress, after!.Status);
+        Assert.Equal(before!.Owner, after.Owner);
+        Assert.True(await Store.CompleteAsync(key, claim.Owner, new byte[] { 1 }, Hour, default));
+    }
+
+    [Fact]
+    public async Task A_completed_record_is_final_also_for_its_owner()
+    {
+        var key = NewKey();
+        var claim = await CompletedAsync(key, new byte[] { 1 });
+        Assert.False(await Store.CompleteAsync(key, claim.Owner, new byte[] { 2 }, Hour, default));
+        Assert.False(await Store.RenewAsync(key, claim.Owner, Hour, default));
+        Assert.False(await Store.ReleaseAsync(key, claim.Owner, default));
+        Assert.False((await Store.ClaimAsync(key, NewClaim(supersedes: claim.Owner, attempt: 2), default)).IsAcquired);
+        Assert.Equal([1], (await Store.ReadAsync(key, default))!.Payload.ToArray());
+    }
+
+    [Fact]
+    public async Task Operations_on_a_key_that_is_not_there_find_nothing()
+    {
+        var key = NewKey();
+        Assert.False(await Store.CompleteAsync(key, Guid.NewGuid(), new byte[] { 1 }, Hour, default));
+        Assert.False(await Store.RenewAsync(key, Guid.NewGuid(), Hour, default));
+        Assert.False(await Store.ReleaseAsync(key, Guid.NewGuid(), default));
+        Assert.False(await Store.DeleteAsync(key, default));
+        var superseding = await Store.ClaimAsync(key, NewClaim(supersedes: Guid.NewGuid(), attempt: 2), default);
+        Assert.False(superseding.IsAcquired);
+        Assert.Null(superseding.Existing);
+        Assert.Null(await Store.ReadAsync(key, default));
+    }
+
+    [Fact]
+    public async Task A_lapsed_claim_is_held_and_seen_as_abandoned_and_superseded_only_on_purpose()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key, lease: Brief);
+        Assert.False((await Store.ClaimAsync(key, NewClaim(supersedes: claim.Owner, attempt: 2), default)).IsAcquired);
+        await PassAsync(Longer);
+
+        var held = await Store.ClaimAsync(key, NewClaim(), default);
+        Assert.False(held.IsAcquired);
+        Assert.True(held.Existing!.IsAbandoned);
+        Assert.True((await Store.ReadAsync(key, default))!.IsAbandoned);
+        Assert.False((await Store.ClaimAsync(key, NewClaim(supersedes: Guid.NewGuid(), attempt: 2), default)).IsAcquired);
+
+        var successor = NewClaim(supersedes: claim.Owner, attempt: 2);
+        Assert.True((await Store.ClaimAsync(key, successor, default)).IsAcquired);
+        var record = await Store.ReadAsync(key, default);
+        Assert.Equal(successor.Owner, record!.Owner);
+        Assert.Equal(2, record.Attempt);
+        Assert.False(record.IsAbandoned);
+
+        // The late owner can do nothing any more.
+        Assert.False(await Store.CompleteAsync(key, claim.Owner, new byte[] { 1 }, Hour, default));
+        Assert.False(await Store.RenewAsync(key, claim.Owner, Hour, default));
+        Assert.False(await Store.ReleaseAsync(key, claim.Owner, default));
+        Assert.True(await Store.CompleteAsync(key, successor.Owner, new byte[] { 2 }, Hour, default));
+    }
+
+    [Fact]
+    public async Task Of_many_that_supersede_a_lapsed_claim_one_acquires_it()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key, lease: Brief);
+        await PassAsync(Longer);
+        var results = await Task.WhenAll(Enumerable.Range(0, 32).Select(_ => Task.Run(async () => await Store.ClaimAsync(key, NewClaim(supersedes: claim.Owner, attempt: 2), default))));
+        Assert.Single(results, result => result.IsAcquired);
+    }
+
+    [Fact]
+    public async Task A_lapsed_claim_nobody_took_over_is_still_its_owners()
+    {
+        var key = NewKey();
+        var renewed = await ClaimedAsync(key, lease: Brief);
+        var released = NewKey();
+        var releasedClaim = await ClaimedAsync(released, lease: Brief);
+        var completed = NewKey();
+        var completedClaim = await ClaimedAsync(completed, lease: Brief);
+        await PassAsync(Longer);
+        Assert.True(await Store.RenewAsync(key, renewed.Owner, Hour, default));
+        Assert.False((await Store.ReadAsync(key, default))!.IsAbandoned);
+        Assert.False((await Store.ClaimAsync(key, NewClaim(supersedes: renewed.Owner, attempt: 2), default)).IsAcquired);
+        Assert.True(await Store.ReleaseAsync(released, releasedClaim.Owner, default));
+        Assert.True(await Store.CompleteAsync(completed, completedClaim.Owner, new byte[] { 1 }, Hour, default));
+    }
+
+    [Fact]
+    public async Task A_renewed_lease_counts_from_its_renewal()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key, lease: Brief);
+        Assert.True(await Store.RenewAsync(key, claim.Owner, Hour, default));
+        await PassAsync(Longer);
+        Assert.False((await Store.ReadAsync(key, default))!.IsAbandoned);
+    }
+
+    [Fact]
+    public async Task A_completed_record_is_gone_when_its_retention_is_over()
+    {
+        var key = NewKey();
+        await CompletedAsync(key, new byte[] { 1 }, retention: Brief);
+        Assert.NotNull(await Store.ReadAsync(key, default));
+        await PassAsync(Longer);
+        Assert.Null(await Store.ReadAsync(key, default));
+        Assert.False(await Store.DeleteAsync(key, default));
+        await ClaimedAsync(key);
+    }
+
+    [Fact]
+    public async Task Retention_never_takes_a_live_claim_and_keeps_a_lapsed_one()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key, lease: 3 * Brief, retention: Brief);
+        await PassAsync(Longer);
+        Assert.False((await Store.ClaimAsync(key, NewClaim(), default)).IsAcquired);
+        await PassAsync(2 * Brief);
+        var lapsed = await Store.ReadAsync(key, default);
+        Assert.True(lapsed!.IsAbandoned);
+        Assert.Equal(claim.Owner, lapsed.Owner);
+        await PassAsync(Longer);
+        Assert.Null(await Store.ReadAsync(key, default));
+        await ClaimedAsync(key);
+    }
+
+    [Fact]
+    public async Task An_operator_can_delete_a_record_in_any_state()
+    {
+        var running = NewKey();
+        var claim = await ClaimedAsync(running);
+        Assert.True(await Store.DeleteAsync(running, default));
+        Assert.False(await Store.CompleteAsync(running, claim.Owner, new byte[] { 1 }, Hour, default));
+        await ClaimedAsync(running);
+
+        var completed = NewKey();
+        await CompletedAsync(completed, new byte[] { 1 });
+        Assert.True(await Store.DeleteAsync(completed, default));
+        Assert.Null(await Store.ReadAsync(completed, default));
+    }
+
+    [Fact]
+    public async Task Keys_do_not_touch_each_other()
+    {
+        var keys = Enumerable.Range(0, 200).Select(_ => NewKey()).ToList();
+        await Task.WhenAll(keys.Select((key, i) => CompletedAsync(key, BitConverter.GetBytes(i))));
+        for (var i = 0; i < keys.Count; i++)
+        {
+            Assert.Equal(BitConverter.GetBytes(i), (await Store.ReadAsync(keys[i], default))!.Payload.ToArray());
+        }
+    }
+
+    [Fact]
+    public async Task A_cancelled_token_is_heeded()
+    {
+        var key = NewKey();
+        var cancelled = new CancellationToken(canceled: true);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Store.ClaimAsync(key, NewClaim(), cancelled));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Store.ReadAsync(key, cancelled));
+        Assert.Null(await Store.ReadAsync(key, default));
+    }
+}

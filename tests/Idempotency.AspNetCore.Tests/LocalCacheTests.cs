@@ -1,0 +1,133 @@
+using Microsoft.Extensions.Options;
+
+namespace Idempotency.AspNetCore.Tests;
+
+/// <summary>The local cache: what it saves, and its bounds.</summary>
+public sealed class LocalCacheTests
+{
+    private static Sha256Hash Key(int number) => Sha256Hash.Of(BitConverter.GetBytes(number));
+
+    private static (LocalCache Cache, FakeTime Time) Create(int entries = 3, long bytes = 1_000_000)
+    {
+        var time = new FakeTime();
+        return (new LocalCache(Options.Create(new IdempotencyOptions { LocalCacheMaxEntries = entries, LocalCacheMaxBytes = bytes }), time), time);
+    }
+
+    private static void Set(LocalCache cache, int number, int size = 10, TimeSpan? retention = null) =>
+        cache.Set(Key(number), cache.Complete(default, new byte[size], retention ?? TimeSpan.FromHours(1)));
+
+    [Fact]
+    public async Task First_execution_asks_the_store_twice_a_cold_replay_once_a_warm_one_never()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => "x").WithIdempotency());
+        using var first = await api.SendAsync();
+        Assert.Equal((1, 1, 2), (api.Store.Calls("claim"), api.Store.Calls("complete"), api.Store.AllCalls));
+        for (var i = 0; i < 3; i++)
+        {
+            using var warm = await api.SendAsync();
+            Assert.True(warm.IsReplay());
+        }
+
+        Assert.Equal(2, api.Store.AllCalls);
+
+        // As another server would find it.
+        api.LocalCache.Set(api.Store.LastKey, new CompletedRecord(default, default, 0));
+        using var cold = await api.SendAsync();
+        Assert.True(cold.IsReplay());
+        Assert.Equal(3, api.Store.AllCalls);
+        using var warmAgain = await api.SendAsync();
+        Assert.True(warmAgain.IsReplay());
+        Assert.Equal(3, api.Store.AllCalls);
+    }
+
+    [Fact]
+    public async Task Switched_off_every_replay_asks_the_store()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => "x").WithIdempotency(), options => options.LocalCacheMaxBytes = 0);
+        for (var i = 0; i < 3; i++)
+        {
+            using var response = await api.SendAsync();
+            Assert.Equal(i > 0, response.IsReplay());
+        }
+
+        Assert.Equal(4, api.Store.AllCalls);
+    }
+
+    [Fact]
+    public void The_least_recently_used_goes_first()
+    {
+        var (cache, _) = Create(entries: 3);
+        Set(cache, 1);
+        Set(cache, 2);
+        Set(cache, 3);
+        Assert.True(cache.TryGet(Key(1), out var _));
+        Set(cache, 4);
+        Assert.False(cache.TryGet(Key(2), out var _));
+        Assert.True(cache.TryGet(Key(1), out var _));
+        Assert.True(cache.TryGet(Key(3), out var _));
+        Assert.True(cache.TryGet(Key(4), out var _));
+    }
+
+    [Fact]
+    public void It_is_bounded_by_bytes_and_what_alone_is_too_large_is_not_kept()
+    {
+        var (cache, _) = Create(entries: 1000, bytes: 10_000);
+        for (var i = 0; i < 100; i++)
+        {
+            Set(cache, i, size: 700);
+            Assert.InRange(cache.Bytes, 1, 10_000);
+        }
+
+        Assert.Equal(10, cache.Count);
+        Set(cache, 1000, size: 20_000);
+        Assert.Equal(10, cache.Count);
+        Set(cache, 99, size: 5000);
+        Assert.InRange(cache.Bytes, 5000, 10_000);
+        Assert.True(cache.TryGet(Key(99), out var grown));
+        Assert.Equal(5000, grown.Payload.Length);
+    }
+
+    [Fact]
+    public void A_record_is_there_exactly_while_its_retention_lasts()
+    {
+        var (cache, time) = Create();
+        Set(cache, 1, retention: TimeSpan.FromMinutes(1));
+        time.Advance(TimeSpan.FromMinutes(1) - TimeSpan.FromTicks(1));
+        Assert.True(cache.TryGet(Key(1), out var _));
+        time.Advance(TimeSpan.FromTicks(1));
+        Assert.False(cache.TryGet(Key(1), out var _));
+        Assert.Equal((0, 0), (cache.Count, cache.Bytes));
+    }
+
+    [Fact]
+    public void Its_counts_stay_right_whatever_many_threads_do()
+    {
+        var (cache, _) = Create(entries: 100, bytes: 100_000);
+        Parallel.For(0, 50_000, i =>
+        {
+            Set(cache, i % 300, size: i % 1000);
+            cache.TryGet(Key(i % 77), out var _);
+        });
+        Assert.InRange(cache.Count, 1, 100);
+        Assert.InRange(cache.Bytes, 1, 100_000);
+        for (var i = 0; i < 300; i++)
+        {
+            cache.Set(Key(i), new CompletedRecord(default, default, 0));
+        }
+
+        Assert.Equal((0, 0), (cache.Count, cache.Bytes));
+    }
+
+    [Fact]
+    public async Task What_a_replay_needs_beside_the_record_is_counted_too()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => new { text = new string('x', 10_000) }).WithIdempotency());
+        using var first = await api.SendAsync();
+        var before = api.LocalCache.Bytes;
+        using var replay = await api.SendAsync();
+        Assert.InRange(api.LocalCache.Bytes, before + 10_000, before + 25_000);
+        var after = api.LocalCache.Bytes;
+        using var replayAgain = await api.SendAsync();
+        Assert.Equal(after, api.LocalCache.Bytes);
+    }
+}

@@ -1,0 +1,391 @@
+using System.Net;
+using System.Security.Claims;
+using System.Text.Encodings.Web;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Idempotency.AspNetCore.Tests;
+
+/// <summary>Taking it in: who takes part, by which policy, and what is wrong is said at start-up.</summary>
+public sealed class SetupTests
+{
+    private static IdempotencyOptions Read(string json)
+    {
+        var configuration = new ConfigurationBuilder().AddJsonStream(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(json))).Build();
+        var services = new ServiceCollection();
+        services.AddIdempotency(configuration.GetSection("Idempotency"));
+        return services.BuildServiceProvider().GetRequiredService<IOptions<IdempotencyOptions>>().Value;
+    }
+
+    [Fact]
+    public void Everything_that_is_data_binds_from_configuration()
+    {
+        var options = Read("""
+            { "Idempotency": {
+              "Enabled": false, "LocalCacheMaxEntries": 5, "LocalCacheMaxBytes": 6,
+              "DefaultPolicy": {
+                "KeySource": "HeaderOrBody", "KeyRequired": false, "HeaderName": "X-Key", "Fingerprint": "Raw", "Retention": "01:00:00",
+                "ClaimDuration": "00:00:05", "WhenInProgress": "Wait", "WaitTimeout": "00:00:07", "WhenAbandoned": "Refuse",
+                "WhenStoreUnavailable": "Execute", "MaxRequestBodySize": 8, "MaxResponseBodySize": 9, "CompleteAfterDisconnect": false,
+                "ReplayFlagName": "again", "EmitETag": false, "AnswerNotModified": false, "ClientCaching": true, "ExcludedHeaders": ["X-A", "X-B"] },
+              "Policies": { "payments": { "Retention": "7.00:00:00" }, "plain": { "ReplayFlagName": null } } } }
+            """);
+        Assert.False(options.Enabled);
+        Assert.Equal((5, 6), (options.LocalCacheMaxEntries, options.LocalCacheMaxBytes));
+        var policy = options.DefaultPolicy;
+        Assert.Equal(
+            new IdempotencyPolicy
+            {
+                KeySource = IdempotencyKeySource.HeaderOrBody,
+                KeyRequired = false,
+                HeaderName = "X-Key",
+                Fingerprint = RequestFingerprintMode.Raw,
+                Retention = TimeSpan.FromHours(1),
+                ClaimDuration = TimeSpan.FromSeconds(5),
+                WhenInProgress = InProgressBehavior.Wait,
+                WaitTimeout = TimeSpan.FromSeconds(7),
+                WhenAbandoned = AbandonedBehavior.Refuse,
+                WhenStoreUnavailable = StoreUnavailableBehavior.Execute,
+                MaxRequestBodySize = 8,
+                MaxResponseBodySize = 9,
+                CompleteAfterDisconnect = false,
+                ReplayFlagName = "again",
+                EmitETag = false,
+                AnswerNotModified = false,
+                ClientCaching = true,
+                ExcludedHeaders = policy.ExcludedHeaders,
+            },
+            policy);
+        Assert.Equal(["X-A", "X-B"], policy.ExcludedHeaders);
+        Assert.Equal(policy with { Retention = TimeSpan.FromDays(7) }, options.Policies["payments"]);
+        Assert.Null(options.Policies["plain"].ReplayFlagName);
+    }
+
+    [Fact]
+    public void The_frameworks_binder_works_too()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("DefaultPolicy:Retention", "01:00:00"), new("Policies:a:KeySource", "Body"), new("Policies:a:ExcludedHeaders:0", "X-A")]).Build();
+        var services = new ServiceCollection();
+        services.AddIdempotency();
+        services.Configure<IdempotencyOptions>(configuration);
+        var options = services.BuildServiceProvider().GetRequiredService<IOptions<IdempotencyOptions>>().Value;
+        Assert.Equal(TimeSpan.FromHours(1), options.DefaultPolicy.Retention);
+        Assert.Equal(IdempotencyKeySource.Body, options.Policies["a"].KeySource);
+        Assert.Equal(["X-A"], options.Policies["a"].ExcludedHeaders);
+    }
+
+    [Theory]
+    [InlineData("""{ "Idempotency": { "DefaultPolicy": { "Retenion": "01:00:00" } } }""", "Idempotency:DefaultPolicy:Retenion", "Retention")]
+    [InlineData("""{ "Idempotency": { "Policy": {} } }""", "Idempotency:Policy", "DefaultPolicy")]
+    [InlineData("""{ "Idempotency": { "DefaultPolicy": { "Retention": "24" } } }""", "Idempotency:DefaultPolicy:Retention", "00:01:00")]
+    [InlineData("""{ "Idempotency": { "DefaultPolicy": { "KeySource": "Cookie" } } }""", "Cookie", "HeaderOrBody")]
+    [InlineData("""{ "Idempotency": { "DefaultPolicy": { "KeyRequired": "yes" } } }""", "yes", "true or false")]
+    [InlineData("""{ "Idempotency": { "LocalCacheMaxEntries": "many" } }""", "many", "whole number")]
+    public void A_setting_that_makes_no_sense_is_named_with_what_would(string json, string named, string remedy)
+    {
+        var failure = Assert.Throws<InvalidOperationException>(() => Read(json));
+        Assert.Contains(named, failure.Message, StringComparison.Ordinal);
+        Assert.Contains(remedy, failure.Message, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string, IdempotencyPolicy> Invalid() => new()
+    {
+        { "Retention", new() { Retention = TimeSpan.Zero } },
+        { "Retention", new() { Retention = TimeSpan.MaxValue } },
+        { "ClaimDuration", new() { ClaimDuration = TimeSpan.FromSeconds(-1) } },
+        { "WaitTimeout", new() { WaitTimeout = TimeSpan.FromDays(2) } },
+        { "MaxRequestBodySize", new() { MaxRequestBodySize = -1 } },
+        { "MaxResponseBodySize", new() { MaxResponseBodySize = long.MaxValue } },
+        { "HeaderName", new() { HeaderName = "Idempotency Key" } },
+        { "HeaderName", new() { HeaderName = "" } },
+        { "ReplayFlagName", new() { ReplayFlagName = "" } },
+        { "ExcludedHeaders", new() { ExcludedHeaders = ["a:b"] } },
+        { "enum", new() { KeySource = (IdempotencyKeySource)9 } },
+    };
+
+    [Theory]
+    [MemberData(nameof(Invalid))]
+    public async Task A_policy_out_of_bounds_fails_at_start_up_wherever_it_stands(string named, IdempotencyPolicy policy)
+    {
+        var asDefault = await Assert.ThrowsAsync<OptionsValidationException>(() => Api.StartAsync(_ => { }, options => options.DefaultPolicy = policy));
+        var asNamed = await Assert.ThrowsAsync<OptionsValidationException>(() => Api.StartAsync(_ => { }, options => options.AddPolicy("a", policy)));
+        var onEndpoint = await Assert.ThrowsAsync<InvalidOperationException>(() => Api.StartAsync(app => app.MapPost("/pay", () => 1).WithIdempotency(policy)));
+        Assert.Contains(named, asDefault.Message, StringComparison.Ordinal);
+        Assert.Contains("'a'", asNamed.Message, StringComparison.Ordinal);
+        Assert.Contains("/pay", onEndpoint.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_unknown_policy_name_fails_at_start_up()
+    {
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => Api.StartAsync(app =>
+        {
+            app.MapPost("/a", () => 1).WithIdempotency("unknown");
+            app.MapPost("/b", [Idempotent("missing")] () => 1);
+        }));
+        Assert.Contains("/a", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("'unknown', which is not registered", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("options.AddPolicy(\"missing\"", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_same_name_twice_is_an_error()
+    {
+        await Assert.ThrowsAsync<ArgumentException>(() => Api.StartAsync(_ => { }, options => options.AddPolicy("a", new()).AddPolicy("a", new())));
+    }
+
+    [Fact]
+    public async Task A_protected_endpoint_without_the_middleware_fails_at_start_up()
+    {
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => StartBareAsync(builder => builder.Services.AddIdempotency(), app => app.MapPost("/", () => 1).WithIdempotency()));
+        Assert.Contains("app.UseIdempotency()", failure.Message, StringComparison.Ordinal);
+        await (await StartBareAsync(builder => builder.Services.AddIdempotency(), app => app.MapPost("/", () => 1).WithIdempotency().DisableIdempotency())).DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Without_its_services_it_says_which_call_is_missing()
+    {
+        var use = await Assert.ThrowsAsync<InvalidOperationException>(() => StartBareAsync(_ => { }, app => app.UseIdempotency()));
+        Assert.Contains("AddIdempotency()", use.Message, StringComparison.Ordinal);
+        await using var app = await StartBareAsync(_ => { }, app => app.MapPost("/", () => 1).WithIdempotency());
+        var with = await Assert.ThrowsAsync<InvalidOperationException>(() => app.GetTestClient().PostAsync("/", null));
+        Assert.Contains("AddIdempotency()", with.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("UseRouting()")]
+    [InlineData("UseAuthentication()")]
+    [InlineData("UseAuthorization()")]
+    public async Task A_middleware_that_must_come_before_and_comes_after_fails_at_start_up(string late)
+    {
+        void Services(WebApplicationBuilder builder)
+        {
+            builder.Services.AddIdempotency();
+            builder.Services.AddAuthorization();
+            builder.Services.AddAuthentication("header").AddScheme<AuthenticationSchemeOptions, HeaderAuthentication>("header", null);
+        }
+
+        void Use(IApplicationBuilder app)
+        {
+            _ = late switch { "UseRouting()" => app.UseRouting(), "UseAuthentication()" => app.UseAuthentication(), _ => app.UseAuthorization() };
+        }
+
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => StartBareAsync(Services, app =>
+        {
+            app.UseIdempotency();
+            Use(app);
+            app.MapPost("/", () => 1).WithIdempotency();
+        }));
+        Assert.Contains($"UseIdempotency() comes before {late}", failure.Message, StringComparison.Ordinal);
+        await (await StartBareAsync(Services, app =>
+        {
+            Use(app);
+            app.UseIdempotency();
+            app.MapPost("/", () => 1).WithIdempotency();
+        })).DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_classic_host_with_a_startup_pipeline_is_checked_too()
+    {
+        static IHostBuilder Host(Action<IApplicationBuilder> configure) => new HostBuilder().ConfigureWebHost(web => web.UseTestServer()
+            .ConfigureServices(services => services.AddRouting().AddIdempotency())
+            .Configure(configure));
+        using var host = await Host(app => app.UseRouting().UseIdempotency().UseEndpoints(endpoints => endpoints.MapPost("/", () => "x").WithIdempotency())).StartAsync();
+        using var client = host.GetTestClient();
+        using var first = await client.SendAsync(Api.Request());
+        using var replay = await client.SendAsync(Api.Request());
+        Assert.True(replay.IsReplay());
+        var wrongOrder = await Assert.ThrowsAsync<InvalidOperationException>(() => Host(app => app.UseIdempotency().UseRouting().UseEndpoints(endpoints => endpoints.MapPost("/", () => "x").WithIdempotency())).StartAsync());
+        Assert.Contains("UseRouting()", wrongOrder.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => Host(app => app.UseRouting().UseEndpoints(endpoints => endpoints.MapPost("/", () => "x").WithIdempotency())).StartAsync());
+    }
+
+    [Fact]
+    public async Task Disable_wins_otherwise_the_last_metadata_counts()
+    {
+        await using var api = await Api.StartAsync(
+            app =>
+            {
+                var group = app.MapGroup("/g").WithIdempotency("short");
+                group.MapPost("/inherits", Seconds);
+                group.MapPost("/own", Seconds).WithIdempotency("long");
+                group.MapPost("/attribute", [Idempotent("long")] (HttpContext context) => "x");
+                group.MapPost("/disabled", Seconds).DisableIdempotency();
+                group.MapPost("/disabled-attribute", [DisableIdempotency] () => "x");
+                group.MapPost("/disabled-then-enabled", Seconds).DisableIdempotency().WithIdempotency("long");
+                app.MapPost("/default", Seconds).WithIdempotency();
+                app.MapPost("/attribute", [Idempotent] () => "x");
+                app.MapPost("/none", Seconds);
+                app.MapControllers();
+            },
+            options =>
+            {
+                options.DefaultPolicy = options.DefaultPolicy with { ClientCaching = true, Retention = TimeSpan.FromSeconds(1) };
+                options.AddPolicy("short", new() { ClientCaching = true, Retention = TimeSpan.FromSeconds(2) });
+                options.Policies["exact"] = new() { ClientCaching = true, Retention = TimeSpan.FromSeconds(4) };
+                options.AddPolicy("long", new() { ClientCaching = true, Retention = TimeSpan.FromSeconds(3) });
+            },
+            services => services.AddControllers().AddApplicationPart(typeof(SetupTests).Assembly));
+        foreach (var (path, seconds) in new[]
+        {
+            ("/g/inherits", "2"), ("/g/own", "3"), ("/g/attribute", "3"), ("/g/disabled", null), ("/g/disabled-attribute", null), ("/g/disabled-then-enabled", null),
+            ("/default", "1"), ("/attribute", "1"), ("/none", null), ("/placed/controller", "1"), ("/placed/action", "4"), ("/placed/disabled", null),
+        })
+        {
+            using var response = await api.SendAsync(path);
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            Assert.Equal(seconds is null ? null : $"max-age={seconds}, private", response.Header("Cache-Control"));
+        }
+
+        static string Seconds() => "x";
+    }
+
+    [Fact]
+    public async Task Switched_off_nothing_is_protected_and_no_store_is_asked()
+    {
+        var runs = 0;
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => ++runs).WithIdempotency(), options => options.Enabled = false);
+        using var first = await api.SendAsync(key: null);
+        using var second = await api.SendAsync();
+        using var third = await api.SendAsync();
+        Assert.Equal(3, runs);
+        Assert.Null(third.Headers.ETag);
+        Assert.Equal(0, api.Store.AllCalls);
+    }
+
+    [Fact]
+    public async Task Anonymous_endpoints_in_the_shared_partition_are_named_in_one_warning()
+    {
+        await using var open = await Api.StartAsync(app =>
+        {
+            app.MapPost("/a", () => 1).WithIdempotency();
+            app.MapPost("/b", () => 1).WithIdempotency();
+            app.MapPost("/c", () => 1).WithIdempotency(new IdempotencyPolicy { Partition = _ => "p" });
+            app.MapPost("/d", () => 1);
+        });
+        var warning = Assert.Single(open.Logs.Entries, entry => entry.Event == "SharedPartition");
+        Assert.Equal(LogLevel.Warning, warning.Level);
+        Assert.Contains("/a", warning.Text, StringComparison.Ordinal);
+        Assert.Contains("/b", warning.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("/c", warning.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("/d", warning.Text, StringComparison.Ordinal);
+
+        await using var closed = await Api.StartAsync(
+            app => app.MapPost("/a", () => 1).WithIdempotency().RequireAuthorization(),
+            services: services =>
+            {
+                services.AddAuthorization();
+                services.AddAuthentication("header").AddScheme<AuthenticationSchemeOptions, HeaderAuthentication>("header", null);
+            });
+        Assert.Equal(0, closed.Logs.Count("SharedPartition"));
+    }
+
+    [Fact]
+    public async Task A_recorded_answer_is_not_given_to_a_caller_who_may_not_have_it()
+    {
+        await using var app = await StartBareAsync(
+            builder =>
+            {
+                builder.Services.AddIdempotency();
+                builder.Services.AddAuthorization();
+                builder.Services.AddAuthentication("header").AddScheme<AuthenticationSchemeOptions, HeaderAuthentication>("header", null);
+            },
+            app =>
+            {
+                app.UseIdempotency(); // WebApplication puts authentication and authorization before it by itself
+                app.MapPost("/", (ClaimsPrincipal user) => user.Identity!.Name).WithIdempotency().RequireAuthorization();
+            });
+        using var client = app.GetTestClient();
+        using var ann = await client.SendAsync(Api.Request(user: "ann"));
+        using var nobody = await client.SendAsync(Api.Request());
+        using var bob = await client.SendAsync(Api.Request(user: "bob"));
+        using var annAgain = await client.SendAsync(Api.Request(user: "ann"));
+        Assert.Equal("ann", await ann.TextAsync());
+        Assert.Equal(HttpStatusCode.Unauthorized, nobody.StatusCode);
+        Assert.Equal("bob", await bob.TextAsync());
+        Assert.True(annAgain.IsReplay());
+    }
+
+    [Theory]
+    [InlineData(false, "application/json")]
+    [InlineData(true, "application/json")]
+    [InlineData(true, "text/html")]
+    [InlineData(false, "text/html")]
+    public async Task Problems_are_written_the_applications_way_when_it_has_one(bool hasService, string accept)
+    {
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", () => 1).WithIdempotency(),
+            services: services =>
+            {
+                if (hasService)
+                {
+                    services.AddProblemDetails(options => options.CustomizeProblemDetails = context => context.ProblemDetails.Extensions["own"] = "yes");
+                }
+            });
+        using var response = await api.SendAsync(key: null, with: request => request.Headers.Accept.ParseAdd(accept));
+        await response.AssertProblemAsync(400, "idempotency-key-missing", "new-key");
+        Assert.Equal(hasService && accept == "application/json", (await response.TextAsync()).Contains("\"own\":\"yes\"", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_endpoint_that_does_not_take_part_costs_no_allocation()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => 1));
+        var middleware = new IdempotencyMiddleware(_ => Task.CompletedTask, api.Services.GetRequiredService<EffectivePolicies>(), api.Services.GetRequiredService<ClaimEngine>(), api.Services.GetRequiredService<ILogger<IdempotencyMiddleware>>());
+        var context = new DefaultHttpContext();
+        context.SetEndpoint(new Endpoint(null, new EndpointMetadataCollection(new HttpPostAttribute()), "open"));
+        await middleware.InvokeAsync(context);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 1000; i++)
+        {
+            _ = middleware.InvokeAsync(context);
+        }
+
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
+    private static async Task<WebApplication> StartBareAsync(Action<WebApplicationBuilder> services, Action<WebApplication> map)
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseTestServer();
+        services(builder);
+        var app = builder.Build();
+        map(app);
+        await app.StartAsync();
+        return app;
+    }
+
+    private sealed class HeaderAuthentication(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder)
+        : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+    {
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(
+            Request.Headers["X-User"].ToString() is { Length: > 0 } user
+                ? AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, user), new Claim(ClaimTypes.Name, user)], "header")), "header"))
+                : AuthenticateResult.NoResult());
+    }
+}
+
+[Route("placed")]
+[Idempotent]
+public sealed class PlacedController : ControllerBase
+{
+    [HttpPost("controller")]
+    public string OfController() => "x";
+
+    [HttpPost("action")]
+    [Idempotent("exact")]
+    public string OfAction() => "x";
+
+    [HttpPost("disabled")]
+    [DisableIdempotency]
+    public string Disabled() => "x";
+}
