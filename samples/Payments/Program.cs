@@ -1,0 +1,50 @@
+using System.ComponentModel.DataAnnotations;
+using Idempotency.AspNetCore;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
+using Payments;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.Configuration.ApplyCacheTime();
+
+// The demo has no users, so all its visitors share one set of keys. A real API has them, leaves this line out, and each user's keys are their own.
+builder.Services.Configure<IdempotencyOptions>(options => options.DefaultPolicy = options.DefaultPolicy with { Partition = _ => "demo" });
+builder.Services.AddIdempotency(builder.Configuration.GetSection("Idempotency")).AddConfiguredStore(builder.Configuration);
+builder.Services.AddSingleton<Ledger>();
+builder.Services.AddProblemDetails();
+builder.Services.AddValidation();
+builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = false); // a bad body is a 400 in development too
+builder.Services.AddControllers();
+
+var app = builder.Build();
+app.UseExceptionHandler();
+app.UseStatusCodePages();
+app.UseDefaultFiles();
+app.UseStaticFiles();
+app.UseAuthentication(); // before UseIdempotency(): who the caller is decides whose answers they get
+app.UseAuthorization();
+app.UseIdempotency();
+
+// The key is the Idempotency-Key header. ?delay= makes a slow bank of it; the token does not fire for a client that hangs up, so the payment is made.
+app.MapPost("/payments", async (PaymentRequest request, Ledger ledger, CancellationToken cancellation, [Range(0, 10_000)] int delay = 0) =>
+{
+    await Task.Delay(delay, cancellation);
+    var payment = ledger.Execute("payment", request);
+    return TypedResults.Created($"/payments/{payment.Id}", payment);
+}).WithIdempotency();
+
+// The key is the body: two orders with the same content are one order. "orders" is a policy in appsettings.json.
+app.MapPost("/orders", (PaymentRequest request, Ledger ledger, HttpContext context) =>
+{
+    var payment = ledger.Execute("order", request);
+    return TypedResults.Created($"/payments/{payment.Id}", new OrderReceipt(payment, context.Features.GetRequiredFeature<IIdempotencyFeature>().Key));
+}).WithIdempotency("orders");
+
+// What was really executed, whatever was sent.
+app.MapGet("/payments", (Ledger ledger) => ledger.Read());
+app.MapGet("/payments/{id}", (string id, Ledger ledger) => ledger.Find(id) is { } payment ? Results.Ok(payment) : Results.NotFound());
+
+app.MapControllers(); // RefundsController: the same with [Idempotent]
+
+app.MapGet("/demo/settings", (IOptions<IdempotencyOptions> options) => DemoSettings.Of(options.Value.DefaultPolicy));
+app.Run();
