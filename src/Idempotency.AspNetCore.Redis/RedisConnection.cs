@@ -1,0 +1,51 @@
+using Microsoft.Extensions.Options;
+using StackExchange.Redis;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>The application's connection when it has one, else one of the store's own, made at its first use.</summary>
+internal sealed class RedisConnection(IOptions<RedisIdempotencyStoreOptions> options, IConnectionMultiplexer? shared) : IDisposable
+{
+    private readonly Lock _lock = new();
+    private Task<ConnectionMultiplexer>? _own;
+
+    public ValueTask<IDatabase> DatabaseAsync(CancellationToken cancellationToken)
+    {
+        if (options.Value.Configuration is not { } configuration)
+        {
+            return ValueTask.FromResult(shared!.GetDatabase(options.Value.Database));
+        }
+
+        Task<ConnectionMultiplexer> own;
+        lock (_lock)
+        {
+            if (_own is null || _own.IsFaulted || _own.IsCanceled)
+            {
+                _own = ConnectAsync(configuration);
+            }
+
+            own = _own;
+        }
+
+        return own.IsCompletedSuccessfully ? ValueTask.FromResult(own.Result.GetDatabase(options.Value.Database)) : WhenConnectedAsync(own, cancellationToken);
+    }
+
+    public void Dispose()
+    {
+        if (_own is { IsCompletedSuccessfully: true })
+        {
+            _own.Result.Dispose();
+        }
+    }
+
+    private async ValueTask<IDatabase> WhenConnectedAsync(Task<ConnectionMultiplexer> own, CancellationToken cancellationToken) =>
+        (await own.WaitAsync(cancellationToken)).GetDatabase(options.Value.Database);
+
+    private static Task<ConnectionMultiplexer> ConnectAsync(string configuration)
+    {
+        var parsed = ConfigurationOptions.Parse(configuration);
+        // A server that comes up after the application is connected to when it does; until then every command fails, and requests are answered 503.
+        parsed.AbortOnConnectFail = false;
+        return ConnectionMultiplexer.ConnectAsync(parsed);
+    }
+}
