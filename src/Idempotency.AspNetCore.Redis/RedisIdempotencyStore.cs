@@ -59,8 +59,8 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public async ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, CancellationToken cancellationToken) =>
-        (long)await RunAsync(Renew, key, [Text(owner), Milliseconds(lease)], cancellationToken) == 1;
+    public async ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        (long)await RunAsync(Renew, key, [Text(owner), Milliseconds(lease), Milliseconds(retention)], cancellationToken) == 1;
 
     /// <inheritdoc/>
     public async ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>

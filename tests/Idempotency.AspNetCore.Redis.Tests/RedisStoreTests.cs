@@ -57,7 +57,7 @@ public sealed class RedisStoreTests(RedisServer server)
         using var observer = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},allowAdmin=true");
         var key = NewKey();
         await store.ReleaseAsync(key, await ClaimAsync(store, key), default); // the scripts are known now
-        await store.RenewAsync(key, Guid.NewGuid(), Hour, default);
+        await store.RenewAsync(key, Guid.NewGuid(), Hour, Hour, default);
         await store.CompleteAsync(key, Guid.NewGuid(), default, Hour, default);
         await store.ReadAsync(key, default);
 
@@ -65,7 +65,7 @@ public sealed class RedisStoreTests(RedisServer server)
         {
             async () => await ClaimAsync(store, key),
             async () => await store.ClaimAsync(key, NewClaim(), default),
-            async () => await store.RenewAsync(key, Guid.NewGuid(), Hour, default),
+            async () => await store.RenewAsync(key, Guid.NewGuid(), Hour, Hour, default),
             async () => await store.CompleteAsync(key, Guid.NewGuid(), new byte[10], Hour, default),
             async () => await store.ReleaseAsync(key, Guid.NewGuid(), default),
             async () => await store.ReadAsync(key, default),
@@ -89,7 +89,7 @@ public sealed class RedisStoreTests(RedisServer server)
         {
             var owner = await ClaimAsync(store, key);
             await observer.GetServer(server.Configuration).ScriptFlushAsync();
-            Assert.True(await store.RenewAsync(key, owner, Hour, default));
+            Assert.True(await store.RenewAsync(key, owner, Hour, Hour, default));
             await observer.GetServer(server.Configuration).ScriptFlushAsync();
             Assert.True(await store.ReleaseAsync(key, owner, default));
         }
@@ -121,7 +121,7 @@ public sealed class RedisStoreTests(RedisServer server)
         var name = (RedisKey)$"{PrefixOf(store)}{key}";
         var owner = await ClaimAsync(store, key);
         Assert.InRange(await TimeToLiveAsync(), 2 * Hour - TimeSpan.FromMinutes(1), 2 * Hour);
-        await store.RenewAsync(key, owner, 3 * Hour, default);
+        await store.RenewAsync(key, owner, 3 * Hour, Hour, default);
         Assert.InRange(await TimeToLiveAsync(), 4 * Hour - TimeSpan.FromMinutes(1), 4 * Hour);
         await store.CompleteAsync(key, owner, new byte[1], Hour, default);
         Assert.InRange(await TimeToLiveAsync(), Hour - TimeSpan.FromMinutes(1), Hour);

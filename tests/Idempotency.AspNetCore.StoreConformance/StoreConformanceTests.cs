@@ -125,7 +125,7 @@ public abstract class StoreConformanceTests
         foreach (var stranger in new[] { Guid.NewGuid(), Guid.Empty })
         {
             Assert.False(await Store.CompleteAsync(key, stranger, new byte[] { 1 }, Hour, default));
-            Assert.False(await Store.RenewAsync(key, stranger, Hour, default));
+            Assert.False(await Store.RenewAsync(key, stranger, Hour, Hour, default));
             Assert.False(await Store.ReleaseAsync(key, stranger, default));
         }
 
@@ -141,7 +141,7 @@ public abstract class StoreConformanceTests
         var key = NewKey();
         var claim = await CompletedAsync(key, new byte[] { 1 });
         Assert.False(await Store.CompleteAsync(key, claim.Owner, new byte[] { 2 }, Hour, default));
-        Assert.False(await Store.RenewAsync(key, claim.Owner, Hour, default));
+        Assert.False(await Store.RenewAsync(key, claim.Owner, Hour, Hour, default));
         Assert.False(await Store.ReleaseAsync(key, claim.Owner, default));
         Assert.False((await Store.ClaimAsync(key, NewClaim(supersedes: claim.Owner, attempt: 2), default)).IsAcquired);
         Assert.Equal([1], (await Store.ReadAsync(key, default))!.Payload.ToArray());
@@ -152,7 +152,7 @@ public abstract class StoreConformanceTests
     {
         var key = NewKey();
         Assert.False(await Store.CompleteAsync(key, Guid.NewGuid(), new byte[] { 1 }, Hour, default));
-        Assert.False(await Store.RenewAsync(key, Guid.NewGuid(), Hour, default));
+        Assert.False(await Store.RenewAsync(key, Guid.NewGuid(), Hour, Hour, default));
         Assert.False(await Store.ReleaseAsync(key, Guid.NewGuid(), default));
         Assert.False(await Store.DeleteAsync(key, default));
         var superseding = await Store.ClaimAsync(key, NewClaim(supersedes: Guid.NewGuid(), attempt: 2), default);
@@ -184,7 +184,7 @@ public abstract class StoreConformanceTests
 
         // The late owner can do nothing any more.
         Assert.False(await Store.CompleteAsync(key, claim.Owner, new byte[] { 1 }, Hour, default));
-        Assert.False(await Store.RenewAsync(key, claim.Owner, Hour, default));
+        Assert.False(await Store.RenewAsync(key, claim.Owner, Hour, Hour, default));
         Assert.False(await Store.ReleaseAsync(key, claim.Owner, default));
         Assert.True(await Store.CompleteAsync(key, successor.Owner, new byte[] { 2 }, Hour, default));
     }
@@ -209,7 +209,7 @@ public abstract class StoreConformanceTests
         var completed = NewKey();
         var completedClaim = await ClaimedAsync(completed, lease: Brief);
         await PassAsync(Longer);
-        Assert.True(await Store.RenewAsync(key, renewed.Owner, Hour, default));
+        Assert.True(await Store.RenewAsync(key, renewed.Owner, Hour, Hour, default));
         Assert.False((await Store.ReadAsync(key, default))!.IsAbandoned);
         Assert.False((await Store.ClaimAsync(key, NewClaim(supersedes: renewed.Owner, attempt: 2), default)).IsAcquired);
         Assert.True(await Store.ReleaseAsync(released, releasedClaim.Owner, default));
@@ -221,7 +221,7 @@ public abstract class StoreConformanceTests
     {
         var key = NewKey();
         var claim = await ClaimedAsync(key, lease: Brief);
-        Assert.True(await Store.RenewAsync(key, claim.Owner, Hour, default));
+        Assert.True(await Store.RenewAsync(key, claim.Owner, Hour, Hour, default));
         await PassAsync(Longer);
         Assert.False((await Store.ReadAsync(key, default))!.IsAbandoned);
     }

@@ -23,6 +23,6 @@ local lease = now + tonumber(ARGV[4])
 local gone = lease + tonumber(ARGV[5])
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'status', 'INPROGRESS', 'owner', ARGV[1], 'fingerprint', ARGV[2], 'attempt', ARGV[3],
-    'lease', string.format('%.0f', lease), 'retention', ARGV[5], 'gone', string.format('%.0f', gone))
+    'lease', string.format('%.0f', lease), 'gone', string.format('%.0f', gone))
 redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', gone))
 return { 'acquired' }

@@ -34,7 +34,7 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
         try
         {
             using var patience = new CancellationTokenSource(claim.Policy.ClaimDuration, time);
-            if (await store.RenewAsync(claim.Key, claim.Owner, claim.Policy.ClaimDuration, patience.Token))
+            if (await store.RenewAsync(claim.Key, claim.Owner, claim.Policy.ClaimDuration, claim.Policy.Retention, patience.Token))
             {
                 claim.LeaseUntil = leaseUntil;
             }

@@ -144,7 +144,9 @@ internal sealed class ProtectedRun(HttpContext context, OwnedClaim claim, Respon
 
         if (_policy.EmitETag && StringValues.IsNullOrEmpty(response.Headers.ETag))
         {
-            response.Headers.ETag = EntityTag.Of(response, body.Span, isWeak: rules.Flag is not null && ReplayFlag.MayCarry(name => response.Headers[name]));
+            // Weak where the bytes may differ and the meaning does not: the flag may be added, or, to an error without a body, a page by the middleware outside.
+            var isWeak = (rules.Flag is not null && ReplayFlag.MayCarry(name => response.Headers[name])) || (body.IsEmpty && response.StatusCode >= 400);
+            response.Headers.ETag = EntityTag.Of(response, body.Span, isWeak);
         }
 
         return isHead ? default : body; // never sent, so nothing to send again

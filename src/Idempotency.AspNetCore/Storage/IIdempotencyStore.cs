@@ -40,9 +40,12 @@ public interface IIdempotencyStore
     /// <param name="cancellationToken">Gives up waiting. Whether the claim was taken is then unknown; the library releases it by its owner.</param>
     ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken);
 
-    /// <summary>Extends the lease of a claim to <paramref name="lease"/> from now, if it is in progress and still owned by <paramref name="owner"/>, lapsed or not.</summary>
+    /// <summary>
+    /// Extends the lease of a claim to <paramref name="lease"/> from now, and how long it is kept after that to <paramref name="retention"/>, if it is
+    /// in progress and still owned by <paramref name="owner"/>, lapsed or not.
+    /// </summary>
     /// <returns>Whether it was.</returns>
-    ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, CancellationToken cancellationToken);
+    ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken);
 
     /// <summary>Completes a claim, if it is in progress and still owned by <paramref name="owner"/>, lapsed or not: its payload is kept for <paramref name="retention"/> from now.</summary>
     /// <param name="key">The key.</param>

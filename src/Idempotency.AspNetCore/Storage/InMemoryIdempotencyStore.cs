@@ -67,7 +67,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, CancellationToken cancellationToken)
+    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var shard = ShardOf(key);
@@ -79,7 +79,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IDisposable
                 return ValueTask.FromResult(false);
             }
 
-            entry.Lease(now, lease);
+            entry.Lease(now, lease, retention);
             shard.Agenda.Schedule(entry);
             return ValueTask.FromResult(true);
         }
@@ -198,8 +198,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IDisposable
             entry.Owner = claim.Owner;
             entry.Attempt = claim.Attempt;
             entry.Fingerprint = claim.Fingerprint;
-            entry.Retention = claim.Retention;
-            entry.Lease(now, claim.Lease);
+            entry.Lease(now, claim.Lease, claim.Retention);
             shard.Agenda.Schedule(entry);
             return ClaimResult.Acquired;
         }
@@ -301,12 +300,10 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IDisposable
 
         public long LeaseUntil { get; private set; }
 
-        public TimeSpan Retention { get; set; }
-
-        public void Lease(long now, TimeSpan lease)
+        public void Lease(long now, TimeSpan lease, TimeSpan retention)
         {
             LeaseUntil = MonotonicClock.Later(now, lease);
-            GoneAt = MonotonicClock.Later(LeaseUntil, Retention);
+            GoneAt = MonotonicClock.Later(LeaseUntil, retention);
         }
 
         public IdempotencyRecord Read(long now) => new()

@@ -31,8 +31,8 @@ internal sealed class ObservedStore(InMemoryIdempotencyStore inner) : IIdempoten
     public ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken) =>
         DoAsync("claim", key, claim.Owner, () => inner.ClaimAsync(key, claim, cancellationToken));
 
-    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, CancellationToken cancellationToken) =>
-        DoAsync("renew", key, owner, () => inner.RenewAsync(key, owner, lease, cancellationToken));
+    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        DoAsync("renew", key, owner, () => inner.RenewAsync(key, owner, lease, retention, cancellationToken));
 
     public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
         DoAsync("complete", key, owner, () => inner.CompleteAsync(key, owner, payload, retention, cancellationToken));

@@ -1,0 +1,353 @@
+using System.Globalization;
+using Amazon.DynamoDBv2;
+using Amazon.DynamoDBv2.Model;
+using Amazon.Runtime;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Records in Amazon DynamoDB, one item a key. See the package's README for the table, the rights it needs and what a request costs.</summary>
+/// <remarks>
+/// <para>A claim is one conditional <c>PutItem</c>, and returns the item that is in its way with the same call
+/// (<c>ReturnValuesOnConditionCheckFailure=ALL_OLD</c>). Completing, renewing and releasing carry the condition
+/// <c>owner = :me AND status = INPROGRESS</c>. Reads are strongly consistent.</para>
+/// <para>Time is this server's clock: DynamoDB has none to ask. A lease counts as over only <see cref="DynamoDBIdempotencyStoreOptions.ClockSkewTolerance"/>
+/// after its end. Time to live only tidies up; whether a record is gone is decided by its own milliseconds.</para>
+/// <para>Throttling and lost connections are tried again by the SDK; what fails after that is thrown.</para>
+/// </remarks>
+public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
+{
+    private const string InProgress = "INPROGRESS";
+    private const string Completed = "COMPLETED";
+
+    // An item may have 400 KB with its attribute names (Amazon DynamoDB Developer Guide, "Quotas"); what is not data stays far below 8 KB.
+    private const int LargestData = (400 - 8) * 1024;
+
+    private readonly IAmazonDynamoDB _client;
+    private readonly bool _ownsClient;
+    private readonly DynamoDBIdempotencyStoreOptions _options;
+    private readonly DynamoDBTable _table;
+    private readonly TimeProvider _time;
+    private readonly Dictionary<string, string> _names;
+
+    /// <summary>Creates the store. Applications register it with <c>AddIdempotency().AddDynamoDBStore(...)</c>.</summary>
+    /// <param name="options">Where and how.</param>
+    /// <param name="services">Where the application's <see cref="IAmazonDynamoDB"/> comes from.</param>
+    /// <param name="timeProvider">This server's clock.</param>
+    public DynamoDBIdempotencyStore(IOptions<DynamoDBIdempotencyStoreOptions> options, IServiceProvider services, TimeProvider timeProvider)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(services);
+        _options = options.Value;
+        _time = timeProvider;
+        if (_options.ServiceUrl is { } url)
+        {
+            _client = new AmazonDynamoDBClient(new AmazonDynamoDBConfig { ServiceURL = url });
+            _ownsClient = true;
+        }
+        else if (services.GetService<IAmazonDynamoDB>() is { } shared)
+        {
+            _client = shared;
+        }
+        else
+        {
+            _client = new AmazonDynamoDBClient();
+            _ownsClient = true;
+        }
+
+        _table = new DynamoDBTable(_client, _options);
+        _names = new Dictionary<string, string>
+        {
+            ["#id"] = _options.KeyAttribute,
+            ["#status"] = _options.StatusAttribute,
+            ["#owner"] = _options.OwnerAttribute,
+            ["#expiry"] = _options.ExpiryAttribute,
+            ["#exact"] = _options.ExactExpiryAttribute,
+            ["#lease"] = _options.InProgressExpiryAttribute,
+            ["#data"] = _options.DataAttribute,
+        };
+    }
+
+    /// <inheritdoc/>
+    public int MaxPayloadSize => LargestData;
+
+    private long Now => _time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private long Skew => (long)_options.ClockSkewTolerance.TotalMilliseconds;
+
+    /// <inheritdoc/>
+    public async ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        await _table.EnsureAsync(cancellationToken);
+        var now = Now;
+        var lease = now + Milliseconds(claim.Lease);
+        var gone = lease + Milliseconds(claim.Retention);
+        var item = KeyOf(key);
+        item[_options.StatusAttribute] = new AttributeValue(InProgress);
+        item[_options.OwnerAttribute] = new AttributeValue(Text(claim.Owner));
+        item[_options.AttemptAttribute] = Number(claim.Attempt);
+        item[_options.ValidationAttribute] = Binary(BytesOf(claim.Fingerprint));
+        item[_options.InProgressExpiryAttribute] = Number(lease);
+        item[_options.ExactExpiryAttribute] = Number(gone);
+        item[_options.ExpiryAttribute] = Number(Seconds(gone));
+
+        // Taken when: 1. there is no item; 2. it is gone: its expiry is over (to the millisecond, or to the second where another library wrote
+        // it) and, if it is in progress, so is its lease; or, when superseding, 3. exactly that owner's claim is there and has lapsed.
+        var values = new Dictionary<string, AttributeValue> { [":inprogress"] = new(InProgress), [":lapsed"] = Number(now - Skew) };
+        string condition;
+        if (claim.Supersedes is { } superseded)
+        {
+            condition = "#status = :inprogress AND #owner = :superseded AND #lease <= :lapsed";
+            values[":superseded"] = new AttributeValue(Text(superseded));
+        }
+        else
+        {
+            condition = "attribute_not_exists(#id) OR ((#exact <= :now OR (attribute_not_exists(#exact) AND #expiry <= :seconds)) "
+                + "AND (#status <> :inprogress OR attribute_not_exists(#lease) OR #lease <= :lapsed))";
+            values[":now"] = Number(now);
+            values[":seconds"] = Number(now / 1000);
+        }
+
+        try
+        {
+            await _client.PutItemAsync(
+                new PutItemRequest
+                {
+                    TableName = _options.TableName,
+                    Item = item,
+                    ConditionExpression = condition,
+                    ExpressionAttributeNames = Names(condition),
+                    ExpressionAttributeValues = values,
+                    ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure.ALL_OLD,
+                },
+                cancellationToken);
+            return ClaimResult.Acquired;
+        }
+        catch (ConditionalCheckFailedException failed)
+        {
+            return IsOurs(failed.Item, claim) ? ClaimResult.Acquired : ClaimResult.Held(Parse(failed.Item));
+        }
+        catch (AmazonClientException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The reply may be what was lost, and the item written. Look; what cannot be seen either is thrown.
+            if (await IsWrittenAsync(key, claim))
+            {
+                return ClaimResult.Acquired;
+            }
+
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
+    {
+        var until = Now + Milliseconds(lease);
+        var gone = until + Milliseconds(retention);
+        return UpdateAsync(
+            key,
+            owner,
+            "SET #lease = :lease, #exact = :exact, #expiry = :expiry",
+            new() { [":lease"] = Number(until), [":exact"] = Number(gone), [":expiry"] = Number(Seconds(gone)) },
+            cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
+    {
+        var gone = Now + Milliseconds(retention);
+        return UpdateAsync(
+            key,
+            owner,
+            "SET #status = :completed, #data = :data, #exact = :exact, #expiry = :expiry REMOVE #lease",
+            new() { [":completed"] = new(Completed), [":data"] = Binary(payload.ToArray()), [":exact"] = Number(gone), [":expiry"] = Number(Seconds(gone)) },
+            cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> ReleaseAsync(Sha256Hash key, Guid owner, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        await _table.EnsureAsync(cancellationToken);
+        try
+        {
+            await _client.DeleteItemAsync(
+                new DeleteItemRequest
+                {
+                    TableName = _options.TableName,
+                    Key = KeyOf(key),
+                    ConditionExpression = OwnedAndThere,
+                    ExpressionAttributeNames = Names(OwnedAndThere),
+                    ExpressionAttributeValues = OwnedBy(owner),
+                },
+                cancellationToken);
+            return true;
+        }
+        catch (ConditionalCheckFailedException)
+        {
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IdempotencyRecord?> ReadAsync(Sha256Hash key, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        await _table.EnsureAsync(cancellationToken);
+        return Parse(await GetAsync(key, cancellationToken));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> DeleteAsync(Sha256Hash key, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        await _table.EnsureAsync(cancellationToken);
+        var response = await _client.DeleteItemAsync(
+            new DeleteItemRequest { TableName = _options.TableName, Key = KeyOf(key), ReturnValues = ReturnValue.ALL_OLD }, cancellationToken);
+        return response.Attributes is { Count: > 0 } old && !IsGone(old);
+    }
+
+    /// <summary>Closes the client, if it is the store's own.</summary>
+    public void Dispose()
+    {
+        if (_ownsClient)
+        {
+            _client.Dispose();
+        }
+    }
+
+    private const string OwnedAndThere = "#owner = :me AND #status = :inprogress AND #exact > :now";
+
+    private Dictionary<string, AttributeValue> OwnedBy(Guid owner) => new()
+    {
+        [":me"] = new AttributeValue(Text(owner)),
+        [":inprogress"] = new AttributeValue(InProgress),
+        [":now"] = Number(Now),
+    };
+
+    private async ValueTask<bool> UpdateAsync(Sha256Hash key, Guid owner, string update, Dictionary<string, AttributeValue> values, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        await _table.EnsureAsync(cancellationToken);
+        foreach (var (name, value) in OwnedBy(owner))
+        {
+            values[name] = value;
+        }
+
+        try
+        {
+            await _client.UpdateItemAsync(
+                new UpdateItemRequest
+                {
+                    TableName = _options.TableName,
+                    Key = KeyOf(key),
+                    UpdateExpression = update,
+                    ConditionExpression = OwnedAndThere,
+                    ExpressionAttributeNames = Names(update + OwnedAndThere),
+                    ExpressionAttributeValues = values,
+                },
+                cancellationToken);
+            return true;
+        }
+        catch (ConditionalCheckFailedException)
+        {
+            return false;
+        }
+    }
+
+    private async Task<Dictionary<string, AttributeValue>?> GetAsync(Sha256Hash key, CancellationToken cancellationToken) =>
+        (await _client.GetItemAsync(new GetItemRequest { TableName = _options.TableName, Key = KeyOf(key), ConsistentRead = true }, cancellationToken)).Item;
+
+    private async Task<bool> IsWrittenAsync(Sha256Hash key, IdempotencyClaim claim)
+    {
+        try
+        {
+            return IsOurs(await GetAsync(key, CancellationToken.None), claim);
+        }
+        catch (AmazonClientException)
+        {
+            return false; // the put's own failure says more
+        }
+    }
+
+    /// <summary>An own claim in the way of a claim is its own first try, whose reply the SDK did not get.</summary>
+    private bool IsOurs(Dictionary<string, AttributeValue>? item, IdempotencyClaim claim) =>
+        item is not null
+        && item.TryGetValue(_options.OwnerAttribute, out var owner) && owner.S == Text(claim.Owner)
+        && item.TryGetValue(_options.StatusAttribute, out var status) && status.S == InProgress;
+
+    private Dictionary<string, AttributeValue> KeyOf(Sha256Hash key) => _options.SortKeyAttribute is { } sort
+        ? new() { [_options.KeyAttribute] = new(_options.StaticPartitionKey), [sort] = new(key.ToString()) }
+        : new() { [_options.KeyAttribute] = new(key.ToString()) };
+
+    // DynamoDB refuses names that an expression does not use.
+    private Dictionary<string, string> Names(string expression) =>
+        _names.Where(name => expression.Contains(name.Key, StringComparison.Ordinal)).ToDictionary(name => name.Key, name => name.Value);
+
+    private bool IsGone(Dictionary<string, AttributeValue> item)
+    {
+        var now = Now;
+        var isOver = TryNumber(item, _options.ExactExpiryAttribute, out var exact) ? exact <= now
+            : TryNumber(item, _options.ExpiryAttribute, out var seconds) && seconds <= now / 1000;
+        var isInProgress = item.TryGetValue(_options.StatusAttribute, out var status) && status.S == InProgress;
+        return isOver && (!isInProgress || !TryNumber(item, _options.InProgressExpiryAttribute, out var lease) || lease <= now - Skew);
+    }
+
+    private IdempotencyRecord? Parse(Dictionary<string, AttributeValue>? item)
+    {
+        if (item is null || item.Count == 0 || IsGone(item))
+        {
+            return null;
+        }
+
+        var status = item.GetValueOrDefault(_options.StatusAttribute)?.S;
+        long lease = 0;
+        if (status is InProgress or Completed
+            && Guid.TryParseExact(item.GetValueOrDefault(_options.OwnerAttribute)?.S, "N", out var owner)
+            && TryNumber(item, _options.AttemptAttribute, out var attempt) && attempt is > 0 and <= int.MaxValue
+            && item.GetValueOrDefault(_options.ValidationAttribute)?.B is { Length: Sha256Hash.Length } fingerprint
+            && TryNumber(item, _options.ExactExpiryAttribute, out var gone)
+            && (status == Completed || TryNumber(item, _options.InProgressExpiryAttribute, out lease)))
+        {
+            var now = Now;
+            return new IdempotencyRecord
+            {
+                Status = status == Completed ? IdempotencyRecordStatus.Completed : IdempotencyRecordStatus.InProgress,
+                Owner = owner,
+                Attempt = (int)attempt,
+                Fingerprint = Sha256Hash.FromBytes(fingerprint.ToArray()),
+                Payload = item.GetValueOrDefault(_options.DataAttribute)?.B?.ToArray() ?? [],
+                LeaseRemaining = status == Completed ? TimeSpan.Zero : TimeSpan.FromMilliseconds(lease + Skew - now),
+                RetentionRemaining = TimeSpan.FromMilliseconds(gone - now),
+            };
+        }
+
+        throw new IdempotencyRecordUnreadableException("The DynamoDB item has attributes missing or malformed: another library wrote it, or it is damaged.");
+    }
+
+    private static bool TryNumber(Dictionary<string, AttributeValue> item, string attribute, out long number)
+    {
+        number = 0;
+        return item.TryGetValue(attribute, out var value) && long.TryParse(value.N, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number);
+    }
+
+    private static byte[] BytesOf(Sha256Hash hash)
+    {
+        var bytes = new byte[Sha256Hash.Length];
+        hash.CopyTo(bytes);
+        return bytes;
+    }
+
+    private static AttributeValue Number(long value) => new() { N = value.ToString(CultureInfo.InvariantCulture) };
+
+    private static AttributeValue Binary(byte[] bytes) => new() { B = new MemoryStream(bytes) };
+
+    private static string Text(Guid owner) => owner.ToString("N");
+
+    private static long Milliseconds(TimeSpan time) => (long)Math.Ceiling(time.TotalMilliseconds);
+
+    // Rounded up: time to live must not remove what is still owed.
+    private static long Seconds(long milliseconds) => (milliseconds + 999) / 1000;
+}
