@@ -19,9 +19,13 @@ public sealed partial class DemoPageTests(Chromium chromium) : IAsyncLifetime
         _sample = await Sample.StartAsync(TestContext.Current.CancellationToken);
         _context = await chromium.NewContextAsync(1280, 900);
         _page = await _context.NewPageAsync();
+        var output = TestContext.Current.TestOutputHelper;
         _page.PageError += (_, error) => _errors.Add(error);
+        _page.RequestFailed += (_, request) => output?.WriteLine($"{request.Method} {request.Url}: {request.Failure}");
         _page.Console += (_, message) =>
         {
+            output?.WriteLine($"{message.Type}: {message.Text}");
+
             // The browser itself notes every 4xx there, and refusals are what this page is about.
             if (message.Type == "error" && !message.Text.StartsWith("Failed to load resource", StringComparison.Ordinal))
             {

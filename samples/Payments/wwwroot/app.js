@@ -401,10 +401,16 @@ function refreshLedger() {
   }
 }
 
+/** Given up after a while, because the next read waits for this one. */
+async function read(path) {
+  const response = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(5000) });
+  return response.json();
+}
+
 async function readLedger() {
   let page;
   try {
-    page = await (await fetch('/payments', { cache: 'no-store' })).json();
+    page = await read('/payments');
     if (page.since !== session.server) {
       await meet(page.since);
     }
@@ -422,7 +428,7 @@ async function readLedger() {
 
 /** Another process than before knows nothing of what the one before did. */
 async function meet(server) {
-  Object.assign(settings, await (await fetch('/demo/settings', { cache: 'no-store' })).json());
+  Object.assign(settings, await read('/demo/settings'));
   if (session.server) {
     session.paths.clear();
     session.etag = null;
