@@ -12,6 +12,8 @@ internal static class Configuration
     private static readonly Dictionary<string, Action<IIdempotencyBuilder, IConfiguration>> Stores = new(StringComparer.OrdinalIgnoreCase)
     {
         ["InMemory"] = static (idempotency, _) => idempotency.AddInMemoryStore(),
+        ["Redis"] = static (idempotency, settings) => idempotency.AddRedisStore(settings.GetSection("Redis").Bind),
+        ["DynamoDB"] = static (idempotency, settings) => idempotency.AddDynamoDBStore(settings.GetSection("DynamoDB").Bind),
     };
 
     public static void AddConfiguredStore(this IIdempotencyBuilder idempotency, IConfiguration configuration)
