@@ -12,6 +12,9 @@ namespace Idempotency.AspNetCore.DynamoDB.Tests;
 public sealed class DynamoDBServer : IAsyncLifetime
 {
     private ServerProcess? _process;
+#if USE_TESTCONTAINERS
+    private readonly Testcontainers.DynamoDb.DynamoDbContainer _container = new Testcontainers.DynamoDb.DynamoDbBuilder().Build();
+#endif
 
     /// <summary>Its endpoint.</summary>
     public string Url { get; private set; } = "";
@@ -24,15 +27,24 @@ public sealed class DynamoDBServer : IAsyncLifetime
             return;
         }
 
+#if USE_TESTCONTAINERS
+        await _container.StartAsync();
+        Url = _container.GetConnectionString();
+#else
         var port = FreePort.Next();
         _process = await StartAsync(port);
         Url = $"http://127.0.0.1:{port}";
+#endif
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         _process?.Dispose();
-        return ValueTask.CompletedTask;
+#if USE_TESTCONTAINERS
+        await _container.DisposeAsync();
+#else
+        await ValueTask.CompletedTask;
+#endif
     }
 
     internal static Task<ServerProcess> StartAsync(int port)

@@ -9,6 +9,9 @@ namespace Idempotency.AspNetCore.Redis.Tests;
 public sealed class RedisServer : IAsyncLifetime
 {
     private ServerProcess? _process;
+#if USE_TESTCONTAINERS
+    private readonly Testcontainers.Redis.RedisContainer _container = new Testcontainers.Redis.RedisBuilder().Build();
+#endif
 
     /// <summary>Where it listens, as a configuration string.</summary>
     public string Configuration { get; private set; } = "";
@@ -21,15 +24,24 @@ public sealed class RedisServer : IAsyncLifetime
             return;
         }
 
+#if USE_TESTCONTAINERS
+        await _container.StartAsync();
+        Configuration = _container.GetConnectionString();
+#else
         var port = FreePort.Next();
         _process = await StartAsync(port);
         Configuration = $"127.0.0.1:{port}";
+#endif
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         _process?.Dispose();
-        return ValueTask.CompletedTask;
+#if USE_TESTCONTAINERS
+        await _container.DisposeAsync();
+#else
+        await ValueTask.CompletedTask;
+#endif
     }
 
     /// <summary>Starts a server of a test's own, which it may stop.</summary>
