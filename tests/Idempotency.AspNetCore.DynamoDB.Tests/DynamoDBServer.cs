@@ -11,9 +11,10 @@ namespace Idempotency.AspNetCore.DynamoDB.Tests;
 /// <summary>AWS's DynamoDB Local, which the tests start, or the endpoint that IDEMPOTENCY_TEST_DYNAMODB names (http://host:port).</summary>
 public sealed class DynamoDBServer : IAsyncLifetime
 {
-    private ServerProcess? _process;
 #if USE_TESTCONTAINERS
     private readonly Testcontainers.DynamoDb.DynamoDbContainer _container = new Testcontainers.DynamoDb.DynamoDbBuilder().Build();
+#else
+    private ServerProcess? _process;
 #endif
 
     /// <summary>Its endpoint.</summary>
@@ -39,10 +40,10 @@ public sealed class DynamoDBServer : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        _process?.Dispose();
 #if USE_TESTCONTAINERS
         await _container.DisposeAsync();
 #else
+        _process?.Dispose();
         await ValueTask.CompletedTask;
 #endif
     }

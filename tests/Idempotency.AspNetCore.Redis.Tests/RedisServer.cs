@@ -8,9 +8,10 @@ namespace Idempotency.AspNetCore.Redis.Tests;
 /// <summary>A Redis that the tests start, or the one that IDEMPOTENCY_TEST_REDIS names (host:port).</summary>
 public sealed class RedisServer : IAsyncLifetime
 {
-    private ServerProcess? _process;
 #if USE_TESTCONTAINERS
     private readonly Testcontainers.Redis.RedisContainer _container = new Testcontainers.Redis.RedisBuilder().Build();
+#else
+    private ServerProcess? _process;
 #endif
 
     /// <summary>Where it listens, as a configuration string.</summary>
@@ -36,10 +37,10 @@ public sealed class RedisServer : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        _process?.Dispose();
 #if USE_TESTCONTAINERS
         await _container.DisposeAsync();
 #else
+        _process?.Dispose();
         await ValueTask.CompletedTask;
 #endif
     }
