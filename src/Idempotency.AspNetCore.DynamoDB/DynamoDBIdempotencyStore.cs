@@ -126,7 +126,8 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
         }
         catch (ConditionalCheckFailedException failed)
         {
-            return IsOurs(failed.Item, claim) ? ClaimResult.Acquired : ClaimResult.Held(Parse(failed.Item));
+            // As of the moment that the condition was about: by now it may be gone.
+            return IsOurs(failed.Item, claim) ? ClaimResult.Acquired : ClaimResult.Held(Parse(failed.Item, now));
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
@@ -195,7 +196,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         await _table.EnsureAsync(cancellationToken);
-        return Parse(await GetAsync(key, cancellationToken));
+        return Parse(await GetAsync(key, cancellationToken), Now);
     }
 
     /// <inheritdoc/>
@@ -205,7 +206,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
         await _table.EnsureAsync(cancellationToken);
         var response = await _client.DeleteItemAsync(
             new DeleteItemRequest { TableName = _options.TableName, Key = KeyOf(key), ReturnValues = ReturnValue.ALL_OLD }, cancellationToken);
-        return response.Attributes is { Count: > 0 } old && !IsGone(old);
+        return response.Attributes is { Count: > 0 } old && !IsGone(old, Now);
     }
 
     /// <summary>Closes the client, if it is the store's own.</summary>
@@ -285,18 +286,17 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
     private Dictionary<string, string> Names(string expression) =>
         _names.Where(name => expression.Contains(name.Key, StringComparison.Ordinal)).ToDictionary(name => name.Key, name => name.Value);
 
-    private bool IsGone(Dictionary<string, AttributeValue> item)
+    private bool IsGone(Dictionary<string, AttributeValue> item, long now)
     {
-        var now = Now;
         var isOver = TryNumber(item, _options.ExactExpiryAttribute, out var exact) ? exact <= now
             : TryNumber(item, _options.ExpiryAttribute, out var seconds) && seconds <= now / 1000;
         var isInProgress = item.TryGetValue(_options.StatusAttribute, out var status) && status.S == InProgress;
         return isOver && (!isInProgress || !TryNumber(item, _options.InProgressExpiryAttribute, out var lease) || lease <= now - Skew);
     }
 
-    private IdempotencyRecord? Parse(Dictionary<string, AttributeValue>? item)
+    private IdempotencyRecord? Parse(Dictionary<string, AttributeValue>? item, long now)
     {
-        if (item is null || item.Count == 0 || IsGone(item))
+        if (item is null || item.Count == 0 || IsGone(item, now))
         {
             return null;
         }
@@ -310,7 +310,6 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
             && TryNumber(item, _options.ExactExpiryAttribute, out var gone)
             && (status == Completed || TryNumber(item, _options.InProgressExpiryAttribute, out lease)))
         {
-            var now = Now;
             return new IdempotencyRecord
             {
                 Status = status == Completed ? IdempotencyRecordStatus.Completed : IdempotencyRecordStatus.InProgress,

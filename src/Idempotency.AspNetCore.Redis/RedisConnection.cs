@@ -8,6 +8,7 @@ internal sealed class RedisConnection(IOptions<RedisIdempotencyStoreOptions> opt
 {
     private readonly Lock _lock = new();
     private Task<ConnectionMultiplexer>? _own;
+    private bool _isDisposed;
 
     public ValueTask<IDatabase> DatabaseAsync(CancellationToken cancellationToken)
     {
@@ -19,6 +20,7 @@ internal sealed class RedisConnection(IOptions<RedisIdempotencyStoreOptions> opt
         Task<ConnectionMultiplexer> own;
         lock (_lock)
         {
+            ObjectDisposedException.ThrowIf(_isDisposed, typeof(RedisIdempotencyStore));
             if (_own is null || _own.IsFaulted || _own.IsCanceled)
             {
                 _own = ConnectAsync(configuration);
@@ -32,10 +34,15 @@ internal sealed class RedisConnection(IOptions<RedisIdempotencyStoreOptions> opt
 
     public void Dispose()
     {
-        if (_own is { IsCompletedSuccessfully: true })
+        Task<ConnectionMultiplexer>? own;
+        lock (_lock)
         {
-            _own.Result.Dispose();
+            _isDisposed = true;
+            own = _own;
         }
+
+        // Also one that is still being made.
+        own?.ContinueWith(static made => made.Result.Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     private async ValueTask<IDatabase> WhenConnectedAsync(Task<ConnectionMultiplexer> own, CancellationToken cancellationToken) =>

@@ -34,7 +34,8 @@ internal sealed class RedisScript
         }
         catch (RedisServerException unknown) when (unknown.Message.Contains("NOSCRIPT", StringComparison.Ordinal))
         {
-            result = await database.ScriptEvaluateAsync(_text, [key], arguments).WaitAsync(cancellationToken);
+            // As EVAL, whatever the client believes of the server's memory: that may have been emptied again.
+            result = await database.ScriptEvaluateAsync(_text, [key], arguments, CommandFlags.NoScriptCache).WaitAsync(cancellationToken);
         }
 
         // Version 1 of the client runs what comes next on the thread that reads replies, in order: a handler that blocks there would stop every

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
@@ -27,6 +28,12 @@ internal sealed class IdempotencyMiddleware(
             return next(context);
         }
 
+        // The application's error page, run in the place of the endpoint that failed: a part of that answer, not a request of its own.
+        if (context.Features.Get<IExceptionHandlerFeature>() is not null || context.Features.Get<IStatusCodeReExecuteFeature>() is not null)
+        {
+            return RunUnguardedAsync(context);
+        }
+
         return context.Response.HasStarted
             ? throw new InvalidOperationException("The response had started before UseIdempotency(): its answer could be neither recorded before it is told nor replayed. Start it later, or place the middleware that starts it after UseIdempotency().")
             : InvokeProtectedAsync(context, policy);
@@ -47,7 +54,7 @@ internal sealed class IdempotencyMiddleware(
         }
         else if (policy.KeySource == IdempotencyKeySource.Header)
         {
-            await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(policy.HeaderName)) : RunWithoutKeyAsync(context));
+            await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(policy.HeaderName)) : RunUnguardedAsync(context));
             return;
         }
 
@@ -75,7 +82,7 @@ internal sealed class IdempotencyMiddleware(
             if (body.Bytes.IsEmpty)
             {
                 var headerName = policy.KeySource == IdempotencyKeySource.Body ? null : policy.HeaderName;
-                await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(headerName)) : RunWithoutKeyAsync(context));
+                await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(headerName)) : RunUnguardedAsync(context));
                 return;
             }
 
@@ -154,10 +161,10 @@ internal sealed class IdempotencyMiddleware(
     {
         Log.RunsUnprotected(logger, context.Request.Method, context.Request.Path);
         context.Response.Headers[IdempotencyHeaders.Stored] = "false";
-        return RunWithoutKeyAsync(context);
+        return RunUnguardedAsync(context);
     }
 
-    private Task RunWithoutKeyAsync(HttpContext context)
+    private Task RunUnguardedAsync(HttpContext context)
     {
         context.Features.Set(UnprotectedRun.Allowed);
         return next(context);

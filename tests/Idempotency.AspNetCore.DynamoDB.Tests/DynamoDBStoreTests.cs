@@ -51,12 +51,12 @@ public sealed class DynamoDBStoreTests(DynamoDBServer server)
 {
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
-    internal static DynamoDBIdempotencyStore Create(IAmazonDynamoDB client, Action<DynamoDBIdempotencyStoreOptions>? configure = null)
+    internal static DynamoDBIdempotencyStore Create(IAmazonDynamoDB client, Action<DynamoDBIdempotencyStoreOptions>? configure = null, TimeProvider? time = null)
     {
         var options = new DynamoDBIdempotencyStoreOptions { TableName = "records", CreateTableIfMissing = true };
         configure?.Invoke(options);
         var services = new ServiceCollection().AddSingleton(client).BuildServiceProvider();
-        return new DynamoDBIdempotencyStore(Options.Create(options), services, TimeProvider.System);
+        return new DynamoDBIdempotencyStore(Options.Create(options), services, time ?? TimeProvider.System);
     }
 
     private static Sha256Hash NewKey() => Sha256Hash.Of(Guid.NewGuid().ToByteArray());
@@ -205,6 +205,24 @@ public sealed class DynamoDBStoreTests(DynamoDBServer server)
     }
 
     [Fact]
+    public async Task A_record_that_expires_while_the_claim_is_under_way_is_still_told()
+    {
+        var time = new SteppedTime();
+        var spy = new Spy([]);
+        using var client = server.CreateClient(handler: () => spy);
+        using var store = Create(client, time: time);
+        var key = NewKey();
+        var owner = await ClaimAsync(store, key);
+        Assert.True(await store.CompleteAsync(key, owner, new byte[] { 1 }, Hour, default));
+        spy.BeforeReply = () => time.Step(2 * Hour);
+        var held = await store.ClaimAsync(key, NewClaim(), default);
+        Assert.False(held.IsAcquired);
+        Assert.Equal(owner, held.Existing!.Owner);
+        spy.BeforeReply = null;
+        await ClaimAsync(store, key);
+    }
+
+    [Fact]
     public async Task A_server_that_is_away_is_an_exception()
     {
         using var client = server.CreateClient($"http://127.0.0.1:{FreePort.Next()}", retries: 0);
@@ -258,12 +276,24 @@ public sealed class DynamoDBStoreTests(DynamoDBServer server)
     private static async Task<Dictionary<string, AttributeValue>> ItemAsync(AmazonDynamoDBClient client, string table, string attribute, Sha256Hash key) =>
         (await client.GetItemAsync(table, new Dictionary<string, AttributeValue> { [attribute] = new(key.ToString()) })).Item;
 
+    /// <summary>Now, and what it is stepped by.</summary>
+    private sealed class SteppedTime : TimeProvider
+    {
+        private TimeSpan _ahead;
+
+        public void Step(TimeSpan span) => _ahead += span;
+
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + _ahead;
+    }
+
     /// <summary>Sees what the client sends, and loses replies or throttles.</summary>
     private sealed class Spy(List<string> calls) : DelegatingHandler(new SocketsHttpHandler())
     {
         public int LoseReplies { get; set; }
 
         public int Throttle { get; set; }
+
+        public Action? BeforeReply { get; set; }
 
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
@@ -279,6 +309,7 @@ public sealed class DynamoDBStoreTests(DynamoDBServer server)
             }
 
             var response = await base.SendAsync(request, cancellationToken);
+            BeforeReply?.Invoke();
             if (LoseReplies > 0)
             {
                 LoseReplies--;

@@ -199,6 +199,40 @@ public sealed class RedisStoreTests(RedisServer server)
     }
 
     [Fact]
+    public async Task When_its_memory_is_full_no_claim_is_taken_and_what_it_has_stays()
+    {
+        var port = FreePort.Next();
+        using var process = await RedisServer.StartAsync(port);
+        using var store = Create($"127.0.0.1:{port}");
+        using var observer = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},allowAdmin=true");
+        var kept = NewKey();
+        var owner = await ClaimAsync(store, kept);
+        Assert.True(await store.CompleteAsync(kept, owner, new byte[100], Hour, default));
+        var lapsing = NewKey();
+        var lapsed = NewClaim() with { Lease = TimeSpan.FromMilliseconds(1) };
+        Assert.True((await store.ClaimAsync(lapsing, lapsed, default)).IsAcquired);
+        await observer.GetServer("127.0.0.1", port).ConfigSetAsync("maxmemory", "800kb");
+
+        var key = NewKey();
+        await Assert.ThrowsAsync<RedisServerException>(() => ClaimAsync(store, key));
+        await Assert.ThrowsAsync<RedisServerException>(async () => await store.ClaimAsync(lapsing, NewClaim() with { Supersedes = lapsed.Owner, Attempt = 2 }, default));
+        Assert.Null(await store.ReadAsync(key, default));
+        Assert.Equal(100, (await store.ReadAsync(kept, default))!.Payload.Length);
+        Assert.Equal(lapsed.Owner, (await store.ReadAsync(lapsing, default))!.Owner);
+
+        await observer.GetServer("127.0.0.1", port).ConfigSetAsync("maxmemory", "0");
+        await ClaimAsync(store, key);
+    }
+
+    [Fact]
+    public async Task After_it_is_disposed_it_makes_no_connection()
+    {
+        var store = Create(server.Configuration);
+        store.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => ClaimAsync(store, NewKey()));
+    }
+
+    [Fact]
     public async Task Who_blocks_after_a_call_does_not_block_the_calls_of_others()
     {
         using var store = Create(server.Configuration);

@@ -167,6 +167,31 @@ public sealed class FailureTests
     }
 
     [Fact]
+    public async Task An_error_page_that_takes_part_is_no_request_of_its_own()
+    {
+        await using var api = await Api.StartAsync(
+            app =>
+            {
+                app.MapPost("/a", () => Results.NotFound()).WithIdempotency();
+                app.MapPost("/b", () => Results.NotFound());
+                app.MapPost("/throws", string () => throw new InvalidTimeZoneException());
+                app.Map("/status/{code}", (HttpContext context, int code) => $"page {code} for {context.Features.Get<IStatusCodeReExecuteFeature>()?.OriginalPath}").WithIdempotency();
+                app.Map("/error", () => "error page").WithIdempotency();
+            },
+            outer: app => app.UseExceptionHandler("/error").UseStatusCodePagesWithReExecute("/status/{0}").UseRouting());
+        foreach (var (path, key, status, text) in new[]
+        {
+            ("/a", "key-1", 404, "page 404 for /a"), ("/b", "key-1", 404, "page 404 for /b"), ("/a", "key-1", 404, "page 404 for /a"),
+            ("/b", null, 404, "page 404 for /b"), ("/throws", null, 500, "error page"),
+        })
+        {
+            using var response = await api.SendAsync(path, key: key);
+            Assert.Equal(status, (int)response.StatusCode);
+            Assert.Equal(text, await response.TextAsync());
+        }
+    }
+
+    [Fact]
     public async Task A_handler_that_aborts_the_connection_frees_the_key()
     {
         var runs = 0;

@@ -232,13 +232,54 @@ public sealed class LargeResponseTests
     }
 
     [Fact]
+    public async Task What_has_begun_to_stream_is_told_to_its_end_also_when_another_attempt_has_recorded_meanwhile()
+    {
+        var gate = new Gate();
+        var runs = 0;
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", async (HttpContext context) =>
+            {
+                if (++runs == 1)
+                {
+                    await context.Response.Body.WriteAsync(Content(Limit + 1));
+                    await gate.PassAsync();
+                    await context.Response.Body.WriteAsync(Content(10));
+                }
+            }).WithIdempotency(Policy),
+            options => options.LocalCacheMaxEntries = 0,
+            kestrel: true);
+        api.Store.Before = operation => operation is "complete" or "renew" ? throw new IOException("away") : Task.CompletedTask;
+        var sending = api.Client.SendAsync(Api.Request(), HttpCompletionOption.ResponseHeadersRead);
+        await Eventually.TrueAsync(
+            () =>
+            {
+                api.Time.Advance(TimeSpan.FromSeconds(1));
+                return sending.IsCompleted;
+            },
+            "giving up recording first");
+        using var response = await sending;
+        await gate.ArrivedAsync();
+        api.Time.Advance(TimeSpan.FromSeconds(61));
+        api.Store.Before = null;
+        using var successor = await api.SendAsync();
+        Assert.Equal(HttpStatusCode.OK, successor.StatusCode);
+        gate.Open();
+        Assert.Equal(Limit + 11, (await response.BytesAsync()).Length);
+        Assert.Equal("false", response.Header("Idempotency-Stored"));
+        using var retry = await api.SendAsync();
+        Assert.True(retry.IsReplay());
+        Assert.Empty(await retry.BytesAsync());
+    }
+
+    [Fact]
     public async Task An_answer_to_HEAD_has_no_size()
     {
         await using var api = await Api.StartAsync(
             app => app.MapMethods("/", ["HEAD"], async (HttpContext context) =>
             {
                 context.Response.ContentLength = 5 * Limit;
-                await context.Response.Body.WriteAsync(Content(5 * Limit));
+                await context.Response.Body.WriteAsync(Content(Limit));
+                await context.Response.SendFileAsync(File, 0, 4 * Limit);
             }).WithIdempotency(Policy),
             kestrel: true);
         using var first = await api.SendAsync(method: HttpMethod.Head, json: null);

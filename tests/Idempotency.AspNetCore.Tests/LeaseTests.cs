@@ -78,6 +78,31 @@ public sealed class LeaseTests
         Assert.Equal("x", await answer.TextAsync());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_claim_whose_reply_comes_after_its_lease_runs_only_if_it_is_still_ours(bool isTakenOver)
+    {
+        var runs = 0;
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => ++runs).WithIdempotency(new IdempotencyPolicy { ClaimDuration = TimeSpan.FromSeconds(5) }));
+        var reply = new Gate();
+        api.Store.AfterAsync = operation => operation == "claim" && api.Store.Calls("claim") == 1 ? reply.PassAsync() : Task.CompletedTask;
+        var first = api.SendAsync();
+        await reply.ArrivedAsync();
+        api.Time.Advance(TimeSpan.FromSeconds(6));
+        if (isTakenOver)
+        {
+            using var second = await api.SendAsync();
+            Assert.Equal("1", await second.TextAsync());
+        }
+
+        reply.Open();
+        using var answer = await first;
+        Assert.Equal("1", await answer.TextAsync());
+        Assert.Equal(isTakenOver, answer.IsReplay());
+        Assert.Equal(1, runs);
+    }
+
     [Fact]
     public async Task A_claim_that_is_lost_is_not_renewed_again()
     {

@@ -21,8 +21,10 @@ elseif ARGV[6] ~= '' then
 end
 local lease = now + tonumber(ARGV[4])
 local gone = lease + tonumber(ARGV[5])
-redis.call('DEL', KEYS[1])
+-- The first write must be one that Redis refuses when its memory is full: after any other it refuses none, the claim would be taken, and
+-- the completion of its answer refused. So HSET comes first, and what is left of an earlier record goes after it.
 redis.call('HSET', KEYS[1], 'status', 'INPROGRESS', 'owner', ARGV[1], 'fingerprint', ARGV[2], 'attempt', ARGV[3],
     'lease', string.format('%.0f', lease), 'gone', string.format('%.0f', gone))
+redis.call('HDEL', KEYS[1], 'data')
 redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', gone))
 return { 'acquired' }

@@ -50,6 +50,7 @@ internal sealed class ClaimEngine(
         var nextLook = FirstLook;
         WaitingRoom.Ticket? ticket = null;
         var isWaiting = false;
+        var unexplained = 0;
         try
         {
             while (true)
@@ -65,12 +66,24 @@ internal sealed class ClaimEngine(
                 var result = await AskAsync(key, claim, claiming);
                 if (result.IsAcquired)
                 {
+                    // A reply that took its time: the lease may be over, and another attempt have the key. Run only what is still ours.
+                    if (_clock.Now - askedAt > policy.ClaimDuration.Ticks / 3)
+                    {
+                        askedAt = _clock.Now;
+                        if (!await Within(store.RenewAsync(key, claim.Owner, policy.ClaimDuration, policy.Retention, claiming), CallBudget))
+                        {
+                            claim = claim with { Owner = Guid.NewGuid(), Supersedes = null, Attempt = 1 };
+                            continue;
+                        }
+                    }
+
                     return new ClaimDecision(ClaimOutcome.Acquired, Take(key, claim, policy, MonotonicClock.Later(askedAt, policy.ClaimDuration)));
                 }
 
                 if (result.Existing is not { } existing)
                 {
-                    if (claim.Supersedes is null)
+                    // The record that was in the way is gone by now: once more. Over and over, it is the store that is wrong.
+                    if (claim.Supersedes is null && ++unexplained == 10)
                     {
                         throw new InvalidOperationException($"The store '{store.GetType()}' refused a fresh claim without a record that is in its way. Return that record from ClaimAsync.");
                     }

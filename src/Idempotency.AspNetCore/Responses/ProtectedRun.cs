@@ -77,7 +77,9 @@ internal sealed class ProtectedRun(HttpContext context, OwnedClaim claim, Respon
                 if (capture.State == ResponseCapture.Mode.Streaming)
                 {
                     // That was when streaming began; the handler has kept its claim since, and the store may be back.
-                    _completion = await engine.CompleteAsync(claim, _payload);
+                    // If it turns out that another attempt's answer counts, this one is all but told, and marked as not recorded.
+                    var again = await engine.CompleteAsync(claim, _payload);
+                    _completion = again.Outcome == CompletionOutcome.Superseded ? _completion : again;
                 }
 
                 engine.Leave(claim);

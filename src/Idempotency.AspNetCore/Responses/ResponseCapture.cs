@@ -225,7 +225,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
 
     async Task IHttpResponseBodyFeature.SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken)
     {
-        if (State == Mode.Holding && _length + (count ?? (new FileInfo(path).Length - offset)) > _limit)
+        if (State == Mode.Holding && !_isHead && _length + (count ?? (new FileInfo(path).Length - offset)) > _limit)
         {
             await StopHoldingAsync();
         }

@@ -12,6 +12,9 @@ internal sealed class ObservedStore(InMemoryIdempotencyStore inner) : IIdempoten
     /// <summary>Called before each operation, with its name; what it throws, the operation throws.</summary>
     public Func<string, Task>? Before { get; set; }
 
+    /// <summary>Awaited after each operation has had its effect: a slow reply.</summary>
+    public Func<string, Task>? AfterAsync { get; set; }
+
     /// <summary>Called after each operation has had its effect: a lost reply.</summary>
     public Action<string>? After { get; set; }
 
@@ -61,6 +64,11 @@ internal sealed class ObservedStore(InMemoryIdempotencyStore inner) : IIdempoten
         }
 
         var result = await call();
+        if (AfterAsync is { } after)
+        {
+            await after(operation);
+        }
+
         After?.Invoke(operation);
         return result;
     }
