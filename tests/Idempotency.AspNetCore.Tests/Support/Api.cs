@@ -55,6 +55,7 @@ internal sealed class Api : IAsyncDisposable
         var time = new FakeTime();
         var logs = new LogCollector();
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production", ApplicationName = typeof(Api).Assembly.GetName().Name });
+        builder.Configuration.Sources.Clear(); // the sample's settings lie in the same folder
         builder.Logging.ClearProviders().AddProvider(logs).SetMinimumLevel(LogLevel.Debug);
         host?.Invoke(builder);
         if (kestrel)
