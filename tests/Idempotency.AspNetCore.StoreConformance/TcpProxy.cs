@@ -17,6 +17,7 @@ public sealed class TcpProxy : IDisposable
     private volatile bool _cutsHalfway;
     private volatile bool _refuses;
     private volatile int _delay;
+    private volatile int _repliesHeld;
     private volatile TaskCompletionSource? _held;
 
     /// <summary>Starts listening.</summary>
@@ -36,7 +37,10 @@ public sealed class TcpProxy : IDisposable
     /// <summary>How many requests went to the server.</summary>
     public long Requests => Interlocked.Read(ref _requests);
 
-    /// <summary>How many replies were cut as <see cref="CutReplies"/> asked and are yet to be.</summary>
+    /// <summary>How many replies are being held: so many connections have work done that nobody has heard of.</summary>
+    public int RepliesHeld => _repliesHeld;
+
+    /// <summary>How many replies are still to be cut.</summary>
     public int RepliesToCut => Math.Max(0, _cutReplies);
 
     /// <summary>The next replies are not delivered, or only their first half: the server has done its work, and the connection is cut.</summary>
@@ -173,7 +177,9 @@ public sealed class TcpProxy : IDisposable
 
                 if (_held is { } held)
                 {
+                    Interlocked.Increment(ref _repliesHeld);
                     await held.Task;
+                    Interlocked.Decrement(ref _repliesHeld);
                 }
 
                 if (_cutReplies > 0 && Interlocked.Decrement(ref _cutReplies) >= 0)
