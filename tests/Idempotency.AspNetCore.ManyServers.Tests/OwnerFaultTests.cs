@@ -56,6 +56,43 @@ public abstract class OwnerFaultTests(Cluster cluster) : ClusterTests(cluster)
     }
 
     [Fact]
+    public async Task A_duplicate_that_waits_takes_over_when_the_owner_is_killed()
+    {
+        var key = Cluster.NewKey();
+        var lost = A.PostAsync("wait", key, new Ask(Cluster.NewGate()));
+        await RunsAsync(key);
+        Server[] others = [B, C];
+        var waiting = others.SelectMany(server => Enumerable.Range(0, 5).Select(_ => server.PostAsync("wait", key))).ToList();
+
+        A.Kill();
+        await Assert.ThrowsAsync<HttpRequestException>(() => lost);
+        var answers = await Task.WhenAll(waiting);
+
+        Assert.Equal([1, 2], Cluster.Effects.Of(key).Select(effect => effect.Attempt));
+        Assert.All(answers, answer => Assert.Equal(Cluster.Effects.Of(key)[1], answer.Effect));
+    }
+
+    [Fact]
+    public async Task A_client_that_hung_up_gets_its_answer_from_any_server()
+    {
+        var key = Cluster.NewKey();
+        var gate = Cluster.NewGate();
+        using var hangUp = new CancellationTokenSource();
+        var first = A.PostAsync("takeover", key, new Ask(gate), hangUp.Token);
+        var effect = await RunsAsync(key);
+
+        await hangUp.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+        Assert.Equal(Answer.InProgress, (await B.PostAsync("takeover", key)).Code);
+        gate.Open();
+        var answer = await AskUntilDecidedAsync(B, "takeover", key);
+
+        Assert.Equal((effect, true), (answer.Effect, answer.IsReplay));
+        await AllReplayAsync("takeover", key, answer);
+        Assert.Single(Cluster.Effects.Of(key));
+    }
+
+    [Fact]
     public async Task Never_runs_again_after_a_killed_owner_when_told_to_refuse()
     {
         var key = Cluster.NewKey();

@@ -19,6 +19,7 @@ public sealed class TcpProxy : IDisposable
     private volatile int _delay;
     private volatile int _repliesHeld;
     private volatile TaskCompletionSource? _held;
+    private volatile TaskCompletionSource? _heldRequests;
 
     /// <summary>Starts listening.</summary>
     /// <param name="target">The server's port.</param>
@@ -73,6 +74,19 @@ public sealed class TcpProxy : IDisposable
         _held = null;
     }
 
+    /// <summary>
+    /// Requests on the connections there are wait until they are let through, however late, and whether or not the client still waits. New
+    /// connections are not held.
+    /// </summary>
+    public void HoldRequests() => _heldRequests ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Lets requests through, those held back too.</summary>
+    public void PassRequests()
+    {
+        _heldRequests?.TrySetResult();
+        _heldRequests = null;
+    }
+
     /// <summary>Cuts the connections there are; new ones are taken.</summary>
     public void CutConnections()
     {
@@ -88,6 +102,7 @@ public sealed class TcpProxy : IDisposable
         CutReplies(0);
         DelayReplies(TimeSpan.Zero);
         PassReplies();
+        PassRequests();
         Refuse(false);
     }
 
@@ -144,11 +159,17 @@ public sealed class TcpProxy : IDisposable
     {
         var buffer = new byte[65_536];
         var matched = 0;
+        var notFor = _heldRequests;
         try
         {
             int read;
             while ((read = await from.GetStream().ReadAsync(buffer)) > 0)
             {
+                if (_heldRequests is { } held && held != notFor)
+                {
+                    await held.Task;
+                }
+
                 if (_counted.Length > 0)
                 {
                     Interlocked.Add(ref _requests, CountIn(buffer.AsSpan(0, read), ref matched));

@@ -22,7 +22,8 @@ using var effects = new EffectsFile(settings["EffectsFolder"] ?? throw new Inval
 var app = builder.Build();
 app.UseIdempotency();
 
-// A replay is the first answer byte for byte: then answers can be compared. "patient" is for tests that no lease must end under.
+// A replay is the first answer byte for byte: then answers can be compared. "patient" is for tests that no lease must end under; the lease of "careful"
+// is longer than the library waits for a store.
 var policy = new IdempotencyPolicy
 {
     Partition = _ => "tests",
@@ -33,6 +34,7 @@ var policy = new IdempotencyPolicy
 Delegate run = RunAsync;
 app.MapPost("/takeover", run).WithIdempotency(policy);
 app.MapPost("/refuse", run).WithIdempotency(policy with { WhenAbandoned = AbandonedBehavior.Refuse });
+app.MapPost("/careful", run).WithIdempotency(policy with { WhenAbandoned = AbandonedBehavior.Refuse, ClaimDuration = TimeSpan.FromSeconds(15) });
 app.MapPost("/wait", run).WithIdempotency(policy with { WhenInProgress = InProgressBehavior.Wait });
 app.MapPost("/patient", run).WithIdempotency(policy with { ClaimDuration = TimeSpan.FromSeconds(60) });
 app.Run();
