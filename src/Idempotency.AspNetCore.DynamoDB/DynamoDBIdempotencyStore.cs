@@ -1,7 +1,6 @@
 using System.Globalization;
 using Amazon.DynamoDBv2;
 using Amazon.DynamoDBv2.Model;
-using Amazon.Runtime;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
@@ -129,7 +128,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
         {
             return IsOurs(failed.Item, claim) ? ClaimResult.Acquired : ClaimResult.Held(Parse(failed.Item));
         }
-        catch (AmazonClientException) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
             // The reply may be what was lost, and the item written. Look; what cannot be seen either is thrown.
             if (await IsWrittenAsync(key, claim))
@@ -266,7 +265,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
         {
             return IsOurs(await GetAsync(key, CancellationToken.None), claim);
         }
-        catch (AmazonClientException)
+        catch (Exception)
         {
             return false; // the put's own failure says more
         }

@@ -27,13 +27,19 @@ internal sealed class RedisScript
     public async Task<RedisResult> RunAsync(IDatabase database, RedisKey key, RedisValue[] arguments, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        RedisResult result;
         try
         {
-            return await database.ScriptEvaluateAsync(_hash, [key], arguments).WaitAsync(cancellationToken);
+            result = await database.ScriptEvaluateAsync(_hash, [key], arguments).WaitAsync(cancellationToken);
         }
         catch (RedisServerException unknown) when (unknown.Message.Contains("NOSCRIPT", StringComparison.Ordinal))
         {
-            return await database.ScriptEvaluateAsync(_text, [key], arguments).WaitAsync(cancellationToken);
+            result = await database.ScriptEvaluateAsync(_text, [key], arguments).WaitAsync(cancellationToken);
         }
+
+        // Version 1 of the client runs what comes next on the thread that reads replies, in order: a handler that blocks there would stop every
+        // reply of the process. So what comes next starts on a thread of the pool.
+        await Task.Yield();
+        return result;
     }
 }

@@ -27,7 +27,9 @@ internal sealed class IdempotencyMiddleware(
             return next(context);
         }
 
-        return InvokeProtectedAsync(context, policy);
+        return context.Response.HasStarted
+            ? throw new InvalidOperationException("The response had started before UseIdempotency(): its answer could be neither recorded before it is told nor replayed. Start it later, or place the middleware that starts it after UseIdempotency().")
+            : InvokeProtectedAsync(context, policy);
     }
 
     private async Task InvokeProtectedAsync(HttpContext context, IdempotencyPolicy policy)
@@ -45,11 +47,22 @@ internal sealed class IdempotencyMiddleware(
         }
         else if (policy.KeySource == IdempotencyKeySource.Header)
         {
-            await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(policy.HeaderName)) : next(context));
+            await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(policy.HeaderName)) : RunWithoutKeyAsync(context));
             return;
         }
 
-        var body = await RequestBody.ReadAsync(context, policy.MaxRequestBodySize);
+        RequestBody body;
+        try
+        {
+            body = await RequestBody.ReadAsync(context, policy.MaxRequestBodySize);
+        }
+        catch (IOException exception)
+        {
+            // As the framework answers what it cannot read for a handler: the server's own limits have a status; a client that left needs none.
+            context.Response.StatusCode = (exception as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest;
+            return;
+        }
+
         if (body.IsTooLarge)
         {
             await RejectAsync(context, IdempotencyProblem.BodyTooLarge(policy.MaxRequestBodySize));
@@ -62,7 +75,7 @@ internal sealed class IdempotencyMiddleware(
             if (body.Bytes.IsEmpty)
             {
                 var headerName = policy.KeySource == IdempotencyKeySource.Body ? null : policy.HeaderName;
-                await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(headerName)) : next(context));
+                await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(headerName)) : RunWithoutKeyAsync(context));
                 return;
             }
 
@@ -72,21 +85,12 @@ internal sealed class IdempotencyMiddleware(
         var identity = RequestIdentity.Of(context, policy, body, key, keyIsFromBody);
 
         // 3. A claim outlives the client's patience unless the policy says otherwise; waiting for somebody else's answer never does.
-        ClaimDecision decision;
-        try
-        {
-            decision = await engine.ClaimAsync(
-                identity.StoreKey,
-                identity.Fingerprint,
-                policy,
-                waiting: context.RequestAborted,
-                claiming: policy.CompleteAfterDisconnect ? CancellationToken.None : context.RequestAborted);
-        }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
-        {
-            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest; // for the log; nobody is there to read it
-            return;
-        }
+        var decision = await engine.ClaimAsync(
+            identity.StoreKey,
+            identity.Fingerprint,
+            policy,
+            waiting: context.RequestAborted,
+            claiming: policy.CompleteAfterDisconnect ? CancellationToken.None : context.RequestAborted);
 
         // 4. and 5.
         await (decision.Outcome switch
@@ -150,6 +154,12 @@ internal sealed class IdempotencyMiddleware(
     {
         Log.RunsUnprotected(logger, context.Request.Method, context.Request.Path);
         context.Response.Headers[IdempotencyHeaders.Stored] = "false";
+        return RunWithoutKeyAsync(context);
+    }
+
+    private Task RunWithoutKeyAsync(HttpContext context)
+    {
+        context.Features.Set(UnprotectedRun.Allowed);
         return next(context);
     }
 

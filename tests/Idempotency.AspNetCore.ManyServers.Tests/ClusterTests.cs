@@ -30,12 +30,12 @@ public abstract class ClusterTests(Cluster cluster) : IAsyncLifetime
     protected static Task<Answer> AskUntilDecidedAsync(Server server, string endpoint, string key, Ask? ask = null) =>
         Eventually.GetAsync(() => server.PostAsync(endpoint, key, ask), answer => answer.Code != Answer.InProgress);
 
-    /// <summary>Every server replays this very answer.</summary>
+    /// <summary>Every server replays this very answer. (One that has lost its connection to the store in the test may need a moment to have a new one.)</summary>
     protected async Task AllReplayAsync(string endpoint, string key, Answer expected)
     {
         foreach (var server in cluster.Servers)
         {
-            var answer = await server.PostAsync(endpoint, key);
+            var answer = await Eventually.GetAsync(() => server.PostAsync(endpoint, key), told => told.Code != Answer.StoreUnavailable);
             Assert.Equal(expected with { IsReplay = true }, answer);
         }
     }

@@ -8,7 +8,11 @@ namespace Idempotency.AspNetCore.Redis.Tests;
 /// <summary>A Redis that the tests start, or the one that IDEMPOTENCY_TEST_REDIS names (host:port).</summary>
 public sealed class RedisServer : IAsyncLifetime
 {
+#if USE_TESTCONTAINERS
+    private readonly Testcontainers.Redis.RedisContainer _container = new Testcontainers.Redis.RedisBuilder().Build();
+#else
     private ServerProcess? _process;
+#endif
 
     /// <summary>Where it listens, as a configuration string.</summary>
     public string Configuration { get; private set; } = "";
@@ -21,15 +25,24 @@ public sealed class RedisServer : IAsyncLifetime
             return;
         }
 
+#if USE_TESTCONTAINERS
+        await _container.StartAsync();
+        Configuration = _container.GetConnectionString();
+#else
         var port = FreePort.Next();
         _process = await StartAsync(port);
         Configuration = $"127.0.0.1:{port}";
+#endif
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
+#if USE_TESTCONTAINERS
+        await _container.DisposeAsync();
+#else
         _process?.Dispose();
-        return ValueTask.CompletedTask;
+        await ValueTask.CompletedTask;
+#endif
     }
 
     /// <summary>Starts a server of a test's own, which it may stop.</summary>

@@ -199,6 +199,19 @@ public sealed class RedisStoreTests(RedisServer server)
     }
 
     [Fact]
+    public async Task Who_blocks_after_a_call_does_not_block_the_calls_of_others()
+    {
+        using var store = Create(server.Configuration);
+        for (var i = 0; i < 20; i++)
+        {
+            await store.ClaimAsync(NewKey(), NewClaim(), default);
+            // On the very thread that the call came back on, as a handler might.
+            var other = store.ReadAsync(NewKey(), default).AsTask();
+            Assert.True(((IAsyncResult)other).AsyncWaitHandle.WaitOne(TimeSpan.FromSeconds(10)), "a call that cannot come back while this thread is blocked");
+        }
+    }
+
+    [Fact]
     public async Task A_reply_that_is_lost_leaves_a_claim_that_its_owner_can_release()
     {
         using var proxy = new TcpProxy(int.Parse(server.Configuration.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture));

@@ -157,6 +157,23 @@ public sealed class ConcurrencyTests
         Assert.Equal(0, api.Store.Calls("release"));
     }
 
+    [Fact]
+    public async Task A_request_timeout_ends_a_wait_as_it_ends_a_handler()
+    {
+        var gate = new Gate();
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", async () => { await gate.PassAsync(); return "x"; }).WithIdempotency(Wait),
+            services: services => services.AddRequestTimeouts(options => options.DefaultPolicy = new() { Timeout = TimeSpan.FromMilliseconds(200) }),
+            outer: app => app.UseRequestTimeouts());
+        var first = api.SendAsync();
+        await gate.ArrivedAsync();
+        using var second = await api.SendAsync();
+        Assert.Equal(HttpStatusCode.GatewayTimeout, second.StatusCode);
+        gate.Open();
+        using var answer = await first;
+        Assert.Equal("x", await answer.TextAsync());
+    }
+
     [Theory]
     [InlineData(InProgressBehavior.Reject)]
     [InlineData(InProgressBehavior.Wait)]

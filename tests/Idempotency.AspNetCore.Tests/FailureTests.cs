@@ -251,6 +251,92 @@ public sealed class FailureTests
     }
 
     [Fact]
+    public async Task A_claim_the_store_gave_up_after_the_client_had_left_is_released_too()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => "x").WithIdempotency(new IdempotencyPolicy { WhenAbandoned = AbandonedBehavior.Refuse }), outer: app => app.Use((context, next) =>
+        {
+            context.RequestAborted = new CancellationToken(canceled: true);
+            return next(context);
+        }));
+        api.Store.After = operation => { if (operation == "claim") { throw new TaskCanceledException("the client library's own time limit"); } };
+        using var refused = await api.SendAsync(json: null);
+        await refused.AssertProblemAsync(503, "idempotency-store-unavailable", "same-key");
+        await Eventually.TrueAsync(() => api.Store.Inner.Count == 0, "the release");
+    }
+
+    [Fact]
+    public async Task A_claim_that_is_given_up_and_taken_all_the_same_is_released_when_that_turns_out()
+    {
+        var runs = 0;
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => ++runs).WithIdempotency(new IdempotencyPolicy { WhenAbandoned = AbandonedBehavior.Refuse }));
+        var slow = new TaskCompletionSource();
+        api.Store.Before = operation => operation == "claim" ? slow.Task : Task.CompletedTask;
+        var first = api.SendAsync();
+        await Eventually.TrueAsync(() => api.Store.Calls("claim") == 1, "the claim");
+        await Eventually.TrueAsync(
+            () =>
+            {
+                api.Time.Advance(TimeSpan.FromSeconds(1));
+                return first.IsCompleted;
+            },
+            "giving up");
+        using var refused = await first;
+        await refused.AssertProblemAsync(503, "idempotency-store-unavailable", "same-key");
+        await Eventually.TrueAsync(() => api.Store.Calls("release") == 1, "the first release, which finds nothing");
+        api.Store.Before = null;
+        slow.SetResult();
+        await Eventually.TrueAsync(() => api.Store.Calls("release") == 2 && api.Store.Inner.Count == 0, "the release of what was taken");
+        using var retry = await api.SendAsync();
+        Assert.Equal("1", await retry.TextAsync());
+    }
+
+    [Fact]
+    public async Task A_response_that_had_started_before_is_an_error_and_nothing_runs()
+    {
+        var runs = 0;
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", () => ++runs).WithIdempotency(),
+            outer: app => app.Use(async (context, next) => { await context.Response.StartAsync(); await next(context); }));
+        await Assert.ThrowsAnyAsync<Exception>(async () => await (await api.SendAsync()).BytesAsync());
+        Assert.Equal(0, runs);
+        Assert.Equal(0, api.Store.AllCalls);
+    }
+
+    [Fact]
+    public async Task A_policy_that_cannot_judge_an_answer_does_not_free_the_key()
+    {
+        var runs = 0;
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => ++runs).WithIdempotency(new IdempotencyPolicy { ShouldStore = _ => throw new InvalidTimeZoneException() }));
+        using var first = await api.SendAsync();
+        using var retry = await api.SendAsync();
+        Assert.Equal("1", await first.TextAsync());
+        Assert.True(retry.IsReplay());
+        Assert.Equal(1, api.Logs.Count("ShouldStoreFailed"));
+    }
+
+    [Fact]
+    public async Task A_handler_that_resets_its_HTTP2_stream_frees_the_key()
+    {
+        var runs = 0;
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", (HttpContext context) =>
+            {
+                if (++runs == 1)
+                {
+                    context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpResetFeature>()!.Reset(2);
+                }
+
+                return "x";
+            }).WithIdempotency(),
+            kestrel: true,
+            host: DisconnectTests.Http2);
+        await Assert.ThrowsAsync<HttpRequestException>(() => api.Client.SendAsync(DisconnectTests.AsHttp2(Api.Request())));
+        await Eventually.TrueAsync(() => api.Store.Inner.Count == 0, "the release");
+        using var retry = await api.Client.SendAsync(DisconnectTests.AsHttp2(Api.Request()));
+        Assert.Equal("x", await retry.TextAsync());
+    }
+
+    [Fact]
     public async Task A_completion_that_fails_is_tried_again_before_the_answer_is_told()
     {
         var failures = 3;

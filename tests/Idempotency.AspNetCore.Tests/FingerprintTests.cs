@@ -69,6 +69,50 @@ public sealed class FingerprintTests
     }
 
     [Fact]
+    public async Task Parameters_of_a_media_type_count_but_not_their_order_or_the_charset_of_JSON()
+    {
+        await using var api = await StartAsync();
+        static HttpRequestMessage Typed(string type) => Api.Request(with: request => request.Content!.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse(type));
+        using var first = await api.Client.SendAsync(Typed("application/json; v=1; profile=x"), TestContext.Current.CancellationToken);
+        using var same = await api.Client.SendAsync(Typed("application/json; Profile=x; V=1; charset=utf-8"), TestContext.Current.CancellationToken);
+        using var other = await api.Client.SendAsync(Typed("application/json; v=2; profile=x"), TestContext.Current.CancellationToken);
+        Assert.True(same.IsReplay());
+        await other.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+    }
+
+    [Fact]
+    public async Task A_form_with_a_file_is_not_one_with_fields_of_the_same_words()
+    {
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", (HttpContext context) => context.Request.Form.Files.Count).WithIdempotency(new IdempotencyPolicy { MaxRequestBodySize = 400 }).DisableAntiforgery(),
+            outer: app => app.Use(async (context, next) => { await context.Request.ReadFormAsync(); await next(context); }));
+        static HttpRequestMessage Form(params (HttpContent Content, string Name, string? File)[] parts)
+        {
+            var form = new MultipartFormDataContent("boundary");
+            foreach (var (content, name, file) in parts)
+            {
+                if (file is null)
+                {
+                    form.Add(content, name);
+                }
+                else
+                {
+                    form.Add(content, name, file);
+                }
+            }
+
+            return Api.Request(json: null, with: request => request.Content = form);
+        }
+
+        using var file = await api.Client.SendAsync(Form((new StringContent("HELLO", new System.Net.Http.Headers.MediaTypeHeaderValue("text/plain")), "upload", "invoice.txt")), TestContext.Current.CancellationToken);
+        using var fields = await api.Client.SendAsync(Form((new StringContent("invoice.txt"), "upload", null), (new StringContent("HELLO"), "text/plain", null)), TestContext.Current.CancellationToken);
+        using var large = await api.Client.SendAsync(Form((new StringContent(new string('x', 500)), "a", null)), TestContext.Current.CancellationToken);
+        Assert.Equal("1", await file.TextAsync());
+        await fields.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+        await large.AssertProblemAsync(413, "idempotency-body-too-large", "no");
+    }
+
+    [Fact]
     public async Task What_is_not_JSON_is_compared_byte_for_byte()
     {
         await using var api = await StartAsync();

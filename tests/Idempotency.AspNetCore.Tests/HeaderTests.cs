@@ -188,6 +188,41 @@ public sealed class HeaderTests
         Assert.Equal("x", await first.TextAsync());
     }
 
+    [Theory]
+    [InlineData("/bare")]
+    [InlineData("/protected")]
+    public async Task After_the_first_flush_status_and_callbacks_are_final(string path)
+    {
+        var callbackRan = false;
+        var failures = 0;
+        await using var api = await Api.StartAsync(
+            app =>
+            {
+                app.MapPost("/bare", Handle);
+                app.MapPost("/protected", Handle).WithIdempotency();
+            },
+            kestrel: true);
+        using var response = await api.SendAsync(path);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal("partial", await response.TextAsync());
+        Assert.Equal("early", response.Header("X-Callback"));
+        Assert.Equal(2, failures);
+
+        async Task Handle(HttpContext context)
+        {
+            context.Response.OnStarting(() =>
+            {
+                callbackRan = true;
+                context.Response.Headers["X-Callback"] = "early";
+                return Task.CompletedTask;
+            });
+            await context.Response.WriteAsync("partial");
+            Assert.True(callbackRan);
+            failures += Record.Exception(() => context.Response.StatusCode = 503) is InvalidOperationException ? 1 : 0;
+            failures += Record.Exception(() => context.Response.OnStarting(() => Task.CompletedTask)) is InvalidOperationException ? 1 : 0;
+        }
+    }
+
     [Fact]
     public async Task The_handler_knows_its_key_and_attempt_and_nobody_after_it_does()
     {

@@ -86,6 +86,31 @@ public sealed class InMemoryStoreTests
     }
 
     [Fact]
+    public void The_agenda_holds_no_more_than_there_is()
+    {
+        var agenda = new ExpiryAgenda<Meeting>();
+        var kept = Enumerable.Range(0, 100).Select(i => new Meeting { GoneAt = i * TimeSpan.TicksPerDay }).ToList();
+        kept.ForEach(agenda.Schedule);
+        for (var i = 0; i < 200_000; i++)
+        {
+            var cancelled = new Meeting { GoneAt = (i + 1) * TimeSpan.TicksPerSecond };
+            agenda.Schedule(cancelled);
+            agenda.Cancel(cancelled);
+        }
+
+        Assert.InRange(agenda.Chains, 100, 300);
+        for (var i = 0; i < 100; i++)
+        {
+            var now = (i * TimeSpan.TicksPerDay) + TimeSpan.TicksPerSecond;
+            Assert.Same(kept[i], agenda.NextDue(now, exact: false));
+            agenda.Cancel(kept[i]);
+            Assert.Null(agenda.NextDue(now, exact: true));
+        }
+    }
+
+    private sealed class Meeting : ExpiryAgenda<Meeting>.Item;
+
+    [Fact]
     public async Task Abandoned_claims_are_removed_after_lease_and_retention()
     {
         var (store, time) = Create();

@@ -172,6 +172,39 @@ public sealed class KeyTests
     }
 
     [Fact]
+    public void Every_identity_of_a_user_counts_and_so_does_who_issued_it()
+    {
+        static System.Security.Claims.ClaimsIdentity Identity(string scheme, string? subject) =>
+            new(subject is null ? [] : [new System.Security.Claims.Claim(System.Security.Claims.ClaimTypes.NameIdentifier, subject)], scheme);
+        var keys = new HashSet<Sha256Hash>();
+        foreach (var identities in new System.Security.Claims.ClaimsIdentity[][]
+        {
+            [Identity("Customers", "1")], [Identity("Staff", "1")], [Identity("ApiKey", "app"), Identity("Bearer", "ann")], [Identity("ApiKey", "app"), Identity("Bearer", "bob")],
+            [Identity("ApiKey", null), Identity("Bearer", "ann")], [new System.Security.Claims.ClaimsIdentity()],
+        })
+        {
+            var context = new DefaultHttpContext { User = new System.Security.Claims.ClaimsPrincipal(identities) };
+            Assert.True(keys.Add(RequestIdentity.Of(context, new(), default, "key", keyIsFromBody: false).StoreKey));
+        }
+
+        foreach (var tenant in new[] { "t\uD800", "t\uD801", "t\uFFFD" })
+        {
+            Assert.True(keys.Add(RequestIdentity.Of(new DefaultHttpContext(), new() { Partition = _ => tenant }, default, "key", keyIsFromBody: false).StoreKey));
+        }
+    }
+
+    [Fact]
+    public async Task Where_the_body_is_the_key_another_query_is_another_request()
+    {
+        await using var api = await StartAsync(new IdempotencyPolicy { KeySource = IdempotencyKeySource.Body });
+        using var one = await api.SendAsync("/?page=1", key: null);
+        using var two = await api.SendAsync("/?page=2", key: null);
+        using var oneAgain = await api.SendAsync("/?page=1", key: null);
+        Assert.StartsWith("2 ", await two.TextAsync(), StringComparison.Ordinal);
+        Assert.True(oneAgain.IsReplay());
+    }
+
+    [Fact]
     public async Task A_user_who_cannot_be_told_apart_is_an_error_and_not_a_shared_partition()
     {
         await using var api = await Api.StartAsync(

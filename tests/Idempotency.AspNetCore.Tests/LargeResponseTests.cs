@@ -187,6 +187,67 @@ public sealed class LargeResponseTests
     }
 
     [Fact]
+    public async Task A_handler_that_streams_past_a_store_that_was_away_keeps_its_claim_and_is_recorded_in_the_end()
+    {
+        var gate = new Gate();
+        var runs = 0;
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", async (HttpContext context) =>
+            {
+                runs++;
+                await context.Response.Body.WriteAsync(Content(Limit + 1));
+                await gate.PassAsync();
+                await context.Response.Body.WriteAsync(Content(10));
+            }).WithIdempotency(Policy),
+            options => options.LocalCacheMaxEntries = 0,
+            kestrel: true);
+        var away = true;
+        api.Store.Before = operation => operation == "complete" && away ? throw new IOException("away") : Task.CompletedTask;
+        var sending = api.Client.SendAsync(Api.Request(), HttpCompletionOption.ResponseHeadersRead);
+        await Eventually.TrueAsync(
+            () =>
+            {
+                api.Time.Advance(TimeSpan.FromSeconds(1));
+                return sending.IsCompleted;
+            },
+            "giving up recording first");
+        using var response = await sending;
+        Assert.Equal("false", response.Header("Idempotency-Stored"));
+        await gate.ArrivedAsync();
+        away = false;
+        for (var i = 0; i < 10; i++)
+        {
+            var renewals = api.Store.Calls("renew");
+            api.Time.Advance(TimeSpan.FromSeconds(20));
+            await Eventually.TrueAsync(() => api.Store.Calls("renew") > renewals, "a renewal");
+            using var duplicate = await api.SendAsync();
+            await duplicate.AssertProblemAsync(409, "idempotency-request-in-progress", "same-key");
+        }
+
+        gate.Open();
+        Assert.Equal(Limit + 11, (await response.BytesAsync()).Length);
+        using var retry = await api.SendAsync();
+        await retry.AssertProblemAsync(409, "idempotency-response-unavailable", "no");
+        Assert.Equal(1, runs);
+    }
+
+    [Fact]
+    public async Task An_answer_to_HEAD_has_no_size()
+    {
+        await using var api = await Api.StartAsync(
+            app => app.MapMethods("/", ["HEAD"], async (HttpContext context) =>
+            {
+                context.Response.ContentLength = 5 * Limit;
+                await context.Response.Body.WriteAsync(Content(5 * Limit));
+            }).WithIdempotency(Policy),
+            kestrel: true);
+        using var first = await api.SendAsync(method: HttpMethod.Head, json: null);
+        using var replay = await api.SendAsync(method: HttpMethod.Head, json: null);
+        Assert.True(replay.IsReplay());
+        Assert.Equal(5 * Limit, replay.Content.Headers.ContentLength);
+    }
+
+    [Fact]
     public async Task What_the_store_cannot_hold_completes_without_a_body()
     {
         var runs = 0;

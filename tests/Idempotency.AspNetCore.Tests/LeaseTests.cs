@@ -39,11 +39,84 @@ public sealed class LeaseTests
         await gate.ArrivedAsync();
         api.Time.Advance(Third);
         await Eventually.TrueAsync(() => api.Logs.Count("RenewalFailed") == 1, "the failure");
-        api.Time.Advance(Third);
-        await Eventually.TrueAsync(() => api.Store.Calls("renew") == 2, "the next try");
-        api.Time.Advance(Third + TimeSpan.FromSeconds(1));
+        await Eventually.TrueAsync(
+            () =>
+            {
+                api.Time.Advance(TimeSpan.FromSeconds(1));
+                return api.Store.Calls("renew") == 2;
+            },
+            "the next try");
+        api.Time.Advance(TimeSpan.FromSeconds(39));
         using var duplicate = await api.SendAsync();
         await duplicate.AssertProblemAsync(409, "idempotency-request-in-progress", "same-key");
+        gate.Open();
+        using var _ = await first;
+    }
+
+    [Fact]
+    public async Task A_store_that_is_away_for_half_a_lease_costs_nothing()
+    {
+        var gate = new Gate();
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async () => { await gate.PassAsync(); return "x"; }).WithIdempotency());
+        var away = true;
+        api.Store.Before = operation => operation == "renew" && away ? throw new IOException("away") : Task.CompletedTask;
+        var first = api.SendAsync();
+        await gate.ArrivedAsync();
+        for (var seconds = 0; seconds < 55; seconds += 5)
+        {
+            away = seconds < 50;
+            api.Time.Advance(TimeSpan.FromSeconds(5));
+            await Eventually.TrueAsync(() => api.Store.Calls("renew") >= (seconds / 5) - 2, "a try every twelfth of the lease");
+        }
+
+        await Eventually.TrueAsync(() => api.Store.Calls("renew") > 7, "the try that succeeds");
+        api.Time.Advance(TimeSpan.FromSeconds(15));
+        using var duplicate = await api.SendAsync();
+        await duplicate.AssertProblemAsync(409, "idempotency-request-in-progress", "same-key");
+        gate.Open();
+        using var answer = await first;
+        Assert.Equal("x", await answer.TextAsync());
+    }
+
+    [Fact]
+    public async Task A_claim_that_is_lost_is_not_renewed_again()
+    {
+        var (api, gate, late) = await StartLapsedAsync(new(), (run, _) => Task.FromResult(Results.Text($"run {run}")));
+        await using var __ = api;
+        using var successor = await api.SendAsync();
+        api.Store.Before = null;
+        var before = api.Store.Calls("renew");
+        for (var i = 0; i < 20; i++)
+        {
+            api.Time.Advance(Third);
+        }
+
+        await Eventually.TrueAsync(() => api.Logs.Count("ClaimLost") == 1, "the loss is noticed");
+        Assert.InRange(api.Store.Calls("renew"), before, before + 3);
+        gate.Open();
+        using var _ = await late;
+        Assert.Equal(2, api.Logs.Count("ClaimLost")); // and once more when it came to complete
+    }
+
+    [Fact]
+    public async Task Renewals_carry_nothing_of_the_request_that_happened_to_be_first()
+    {
+        var ambient = new AsyncLocal<string?>();
+        var gate = new Gate();
+        string? seen = "nothing yet";
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", async () => { await gate.PassAsync(); return "x"; }).WithIdempotency(),
+            outer: app => app.Use((context, next) => { ambient.Value = "a request's own"; return next(context); }));
+        api.Store.Before = operation =>
+        {
+            seen = operation == "renew" ? ambient.Value : seen;
+            return Task.CompletedTask;
+        };
+        var first = api.SendAsync();
+        await gate.ArrivedAsync();
+        api.Time.Advance(Third);
+        await Eventually.TrueAsync(() => api.Store.Calls("renew") == 1, "the renewal");
+        Assert.Null(seen);
         gate.Open();
         using var _ = await first;
     }

@@ -5,6 +5,8 @@ namespace Idempotency.AspNetCore.Tests;
 /// <summary>The local cache: what it saves, and its bounds.</summary>
 public sealed class LocalCacheTests
 {
+    private static readonly DateTimeOffset Start = new FakeTime().GetUtcNow();
+
     private static Sha256Hash Key(int number) => Sha256Hash.Of(BitConverter.GetBytes(number));
 
     private static (LocalCache Cache, FakeTime Time) Create(int entries = 3, long bytes = 1_000_000)
@@ -14,7 +16,7 @@ public sealed class LocalCacheTests
     }
 
     private static void Set(LocalCache cache, int number, int size = 10, TimeSpan? retention = null) =>
-        cache.Set(Key(number), cache.Complete(default, new byte[size], retention ?? TimeSpan.FromHours(1)));
+        cache.Set(Key(number), new CompletedRecord(default, new byte[size], (Start + (retention ?? TimeSpan.FromHours(1))).UtcTicks));
 
     [Fact]
     public async Task First_execution_asks_the_store_twice_a_cold_replay_once_a_warm_one_never()
@@ -38,6 +40,25 @@ public sealed class LocalCacheTests
         using var warmAgain = await api.SendAsync();
         Assert.True(warmAgain.IsReplay());
         Assert.Equal(3, api.Store.AllCalls);
+    }
+
+    [Fact]
+    public async Task Nothing_is_kept_here_for_longer_than_in_the_store()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => "x").WithIdempotency(new IdempotencyPolicy { Retention = TimeSpan.FromMinutes(1) }));
+        api.Store.After = operation =>
+        {
+            if (operation is "complete" or "claim")
+            {
+                api.Time.Advance(TimeSpan.FromSeconds(5)); // the reply takes its time
+            }
+        };
+        using var first = await api.SendAsync();
+        api.Store.After = null;
+        api.Time.Advance(TimeSpan.FromSeconds(56));
+        Assert.Null(await api.Store.Inner.ReadAsync(api.Store.LastKey, default));
+        using var again = await api.SendAsync();
+        Assert.False(again.IsReplay());
     }
 
     [Fact]

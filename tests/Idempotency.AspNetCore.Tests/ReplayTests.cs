@@ -155,6 +155,23 @@ public sealed class ReplayTests
     }
 
     [Fact]
+    public async Task A_name_with_half_a_surrogate_pair_is_left_alone_and_a_flag_name_is_found_however_it_is_escaped()
+    {
+        await using var api = await Api.StartAsync(app =>
+        {
+            app.MapPost("/half", () => Results.Text("{\"\\ud800aaaaaaaaaaaaaa\":1}", "application/json")).WithIdempotency();
+            app.MapPost("/name", () => Results.Text("{\"répété+\":false,\"id\":1}", "application/json", System.Text.Encoding.UTF8)).WithIdempotency(new IdempotencyPolicy { ReplayFlagName = "répété+" });
+        });
+        foreach (var (path, body) in new[] { ("/half", "{\"\\ud800aaaaaaaaaaaaaa\":1}"), ("/name", "{\"répété+\":true,\"id\":1}") })
+        {
+            using var first = await api.SendAsync(path);
+            using var replay = await api.SendAsync(path);
+            Assert.True(replay.IsReplay());
+            Assert.Equal(body, await replay.TextAsync());
+        }
+    }
+
+    [Fact]
     public async Task The_flag_goes_very_deep_JSON_notwithstanding()
     {
         var deep = "{\"a\":" + new string('[', 5000) + new string(']', 5000) + "}";

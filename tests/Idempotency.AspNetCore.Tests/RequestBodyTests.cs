@@ -153,6 +153,39 @@ public sealed class RequestBodyTests
         await other.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_body_that_was_looked_at_before_without_being_consumed_is_whole(bool kestrel)
+    {
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", (Bound bound) => bound.Name).WithIdempotency(),
+            outer: app => app.Use(async (context, next) =>
+            {
+                var peeked = await context.Request.BodyReader.ReadAsync();
+                context.Request.BodyReader.AdvanceTo(peeked.Buffer.Start, peeked.Buffer.End);
+                await next(context);
+            }),
+            kestrel: kestrel);
+        using var first = await api.SendAsync(json: """{"name":"ann"}""");
+        using var other = await api.SendAsync(json: """{"name":"bob"}""");
+        Assert.Equal("ann", await first.TextAsync());
+        await other.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+    }
+
+    [Fact]
+    public async Task The_servers_own_limit_has_its_own_status()
+    {
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", () => "x").WithIdempotency(),
+            outer: app => app.UseExceptionHandler(handler => handler.Run(context => context.Response.WriteAsync("handled"))),
+            kestrel: true,
+            host: builder => builder.Services.Configure<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>(server => server.Limits.MaxRequestBodySize = 100));
+        using var response = await api.SendAsync(json: null, with: request => request.Content = new Chunked(new byte[300]));
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, response.StatusCode);
+        Assert.Equal(0, api.Store.AllCalls);
+    }
+
     [Fact]
     public async Task A_request_without_its_key_is_refused_before_the_client_sends_its_body()
     {

@@ -85,6 +85,11 @@ public sealed class SetupTests
     [InlineData("""{ "Idempotency": { "DefaultPolicy": { "Retenion": "01:00:00" } } }""", "Idempotency:DefaultPolicy:Retenion", "Retention")]
     [InlineData("""{ "Idempotency": { "Policy": {} } }""", "Idempotency:Policy", "DefaultPolicy")]
     [InlineData("""{ "Idempotency": { "DefaultPolicy": { "Retention": "24" } } }""", "Idempotency:DefaultPolicy:Retention", "00:01:00")]
+    [InlineData("""{ "Idempotency": { "DefaultPolicy": { "Retention": "24:00:00" } } }""", "24:00:00", "1.00:00:00")]
+    [InlineData("""{ "Idempotency": { "DefaultPolicy": "strict" } }""", "strict", "a section")]
+    [InlineData("""{ "Idempotency": { "Policies": { "a": "strict" } } }""", "Idempotency:Policies:a", "a section")]
+    [InlineData("""{ "Idempotency": { "DefaultPolicy": { "ExcludedHeaders": "X-Secret" } } }""", "X-Secret", "a list")]
+    [InlineData("""{ "Idempotency": { "LocalCacheMaxEntries": -3000000000 } }""", "-3000000000", "whole number")]
     [InlineData("""{ "Idempotency": { "DefaultPolicy": { "KeySource": "Cookie" } } }""", "Cookie", "HeaderOrBody")]
     [InlineData("""{ "Idempotency": { "DefaultPolicy": { "KeyRequired": "yes" } } }""", "yes", "true or false")]
     [InlineData("""{ "Idempotency": { "LocalCacheMaxEntries": "many" } }""", "many", "whole number")]
@@ -206,6 +211,32 @@ public sealed class SetupTests
         var wrongOrder = await Assert.ThrowsAsync<InvalidOperationException>(() => Host(app => app.UseIdempotency().UseRouting().UseEndpoints(endpoints => endpoints.MapPost("/", () => "x").WithIdempotency())).StartAsync());
         Assert.Contains("UseRouting()", wrongOrder.Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<InvalidOperationException>(() => Host(app => app.UseRouting().UseEndpoints(endpoints => endpoints.MapPost("/", () => "x").WithIdempotency())).StartAsync());
+    }
+
+    public static TheoryData<string, Action<WebApplication>> Unseen() => new()
+    {
+        { "after the endpoints", app => { app.UseRouting(); app.MapPost("/x", () => "ran").WithIdempotency(); app.UseEndpoints(_ => { }); app.UseIdempotency(); } },
+        { "short-circuited", app => { app.UseIdempotency(); app.MapPost("/x", () => "ran").WithIdempotency().ShortCircuit(); } },
+        { "an attribute, short-circuited", app => { app.UseIdempotency(); app.MapPost("/x", [Idempotent] () => "ran").ShortCircuit(); } },
+        { "in another branch", app => { app.UseWhen(context => context.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal), branch => branch.UseIdempotency()); app.MapPost("/x", () => "ran").WithIdempotency(); } },
+        { "routed again in a branch", app => { app.UseIdempotency(); app.Map("/x", branch => { branch.UseRouting(); branch.UseEndpoints(endpoints => endpoints.MapPost("", () => "ran").WithIdempotency()); }); } },
+    };
+
+    [Theory]
+    [MemberData(nameof(Unseen))]
+    public async Task An_endpoint_the_middleware_has_not_seen_is_an_error_and_does_not_run(string place, Action<WebApplication> map)
+    {
+        await using var app = await StartBareAsync(builder => builder.Services.AddIdempotency(), map);
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => app.GetTestClient().SendAsync(Api.Request("/x")));
+        Assert.True(failure.Message.Contains("app.UseIdempotency()", StringComparison.Ordinal), place);
+    }
+
+    [Fact]
+    public async Task Switched_off_it_needs_no_middleware_either()
+    {
+        await using var app = await StartBareAsync(builder => builder.Services.AddIdempotency(options => options.Enabled = false), app => app.MapPost("/x", () => "ran").WithIdempotency());
+        using var response = await app.GetTestClient().SendAsync(Api.Request("/x"));
+        Assert.Equal("ran", await response.TextAsync());
     }
 
     [Fact]

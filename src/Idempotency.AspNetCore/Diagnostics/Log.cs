@@ -23,7 +23,7 @@ internal static partial class Log
     [LoggerMessage(6, LogLevel.Error, "{StoreKey}: there is a record, but it cannot be read ({Reason}). The request is answered 503 and not run.", EventName = "RecordUnreadable")]
     public static partial void RecordUnreadable(ILogger logger, Sha256Hash storeKey, string reason, Exception? exception);
 
-    [LoggerMessage(7, LogLevel.Warning, "{StoreKey}: renewing the lease failed; it is tried again after another third of it.", EventName = "RenewalFailed")]
+    [LoggerMessage(7, LogLevel.Warning, "{StoreKey}: renewing the lease failed; it is tried again every twelfth of it.", EventName = "RenewalFailed")]
     public static partial void RenewalFailed(ILogger logger, Sha256Hash storeKey, Exception exception);
 
     [LoggerMessage(8, LogLevel.Warning, "{StoreKey}: the claim was lost while the handler ran; another attempt may have taken over.", EventName = "ClaimLost")]
@@ -40,6 +40,9 @@ internal static partial class Log
 
     [LoggerMessage(12, LogLevel.Warning, "{Method} {Path} runs unprotected, because the store could not be asked and the policy says so.", EventName = "RunsUnprotected")]
     public static partial void RunsUnprotected(ILogger logger, string method, string path);
+
+    [LoggerMessage(14, LogLevel.Error, "{StoreKey}: IdempotencyPolicy.ShouldStore has thrown; the default rule decides.", EventName = "ShouldStoreFailed")]
+    public static partial void ShouldStoreFailed(ILogger logger, Sha256Hash storeKey, Exception exception);
 
     [LoggerMessage(13, LogLevel.Information, "{StoreKey}: the response is too large to keep, or streamed. It is sent in full, and retries are answered 409.", EventName = "ResponseNotKept")]
     public static partial void ResponseNotKept(ILogger logger, Sha256Hash storeKey);

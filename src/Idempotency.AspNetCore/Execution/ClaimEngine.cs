@@ -49,6 +49,7 @@ internal sealed class ClaimEngine(
         var giveUpAt = long.MinValue;
         var nextLook = FirstLook;
         WaitingRoom.Ticket? ticket = null;
+        var isWaiting = false;
         try
         {
             while (true)
@@ -60,15 +61,20 @@ internal sealed class ClaimEngine(
                         : new ClaimDecision(ClaimOutcome.Reused);
                 }
 
-                var leaseUntil = MonotonicClock.Later(_clock.Now, policy.ClaimDuration);
-                var result = await Within(store.ClaimAsync(key, claim, claiming), CallBudget);
+                var askedAt = _clock.Now;
+                var result = await AskAsync(key, claim, claiming);
                 if (result.IsAcquired)
                 {
-                    return new ClaimDecision(ClaimOutcome.Acquired, Take(key, claim, policy, leaseUntil));
+                    return new ClaimDecision(ClaimOutcome.Acquired, Take(key, claim, policy, MonotonicClock.Later(askedAt, policy.ClaimDuration)));
                 }
 
                 if (result.Existing is not { } existing)
                 {
+                    if (claim.Supersedes is null)
+                    {
+                        throw new InvalidOperationException($"The store '{store.GetType()}' refused a fresh claim without a record that is in its way. Return that record from ClaimAsync.");
+                    }
+
                     claim = claim with { Supersedes = null, Attempt = 1 }; // what we meant to take over is gone
                     continue;
                 }
@@ -80,7 +86,7 @@ internal sealed class ClaimEngine(
 
                 if (existing.Status == IdempotencyRecordStatus.Completed)
                 {
-                    return new ClaimDecision(ClaimOutcome.Completed, Record: Known(existing));
+                    return new ClaimDecision(ClaimOutcome.Completed, Record: Known(existing, askedAt));
                 }
 
                 // What we were just refused to take over is alive, whatever the store says of its lease: not asked for twice in a row.
@@ -114,7 +120,9 @@ internal sealed class ClaimEngine(
                     continue; // look once more, now that no call can be missed
                 }
 
+                isWaiting = true;
                 var called = await WaitAsync(ticket, Shorter(nextLook, new TimeSpan(giveUpAt - now)), waiting);
+                isWaiting = false;
                 nextLook = called ? FirstLook : Shorter(2 * nextLook, LongestPause);
                 if (called)
                 {
@@ -128,9 +136,9 @@ internal sealed class ClaimEngine(
             Log.RecordUnreadable(logger, key, exception.Message, exception);
             return new ClaimDecision(ClaimOutcome.Unreadable);
         }
-        catch (OperationCanceledException) when (waiting.IsCancellationRequested && !claiming.IsCancellationRequested)
+        catch (OperationCanceledException) when (isWaiting)
         {
-            throw; // while waiting for somebody else's answer: nothing is claimed
+            throw; // our client has left while we waited for somebody else's answer: nothing is claimed
         }
         catch (Exception exception)
         {
@@ -156,13 +164,13 @@ internal sealed class ClaimEngine(
     /// <summary>Records the answer of a claim, with retries on a budget of its own: what has happened is written down whoever still listens.</summary>
     public async ValueTask<Completion> CompleteAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload)
     {
-        var startedAt = _clock.Now;
+        var askedAt = _clock.Now;
         try
         {
             // The straight path first: no timer, no state for retries.
             if (await Within(store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None), CallBudget))
             {
-                return Recorded(claim, payload);
+                return Recorded(claim, payload, askedAt);
             }
         }
         catch (Exception exception)
@@ -170,10 +178,14 @@ internal sealed class ClaimEngine(
             Log.CompletionRetried(logger, claim.Key, exception);
         }
 
-        var completion = await CompleteAgainAsync(claim, payload, MonotonicClock.Later(startedAt, CallBudget));
+        return await CompleteAgainAsync(claim, payload, MonotonicClock.Later(askedAt, CallBudget));
+    }
+
+    /// <summary>Lets go of a claim that could not be completed: it is left to its lease. Not before the handler has ended.</summary>
+    public void Leave(OwnedClaim claim)
+    {
         leases.Stop(claim);
         waitingRoom.Call(claim.Key);
-        return completion;
     }
 
     /// <summary>Frees the key. Never throws: the exception or answer that brought us here is what the caller must see.</summary>
@@ -206,13 +218,14 @@ internal sealed class ClaimEngine(
     }
 
     // Not cached yet: whoever can read the payload does that, when it turns out to make sense.
-    private CompletedRecord Known(IdempotencyRecord existing) =>
-        localCache.Complete(existing.Fingerprint, existing.Payload, existing.RetentionRemaining);
+    // Its retention counts from before we asked, so that it is never kept here for longer than in the store.
+    private static CompletedRecord Known(IdempotencyRecord existing, long askedAt) =>
+        new(existing.Fingerprint, existing.Payload, MonotonicClock.Later(askedAt, existing.RetentionRemaining));
 
-    private Completion Recorded(OwnedClaim claim, ReadOnlyMemory<byte> payload)
+    private Completion Recorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, long askedAt)
     {
         leases.Stop(claim);
-        localCache.Set(claim.Key, localCache.Complete(claim.Fingerprint, payload, claim.Policy.Retention));
+        localCache.Set(claim.Key, new CompletedRecord(claim.Fingerprint, payload, MonotonicClock.Later(askedAt, claim.Policy.Retention)));
         waitingRoom.Call(claim.Key);
         return new Completion(CompletionOutcome.Recorded);
     }
@@ -229,12 +242,13 @@ internal sealed class ClaimEngine(
         Exception? last = null;
         while (_clock.Now < until)
         {
+            var askedAt = _clock.Now;
             try
             {
-                var left = new TimeSpan(until - _clock.Now);
+                var left = new TimeSpan(until - askedAt);
                 if (await Within(store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None), left))
                 {
-                    return Recorded(claim, payload);
+                    return Recorded(claim, payload, askedAt);
                 }
 
                 var existing = await Within(store.ReadAsync(claim.Key, CancellationToken.None), left);
@@ -254,13 +268,20 @@ internal sealed class ClaimEngine(
                 {
                     claim.MarkLost();
                     Log.ClaimLost(logger, claim.Key);
-                    return existing.Fingerprint != claim.Fingerprint ? new Completion(CompletionOutcome.NotRecorded)
-                        : existing.Status == IdempotencyRecordStatus.Completed ? new Completion(CompletionOutcome.Superseded, Known(existing))
+                    Leave(claim);
+                    if (existing.Fingerprint != claim.Fingerprint)
+                    {
+                        Log.AnswerNotRecorded(logger, claim.Key, null);
+                        return new Completion(CompletionOutcome.NotRecorded);
+                    }
+
+                    return existing.Status == IdempotencyRecordStatus.Completed
+                        ? new Completion(CompletionOutcome.Superseded, Known(existing, askedAt))
                         : new Completion(CompletionOutcome.Superseded);
                 }
                 else if (existing.Status == IdempotencyRecordStatus.Completed)
                 {
-                    return Recorded(claim, payload);
+                    return Recorded(claim, payload, askedAt);
                 }
             }
             catch (Exception exception)
@@ -280,7 +301,7 @@ internal sealed class ClaimEngine(
     private Completion NotRecorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, Exception? exception)
     {
         Log.AnswerNotRecorded(logger, claim.Key, exception);
-        localCache.Set(claim.Key, localCache.Complete(claim.Fingerprint, payload, new TimeSpan(claim.LeaseUntil - _clock.Now)));
+        localCache.Set(claim.Key, new CompletedRecord(claim.Fingerprint, payload, claim.LeaseUntil));
         return new Completion(CompletionOutcome.NotRecorded);
     }
 
@@ -322,6 +343,27 @@ internal sealed class ClaimEngine(
         catch (TimeoutException)
         {
             return false;
+        }
+    }
+
+    /// <summary>Asks the store for a claim. One that is given up and taken all the same is released when that turns out.</summary>
+    private async ValueTask<ClaimResult> AskAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken claiming)
+    {
+        var call = store.ClaimAsync(key, claim, claiming);
+        if (call.IsCompleted)
+        {
+            return await call;
+        }
+
+        var asked = call.AsTask();
+        try
+        {
+            return await asked.WaitAsync(CallBudget, time, CancellationToken.None); // the store heeds the token, or nobody does
+        }
+        catch (TimeoutException) when (!asked.IsCompleted)
+        {
+            _ = asked.ContinueWith(_ => ReleaseInBackground(key, claim.Owner), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            throw;
         }
     }
 

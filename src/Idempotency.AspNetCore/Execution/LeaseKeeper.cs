@@ -7,7 +7,7 @@ namespace Idempotency.AspNetCore;
 /// <remarks>
 /// One timer for all claims of the same lease, not one for each request: claims wait in the order they came, which is the order they are
 /// due in, so starting and stopping is a pointer move. Handlers that finish within a third of their lease, as nearly all do, cost no more.
-/// A renewal that fails is tried again after the next third; two can fail before the lease is over.
+/// A renewal that fails is tried again every twelfth of the lease, so a store may be away for half of it and nothing is lost.
 /// </remarks>
 internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, ILogger<LeaseKeeper> logger) : IDisposable
 {
@@ -28,27 +28,38 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
         }
     }
 
+    /// <summary>Renews, and tries again until the next third is due, when the next round takes over.</summary>
     private async Task RenewAsync(Lane lane, OwnedClaim claim)
     {
-        var leaseUntil = MonotonicClock.Later(_clock.Now, claim.Policy.ClaimDuration);
-        try
+        var lease = claim.Policy.ClaimDuration;
+        var until = MonotonicClock.Later(_clock.Now, lease / 3);
+        do
         {
-            using var patience = new CancellationTokenSource(claim.Policy.ClaimDuration, time);
-            if (await store.RenewAsync(claim.Key, claim.Owner, claim.Policy.ClaimDuration, claim.Policy.Retention, patience.Token))
+            var leaseUntil = MonotonicClock.Later(_clock.Now, lease);
+            try
             {
-                claim.LeaseUntil = leaseUntil;
+                using var patience = new CancellationTokenSource(lease / 3, time);
+                if (await store.RenewAsync(claim.Key, claim.Owner, lease, claim.Policy.Retention, patience.Token).AsTask().WaitAsync(lease / 3, time))
+                {
+                    claim.LeaseUntil = leaseUntil;
+                }
+                else if (lane.Remove(claim))
+                {
+                    // Not ours any more. (When it is not kept, its handler has ended meanwhile, and the record is completed or released.)
+                    Log.ClaimLost(logger, claim.Key);
+                    claim.MarkLost();
+                }
+
+                return;
             }
-            else if (lane.IsKept(claim))
+            catch (Exception exception)
             {
-                // Not ours any more. (When it is not kept, its handler has ended meanwhile, and the record is completed or released.)
-                Log.ClaimLost(logger, claim.Key);
-                claim.MarkLost();
+                Log.RenewalFailed(logger, claim.Key, exception);
             }
+
+            await Task.Delay(lease / 12, time);
         }
-        catch (Exception exception)
-        {
-            Log.RenewalFailed(logger, claim.Key, exception);
-        }
+        while (_clock.Now < until && lane.IsKept(claim));
     }
 
     private sealed class Lane : IDisposable
@@ -63,7 +74,7 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
         {
             _keeper = keeper;
             _third = lease / 3;
-            _timer = keeper.Time.CreateTimer(static lane => ((Lane)lane!).RenewDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _timer = SharedTimer.Create(keeper.Time, static lane => ((Lane)lane!).RenewDue(), this, Timeout.InfiniteTimeSpan);
         }
 
         public void Add(OwnedClaim claim)
@@ -75,15 +86,19 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
             }
         }
 
-        public void Remove(OwnedClaim claim)
+        /// <returns>Whether it was kept.</returns>
+        public bool Remove(OwnedClaim claim)
         {
             lock (_waiting)
             {
-                if (claim.Renewal is { } node)
+                if (claim.Renewal is not { } node)
                 {
-                    _waiting.Remove(node);
-                    claim.Renewal = null;
+                    return false;
                 }
+
+                _waiting.Remove(node);
+                claim.Renewal = null;
+                return true;
             }
         }
 

@@ -28,6 +28,7 @@ internal sealed class OwnedClaim(Sha256Hash key, Sha256Hash fingerprint, Guid ow
         get
         {
             var source = LazyInitializer.EnsureInitialized(ref _lost, static () => new CancellationTokenSource());
+            Interlocked.MemoryBarrier();
             if (Volatile.Read(ref _isLost))
             {
                 source.Cancel();
@@ -40,6 +41,7 @@ internal sealed class OwnedClaim(Sha256Hash key, Sha256Hash fingerprint, Guid ow
     public void MarkLost()
     {
         Volatile.Write(ref _isLost, true);
+        Interlocked.MemoryBarrier(); // or the source may be made, and the flag not seen, between the write above and the read below
         // Asynchronously: what a handler hangs on the token must not hold up renewals.
         Volatile.Read(ref _lost)?.CancelAsync();
     }

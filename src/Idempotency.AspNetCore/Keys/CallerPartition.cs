@@ -5,8 +5,10 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>Whose request is this? A part of the stored key, so that callers cannot reach each other's records.</summary>
 /// <remarks>
-/// 1. The policy's function, when it has one; null from it is the shared partition. 2. An authenticated user: the subject (<c>sub</c>), else the
-/// name identifier, with its issuer; else the name. 3. Nobody: the shared partition. The cases carry different tags, so none can imitate another.
+/// 1. The policy's function, when it has one; null from it is the shared partition. 2. An authenticated user: of every authenticated identity
+/// (several schemes may each add one: an application's and its user's) the subject (<c>sub</c>), else the name identifier, else the name, with its
+/// issuer, or with the authentication type where the claim was issued locally. 3. Nobody: the shared partition. The cases carry different tags and
+/// all parts their length, so none can imitate another.
 /// </remarks>
 internal static class CallerPartition
 {
@@ -23,19 +25,31 @@ internal static class CallerPartition
             return;
         }
 
+        var isAuthenticated = false;
+        var isIdentified = false;
         foreach (var identity in context.User.Identities)
         {
-            if (identity.IsAuthenticated)
+            if (!identity.IsAuthenticated)
             {
-                var claim = identity.FindFirst("sub") ?? identity.FindFirst(ClaimTypes.NameIdentifier) ?? identity.FindFirst(identity.NameClaimType)
-                    // Sharing a partition among users who cannot be told apart would hand one the other's answers; so this fails, and says how to go on.
-                    ?? throw new InvalidOperationException("The authenticated user has neither a subject ('sub'), nor a name identifier, nor a name to keep their idempotency keys apart from other users'. Have the authentication handler issue one, or set IdempotencyPolicy.Partition.");
-                AppendTagged(ref input, User, identity.FindFirst("iss")?.Value ?? claim.Issuer, claim.Value);
-                return;
+                continue;
             }
+
+            isAuthenticated = true;
+            var claim = identity.FindFirst("sub") ?? identity.FindFirst(ClaimTypes.NameIdentifier) ?? identity.FindFirst(identity.NameClaimType);
+            isIdentified |= claim is not null;
+            var issuer = identity.FindFirst("iss")?.Value ?? claim?.Issuer ?? ClaimsIdentity.DefaultIssuer;
+            AppendTagged(ref input, User, issuer == ClaimsIdentity.DefaultIssuer ? identity.AuthenticationType ?? "" : issuer, claim?.Value ?? "");
         }
 
-        AppendTagged(ref input, Shared, "", "");
+        if (!isAuthenticated)
+        {
+            AppendTagged(ref input, Shared, "", "");
+        }
+        else if (!isIdentified)
+        {
+            // Sharing a partition among users who cannot be told apart would hand one the other's answers; so this fails, and says how to go on.
+            throw new InvalidOperationException("The authenticated user has neither a subject ('sub'), nor a name identifier, nor a name to keep their idempotency keys apart from other users'. Have the authentication handler issue one, or set IdempotencyPolicy.Partition.");
+        }
     }
 
     private static void AppendTagged(ref PooledBytes input, byte tag, string first, string second)

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Idempotency.AspNetCore;
@@ -49,14 +50,9 @@ internal ref struct PooledBytes
         Length += bytes.Length;
     }
 
-    /// <summary>A part that cannot run into its neighbours: its length in bytes (32 bits, little-endian), then its UTF-8.</summary>
-    public void AddPart(ReadOnlySpan<char> text)
-    {
-        var room = Room(sizeof(int) + Encoding.UTF8.GetMaxByteCount(text.Length));
-        var count = Encoding.UTF8.GetBytes(text, room[sizeof(int)..]);
-        BinaryPrimitives.WriteInt32LittleEndian(room, count);
-        Length += sizeof(int) + count;
-    }
+    /// <summary>A part that cannot run into its neighbours: its length in bytes (32 bits, little-endian), then its characters in UTF-16.</summary>
+    /// <remarks>Not UTF-8: that has one replacement for every lone surrogate, and so would make one text of two.</remarks>
+    public void AddPart(ReadOnlySpan<char> text) => AddPart(MemoryMarshal.AsBytes(text));
 
     /// <summary>Such a part of bytes.</summary>
     public void AddPart(ReadOnlySpan<byte> bytes)

@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Buffers.Binary;
+using System.IO.Pipelines;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -27,7 +29,7 @@ internal readonly struct RequestBody
     /// <remarks>
     /// <para>The handler gets a copy in memory rather than the connection: a client that goes away then takes nothing from it, and no server's
     /// limit on unread data (or HTTP/2 window) is in the way. The array is not pooled: a handler may keep the stream for longer than the request.</para>
-    /// <para>What fails while reading (the client went away, the server's own limit) fails as it would in the handler: nothing is claimed yet.</para>
+    /// <para>What fails while reading (the client went away, the server's own limit) is an <see cref="IOException"/>, and nothing is claimed yet.</para>
     /// </remarks>
     public static ValueTask<RequestBody> ReadAsync(HttpContext context, long limit)
     {
@@ -55,14 +57,15 @@ internal readonly struct RequestBody
 
     private static async ValueTask<RequestBody> BufferAsync(HttpRequest request, long limit, CancellationToken aborted)
     {
-        var (bytes, length) = await ReadToEndAsync(request.Body, request.ContentLength, limit, aborted);
+        // Through the reader: what a middleware before us has looked at without consuming it is still there, and not in the stream.
+        var (bytes, length) = await ReadToEndAsync(request.BodyReader, request.ContentLength, limit, aborted);
         if (length > limit)
         {
             return new RequestBody(default, isParsedForm: false, isTooLarge: true);
         }
 
-        request.Body = new MemoryStream(bytes, 0, length, writable: false, publiclyVisible: true);
-        return new RequestBody(bytes.AsMemory(0, length), isParsedForm: false, isTooLarge: false);
+        request.Body = new MemoryStream(bytes, 0, (int)length, writable: false, publiclyVisible: true);
+        return new RequestBody(bytes.AsMemory(0, (int)length), isParsedForm: false, isTooLarge: false);
     }
 
     /// <summary>Somebody before us made the body seekable (<c>EnableBuffering</c>): it is read from its start and put back where it stood.</summary>
@@ -71,42 +74,56 @@ internal readonly struct RequestBody
         var body = request.Body;
         var position = body.Position;
         body.Position = 0;
-        var (bytes, length) = await ReadToEndAsync(body, request.ContentLength, limit, aborted);
+        var reader = PipeReader.Create(body, new StreamPipeReaderOptions(leaveOpen: true));
+        var (bytes, length) = await ReadToEndAsync(reader, request.ContentLength, limit, aborted);
+        await reader.CompleteAsync();
         body.Position = position;
         return length > limit
             ? new RequestBody(default, isParsedForm: false, isTooLarge: true)
-            : new RequestBody(bytes.AsMemory(0, length), isParsedForm: false, isTooLarge: false);
+            : new RequestBody(bytes.AsMemory(0, (int)length), isParsedForm: false, isTooLarge: false);
     }
 
-    private static async Task<(byte[] Bytes, int Length)> ReadToEndAsync(Stream body, long? announced, long limit, CancellationToken aborted)
+    private static async Task<(byte[] Bytes, long Length)> ReadToEndAsync(PipeReader body, long? announced, long limit, CancellationToken aborted)
     {
-        // One byte more than announced, so that the end is seen without growing; but never much more than what has really arrived:
-        // an announcement is cheap to make.
-        var bytes = GC.AllocateUninitializedArray<byte>((int)Math.Min(announced ?? 4096, 64 * 1024) + 1);
-        var length = 0;
+        // What was announced, but never much more than what has really arrived: an announcement is cheap to make.
+        var bytes = GC.AllocateUninitializedArray<byte>((int)Math.Min(announced ?? 4096, 64 * 1024));
+        long length = 0;
         while (true)
         {
-            var read = await body.ReadAsync(bytes.AsMemory(length), aborted);
-            length += read;
-            if (read == 0 || length > limit)
+            var read = await body.ReadAsync(aborted);
+            var arrived = read.Buffer.Length;
+            if (length + arrived > limit)
             {
-                return (bytes, length);
+                body.AdvanceTo(read.Buffer.End);
+                return (bytes, length + arrived);
             }
 
-            if (length == bytes.Length)
+            if (length + arrived > bytes.Length)
             {
-                Array.Resize(ref bytes, (int)Math.Min(2L * bytes.Length, limit + 1));
+                Array.Resize(ref bytes, (int)Math.Min(Math.Max(2L * bytes.Length, length + arrived), limit));
+            }
+
+            read.Buffer.CopyTo(bytes.AsSpan((int)length));
+            length += arrived;
+            body.AdvanceTo(read.Buffer.End);
+            if (read.IsCompleted)
+            {
+                return (bytes, length);
             }
         }
     }
 
     private static async ValueTask<RequestBody> ReadFormAsync(IFormCollection form, long limit, CancellationToken aborted)
     {
+        const byte Field = 1;
+        const byte File = 2;
         using var bytes = new MemoryStream();
+        long content = 0; // without the prefixes: never more than what was sent
         foreach (var (name, values) in form)
         {
             foreach (var value in values)
             {
+                bytes.WriteByte(Field);
                 WritePart(name);
                 WritePart(value ?? "");
             }
@@ -114,24 +131,29 @@ internal readonly struct RequestBody
 
         foreach (var file in form.Files)
         {
-            if (file.Length > limit - bytes.Length)
+            content += file.Length;
+            if (content > limit)
             {
                 return new RequestBody(default, isParsedForm: true, isTooLarge: true);
             }
 
+            bytes.WriteByte(File);
             WritePart(file.Name);
             WritePart(file.FileName);
             WritePart(file.ContentType ?? "");
             WriteLength(file.Length);
-            using var content = file.OpenReadStream();
-            await content.CopyToAsync(bytes, aborted);
+            using var sent = file.OpenReadStream();
+            await sent.CopyToAsync(bytes, aborted);
         }
 
-        return new RequestBody(bytes.ToArray(), isParsedForm: true, isTooLarge: false);
+        return content > limit
+            ? new RequestBody(default, isParsedForm: true, isTooLarge: true)
+            : new RequestBody(bytes.ToArray(), isParsedForm: true, isTooLarge: false);
 
         void WritePart(string text)
         {
             var utf8 = Encoding.UTF8.GetBytes(text);
+            content += utf8.Length;
             WriteLength(utf8.Length);
             bytes.Write(utf8);
         }

@@ -20,7 +20,7 @@ internal readonly record struct RequestIdentity(Sha256Hash StoreKey, Sha256Hash 
     private const byte Raw = 2;
     private const byte ParsedForm = 3;
 
-    /// <summary>Layout of a stored key: version, tagged partition, method, path, source of the key, key. See <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
+    /// <summary>Layout of a stored key: version, tagged partition, method, path, source of the key, key; and the query when the key is the body. See <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
     public static RequestIdentity Of(HttpContext context, IdempotencyPolicy policy, RequestBody body, string key, bool keyIsFromBody)
     {
         var input = new PooledBytes(512);
@@ -31,6 +31,12 @@ internal readonly record struct RequestIdentity(Sha256Hash StoreKey, Sha256Hash 
             AppendTarget(context, ref input);
             input.Add(keyIsFromBody ? FromBody : FromHeader);
             input.AddPart(key);
+            if (keyIsFromBody)
+            {
+                // A client that chose a key can choose another for another query; one whose body is the key cannot.
+                input.AddPart(context.Request.QueryString.Value ?? "");
+            }
+
             return new RequestIdentity(Sha256Hash.Of(input.Written), FingerprintOf(context, policy, body));
         }
         finally
@@ -130,7 +136,12 @@ internal readonly record struct RequestIdentity(Sha256Hash StoreKey, Sha256Hash 
             return false;
         }
 
-        mediaType = parsed.MediaType.ToString().ToLowerInvariant();
+        // Other parameters are part of the type (RFC 9110 section 8.3.1): some applications tell versions by them.
+        mediaType = string.Join(';', parsed.Parameters
+            .Where(parameter => !parameter.Name.Equals("charset", StringComparison.OrdinalIgnoreCase))
+            .Select(parameter => $"{parameter.Name.ToString().ToLowerInvariant()}={parameter.Value}")
+            .Order(StringComparer.Ordinal)
+            .Prepend(parsed.MediaType.ToString().ToLowerInvariant()));
         return true;
     }
 }

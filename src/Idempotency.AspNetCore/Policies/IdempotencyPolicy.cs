@@ -25,7 +25,8 @@ public sealed record IdempotencyPolicy
     /// <summary>
     /// Separates callers: one partition's key can never fetch, block or poison another's. Null (the default) means the authenticated user
     /// (issuer and subject, or name identifier), and one shared partition for anonymous callers. A function that returns null chooses the
-    /// shared partition too. Do not use a client's address or a raw <c>Authorization</c> header: both change between retries.
+    /// shared partition too. Do not use a client's address or a raw <c>Authorization</c> header: both change between retries. An API that
+    /// tells tenants apart by host name must name the tenant here: the host is no part of the key.
     /// </summary>
     public Func<HttpContext, string?>? Partition { get; init; }
 
@@ -75,7 +76,8 @@ public sealed record IdempotencyPolicy
 
     /// <summary>
     /// Whether a handler whose client disconnects runs on and its answer is recorded: <c>HttpContext.RequestAborted</c> does not fire for
-    /// a disconnect then (it still fires for a request timeout set up before this middleware). Default: true.
+    /// a disconnect then. It still fires for a timeout of <c>UseRequestTimeouts()</c> before this middleware; a token that other middleware has
+    /// put in its place cannot be told from a disconnect, and does not reach the handler. Default: true.
     /// </summary>
     public bool CompleteAfterDisconnect { get; init; } = true;
 

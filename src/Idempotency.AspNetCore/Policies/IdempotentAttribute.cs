@@ -3,6 +3,7 @@ namespace Idempotency.AspNetCore;
 /// <summary>
 /// Makes an action, a controller or a minimal API's handler run once per idempotency key. The same as <c>WithIdempotency()</c>.
 /// </summary>
+/// <remarks>On a controller: all of its actions, those that only read too. Take those out with <see cref="DisableIdempotencyAttribute"/>.</remarks>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method, AllowMultiple = false, Inherited = true)]
 public sealed class IdempotentAttribute : Attribute, IIdempotencyMetadata
 {

@@ -12,13 +12,13 @@ internal static class PolicyConfiguration
 {
     public static void Apply(IConfiguration section, IdempotencyOptions options)
     {
-        foreach (var setting in section.GetChildren())
+        foreach (var setting in Members(section, "a section"))
         {
             switch (setting.Key.ToUpperInvariant())
             {
                 case "ENABLED": options.Enabled = Boolean(setting); break;
-                case "LOCALCACHEMAXENTRIES": options.LocalCacheMaxEntries = (int)Number(setting, int.MaxValue); break;
-                case "LOCALCACHEMAXBYTES": options.LocalCacheMaxBytes = Number(setting, long.MaxValue); break;
+                case "LOCALCACHEMAXENTRIES": options.LocalCacheMaxEntries = (int)Number(setting, int.MinValue, int.MaxValue); break;
+                case "LOCALCACHEMAXBYTES": options.LocalCacheMaxBytes = Number(setting); break;
                 case "DEFAULTPOLICY": options.DefaultPolicy = Read(setting, options.DefaultPolicy); break;
                 case "POLICIES": break; // below: they derive from the default policy, wherever it stands
                 default:
@@ -26,7 +26,7 @@ internal static class PolicyConfiguration
             }
         }
 
-        foreach (var named in section.GetSection("Policies").GetChildren())
+        foreach (var named in Members(section.GetSection("Policies"), "a section with a policy under each name"))
         {
             options.Policies[named.Key] = Read(named, options.Policies.TryGetValue(named.Key, out var known) ? known : options.DefaultPolicy);
         }
@@ -34,7 +34,7 @@ internal static class PolicyConfiguration
 
     private static IdempotencyPolicy Read(IConfigurationSection section, IdempotencyPolicy policy)
     {
-        foreach (var setting in section.GetChildren())
+        foreach (var setting in Members(section, "a section with the policy's settings"))
         {
             policy = setting.Key.ToUpperInvariant() switch
             {
@@ -48,15 +48,15 @@ internal static class PolicyConfiguration
                 "WAITTIMEOUT" => policy with { WaitTimeout = Duration(setting) },
                 "WHENABANDONED" => policy with { WhenAbandoned = Named<AbandonedBehavior>(setting) },
                 "WHENSTOREUNAVAILABLE" => policy with { WhenStoreUnavailable = Named<StoreUnavailableBehavior>(setting) },
-                "MAXREQUESTBODYSIZE" => policy with { MaxRequestBodySize = Number(setting, long.MaxValue) },
-                "MAXRESPONSEBODYSIZE" => policy with { MaxResponseBodySize = Number(setting, long.MaxValue) },
+                "MAXREQUESTBODYSIZE" => policy with { MaxRequestBodySize = Number(setting) },
+                "MAXRESPONSEBODYSIZE" => policy with { MaxResponseBodySize = Number(setting) },
                 "COMPLETEAFTERDISCONNECT" => policy with { CompleteAfterDisconnect = Boolean(setting) },
                 // JSON's null arrives as null or as an empty value, depending on the provider: both switch the flag off.
                 "REPLAYFLAGNAME" => policy with { ReplayFlagName = string.IsNullOrEmpty(setting.Value) ? null : setting.Value },
                 "EMITETAG" => policy with { EmitETag = Boolean(setting) },
                 "ANSWERNOTMODIFIED" => policy with { AnswerNotModified = Boolean(setting) },
                 "CLIENTCACHING" => policy with { ClientCaching = Boolean(setting) },
-                "EXCLUDEDHEADERS" => policy with { ExcludedHeaders = [.. setting.GetChildren().Select(header => header.Value ?? "")] },
+                "EXCLUDEDHEADERS" => policy with { ExcludedHeaders = [.. Members(setting, "a list of header names").Select(header => header.Value ?? "")] },
                 _ => throw Unknown(setting, "KeySource, KeyRequired, HeaderName, Fingerprint, Retention, ClaimDuration, WhenInProgress, WaitTimeout, WhenAbandoned, WhenStoreUnavailable, MaxRequestBodySize, MaxResponseBodySize, CompleteAfterDisconnect, ReplayFlagName, EmitETag, AnswerNotModified, ClientCaching, ExcludedHeaders (Partition and ShouldStore are code)"),
             };
         }
@@ -67,14 +67,19 @@ internal static class PolicyConfiguration
     private static bool Boolean(IConfigurationSection setting) =>
         bool.TryParse(setting.Value, out var value) ? value : throw Invalid(setting, "true or false");
 
-    private static long Number(IConfigurationSection setting, long most) =>
-        long.TryParse(setting.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value <= most
+    /// <summary>What a section holds; a single value in its place is a mistake that must not be passed over.</summary>
+    private static IEnumerable<IConfigurationSection> Members(IConfiguration configuration, string expected) =>
+        configuration is IConfigurationSection { Value: { Length: > 0 } } setting ? throw Invalid(setting, expected) : configuration.GetChildren();
+
+    private static long Number(IConfigurationSection setting, long least = long.MinValue, long most = long.MaxValue) =>
+        long.TryParse(setting.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
             ? value
             : throw Invalid(setting, "a whole number");
 
-    // A bare number would be read as days by TimeSpan, where most people mean seconds: it is refused rather than guessed.
+    // TimeSpan would read a bare number as days, where most people mean seconds, and 24:00:00 as 24 days, where everybody means hours. Both are
+    // refused rather than guessed.
     private static TimeSpan Duration(IConfigurationSection setting) =>
-        setting.Value?.Contains(':', StringComparison.Ordinal) == true && TimeSpan.TryParse(setting.Value, CultureInfo.InvariantCulture, out var value)
+        TimeSpan.TryParseExact(setting.Value, [@"hh\:mm\:ss", @"hh\:mm\:ss\.FFFFFFF", @"h\:mm\:ss", @"d\.hh\:mm\:ss", @"d\.hh\:mm\:ss\.FFFFFFF"], CultureInfo.InvariantCulture, out var value)
             ? value
             : throw Invalid(setting, "a time span such as 00:01:00 (one minute) or 1.00:00:00 (one day)");
 

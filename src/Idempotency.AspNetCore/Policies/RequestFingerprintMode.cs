@@ -4,7 +4,7 @@ namespace Idempotency.AspNetCore;
 public enum RequestFingerprintMode
 {
     /// <summary>
-    /// Method, path, query, media type and body; JSON bodies are compared by value (member order, white space, escapes and number
+    /// Method, path, query, media type (with its parameters, but for a charset of utf-8) and body; JSON bodies are compared by value (member order, white space, escapes and number
     /// notation do not matter, and numbers are exact decimals), anything else byte for byte. The default.
     /// </summary>
     ExactJson,

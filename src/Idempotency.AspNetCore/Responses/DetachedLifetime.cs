@@ -5,10 +5,11 @@ using Microsoft.AspNetCore.Http.Timeouts;
 namespace Idempotency.AspNetCore;
 
 /// <summary>The lifetime a protected handler sees: its client may go away, the request does not.</summary>
-internal sealed class DetachedLifetime : IHttpRequestLifetimeFeature
+internal sealed class DetachedLifetime : IHttpRequestLifetimeFeature, IHttpResetFeature
 {
     private readonly HttpContext _context;
     private readonly IHttpRequestLifetimeFeature _connection;
+    private readonly IHttpResetFeature? _reset; // HTTP/2 and 3
     private readonly bool _isDetached;
     private CancellationTokenSource? _source;
     private CancellationToken? _replaced;
@@ -17,6 +18,7 @@ internal sealed class DetachedLifetime : IHttpRequestLifetimeFeature
     {
         _context = context;
         _connection = connection;
+        _reset = context.Features.Get<IHttpResetFeature>();
         _isDetached = isDetached;
     }
 
@@ -33,12 +35,22 @@ internal sealed class DetachedLifetime : IHttpRequestLifetimeFeature
     {
         var lifetime = new DetachedLifetime(context, context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>(), isDetached);
         context.Features.Set<IHttpRequestLifetimeFeature>(lifetime);
+        if (lifetime._reset is not null)
+        {
+            context.Features.Set<IHttpResetFeature>(lifetime);
+        }
+
         return lifetime;
     }
 
     public void Uninstall()
     {
         _context.Features.Set(_connection);
+        if (_reset is not null)
+        {
+            _context.Features.Set(_reset);
+        }
+
         _source?.Dispose();
     }
 
@@ -49,8 +61,15 @@ internal sealed class DetachedLifetime : IHttpRequestLifetimeFeature
         _connection.Abort();
     }
 
+    public void Reset(int errorCode)
+    {
+        WasAborted = true;
+        _source?.Cancel();
+        _reset!.Reset(errorCode);
+    }
+
     // A disconnect must not reach the handler, but a request timeout set up outside must, and both arrive in the same token: the timeout's own
     // is taken from its feature. Made only for handlers that look at the token.
-    private CancellationTokenSource Source() => _source ??=
-        CancellationTokenSource.CreateLinkedTokenSource(_context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken ?? CancellationToken.None);
+    private CancellationTokenSource Source() => LazyInitializer.EnsureInitialized(ref _source, () =>
+        CancellationTokenSource.CreateLinkedTokenSource(_context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken ?? CancellationToken.None));
 }

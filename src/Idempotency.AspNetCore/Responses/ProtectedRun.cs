@@ -11,6 +11,7 @@ internal sealed class ProtectedRun(HttpContext context, OwnedClaim claim, Respon
     private readonly IdempotencyPolicy _policy = claim.Policy;
     private ResponseCapture? _capture;
     private Completion? _completion;
+    private byte[] _payload = [];
 
     /// <summary>Runs the handler and sends its answer, or tells that another attempt's answer counts.</summary>
     /// <returns>The outcome of recording; null when the answer was not to be recorded, and the key is free.</returns>
@@ -66,10 +67,20 @@ internal sealed class ProtectedRun(HttpContext context, OwnedClaim claim, Respon
         }
         finally
         {
-            // Nothing recorded: an exception, a status that is not stored, or the handler cut the connection. Whatever it was, a retry may run.
             if (_completion is null)
             {
+                // Nothing to record: an exception, a status that is not stored, or the handler cut the connection. A retry may run.
                 await engine.ReleaseAsync(claim);
+            }
+            else if (_completion is { Outcome: CompletionOutcome.NotRecorded })
+            {
+                if (capture.State == ResponseCapture.Mode.Streaming)
+                {
+                    // That was when streaming began; the handler has kept its claim since, and the store may be back.
+                    _completion = await engine.CompleteAsync(claim, _payload);
+                }
+
+                engine.Leave(claim);
             }
         }
     }
@@ -91,7 +102,21 @@ internal sealed class ProtectedRun(HttpContext context, OwnedClaim claim, Respon
     {
         var status = context.Response.StatusCode;
         // 1xx are no answers, 304 and 412 answer a precondition of one request: nobody's policy can make them answers to another.
-        return status is >= 200 and not (304 or 412) && (_policy.ShouldStore?.Invoke(context) ?? IdempotencyPolicy.IsStoredByDefault(status));
+        if (status is < 200 or 304 or 412)
+        {
+            return false;
+        }
+
+        try
+        {
+            return _policy.ShouldStore?.Invoke(context) ?? IdempotencyPolicy.IsStoredByDefault(status);
+        }
+        catch (Exception exception)
+        {
+            // The effect has happened: an error in judging it must not free the key.
+            Log.ShouldStoreFailed(logger, claim.Key, exception);
+            return IdempotencyPolicy.IsStoredByDefault(status);
+        }
     }
 
     /// <param name="held">The body, or null when it is not kept.</param>
@@ -109,14 +134,14 @@ internal sealed class ProtectedRun(HttpContext context, OwnedClaim claim, Respon
 
         var headers = StoredHeader.Of(response, _capture!.OuterHeaders, rules);
         var reasonPhrase = context.Features.Get<IHttpResponseFeature>()?.ReasonPhrase;
-        var payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, headers, held, engine.Store.CompressionThreshold);
-        if (payload.Length > engine.Store.MaxPayloadSize)
+        _payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, headers, held, engine.Store.CompressionThreshold);
+        if (_payload.Length > engine.Store.MaxPayloadSize)
         {
             Log.ResponseNotKept(logger, claim.Key);
-            payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, headers, null, engine.Store.CompressionThreshold);
+            _payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, headers, null, engine.Store.CompressionThreshold);
         }
 
-        var completion = await engine.CompleteAsync(claim, payload);
+        var completion = await engine.CompleteAsync(claim, _payload);
         if (completion.Outcome == CompletionOutcome.NotRecorded)
         {
             response.Headers[IdempotencyHeaders.Stored] = "false";

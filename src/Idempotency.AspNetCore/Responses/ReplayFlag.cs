@@ -4,12 +4,12 @@ using Microsoft.Extensions.Primitives;
 namespace Idempotency.AspNetCore;
 
 /// <summary>The member that tells a client that a JSON answer is a replay.</summary>
-internal sealed class ReplayFlag(JsonEncodedText name)
+internal sealed class ReplayFlag(string name)
 {
     // With these the handler vouches for its very bytes (or sends only some of them): they are left alone.
     private static readonly string[] VouchForBytes = ["Content-Encoding", "Content-Range", "Content-MD5", "Digest", "Content-Digest", "Repr-Digest"];
 
-    private readonly byte[] _member = [(byte)'"', .. name.EncodedUtf8Bytes, (byte)'"', (byte)':', .. "true"u8];
+    private readonly byte[] _member = [(byte)'"', .. JsonEncodedText.Encode(name).EncodedUtf8Bytes, (byte)'"', (byte)':', .. "true"u8];
 
     /// <summary>Whether a response with these headers may carry the flag, whatever its body.</summary>
     /// <param name="header">Looks a header up; empty when it is not there.</param>
@@ -49,7 +49,7 @@ internal sealed class ReplayFlag(JsonEncodedText name)
             afterLast = (int)reader.BytesConsumed;
             while (reader.Read() && reader.CurrentDepth > 0)
             {
-                var isFlag = reader.ValueTextEquals(name.Value);
+                var isFlag = reader.ValueTextEquals(name);
                 reader.Read();
                 var start = (int)reader.TokenStartIndex;
                 reader.Skip();
@@ -65,9 +65,9 @@ internal sealed class ReplayFlag(JsonEncodedText name)
                 return null;
             }
         }
-        catch (JsonException)
+        catch (Exception notJson) when (notJson is JsonException or InvalidOperationException)
         {
-            return null;
+            return null; // InvalidOperationException: half a surrogate pair in an escaped name
         }
 
         return values.Count > 0 ? Replace(body, values) : Insert(body, afterLast);

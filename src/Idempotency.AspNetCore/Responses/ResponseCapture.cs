@@ -11,8 +11,9 @@ namespace Idempotency.AspNetCore;
 /// <para>It replaces the two features themselves rather than <c>Response.Body</c>, because three things must be known that a stream is not
 /// told: a handler that disables buffering (server-sent events), the callbacks that are the endpoint's own (the server keeps one stack for
 /// all), and whether the handler flushed, so that a response it left unstarted stays so for the middleware outside.</para>
-/// <para>To the handler it behaves as the server does: after the first flush the response has started. To the outside nothing has: an
-/// exception finds a clean response.</para>
+/// <para>To the handler it behaves as the server does: with the first flush its <c>OnStarting</c> callbacks run and the response has started, so the
+/// status is final. (Headers set later are still taken, where a server would throw.) To the outside nothing has started: an exception
+/// finds a clean response.</para>
 /// <para>Three modes. Holding: everything is kept, up to the limit. At the limit, or at once when buffering is disabled, it asks whether it
 /// may stream, which is where the answer is recorded without its body, so that the client sees no byte of an unrecorded answer. Streaming:
 /// everything goes on to the server. Discarding: this answer does not count any more; nothing is sent.</para>
@@ -27,6 +28,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     private readonly long _limit;
     private readonly Func<ValueTask<bool>> _mayStream;
     private readonly Dictionary<string, StringValues> _outerHeaders;
+    private readonly bool _isHead;
     private List<(Func<object, Task> Callback, object State)>? _onStarting;
     private Stream? _stream;
     private byte[] _buffer = [];
@@ -43,6 +45,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
         _limit = limit;
         _mayStream = mayStream;
         _outerHeaders = SnapshotOf(response.Headers);
+        _isHead = HttpMethods.IsHead(context.Request.Method);
     }
 
     public enum Mode
@@ -154,13 +157,21 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     int IHttpResponseFeature.StatusCode
     {
         get => _response.StatusCode;
-        set => _response.StatusCode = value;
+        set
+        {
+            ThrowIfStarted();
+            _response.StatusCode = value;
+        }
     }
 
     string? IHttpResponseFeature.ReasonPhrase
     {
         get => _response.ReasonPhrase;
-        set => _response.ReasonPhrase = value;
+        set
+        {
+            ThrowIfStarted();
+            _response.ReasonPhrase = value;
+        }
     }
 
     IHeaderDictionary IHttpResponseFeature.Headers
@@ -179,6 +190,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
 
     void IHttpResponseFeature.OnStarting(Func<object, Task> callback, object state)
     {
+        ThrowIfStarted();
         if (State == Mode.Holding)
         {
             (_onStarting ??= []).Add((callback, state));
@@ -258,7 +270,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
 
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, _buffer.Length - _length);
-        _length += State == Mode.Discarding ? 0 : bytes;
+        _length += State == Mode.Discarding || _isHead ? 0 : bytes; // an answer to HEAD has no body, whatever the handler writes
     }
 
     public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
@@ -268,14 +280,14 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
             return _body.Writer.WriteAsync(source, cancellationToken);
         }
 
-        if (State == Mode.Holding && (_length + (long)source.Length > _limit || _bufferingDisabled))
+        if (State == Mode.Holding && !_isHead && (_length + (long)source.Length > _limit || _bufferingDisabled))
         {
             return StopHoldingAndWriteAsync(source, cancellationToken);
         }
 
-        if (State == Mode.Discarding)
+        if (State == Mode.Discarding || _isHead)
         {
-            return default;
+            return FlushAsync(cancellationToken);
         }
 
         EnsureRoom(source.Length);
@@ -293,6 +305,9 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
 
             case Mode.Holding when IsOverLimit:
                 return StopHoldingAndWriteAsync(default, cancellationToken);
+
+            case Mode.Holding when _onStarting is { Count: > 0 }:
+                return StartAsync();
 
             default:
                 WasFlushed = true;
@@ -315,6 +330,22 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
         if (State == Mode.Streaming)
         {
             _body.Writer.CancelPendingFlush();
+        }
+    }
+
+    private async ValueTask<FlushResult> StartAsync()
+    {
+        await RunOnStartingAsync();
+        WasFlushed = true;
+        _flushedLength = _length;
+        return default;
+    }
+
+    private void ThrowIfStarted()
+    {
+        if (WasFlushed)
+        {
+            throw new InvalidOperationException("The response has already started.");
         }
     }
 

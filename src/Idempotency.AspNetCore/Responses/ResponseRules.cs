@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using System.Text.Json;
 
 namespace Idempotency.AspNetCore;
 
@@ -9,6 +8,6 @@ internal sealed class ResponseRules(IdempotencyPolicy policy)
     /// <summary>The policy's own exclusions.</summary>
     public FrozenSet<string> ExcludedHeaders { get; } = policy.ExcludedHeaders.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The replay flag as a JSON member, <c>"serverCacheHit":true</c>, and its name as a JSON string; null when it is off.</summary>
-    public ReplayFlag? Flag { get; } = policy.ReplayFlagName is { } name ? new ReplayFlag(JsonEncodedText.Encode(name)) : null;
+    /// <summary>The replay flag; null when it is off.</summary>
+    public ReplayFlag? Flag { get; } = policy.ReplayFlagName is { } name ? new ReplayFlag(name) : null;
 }

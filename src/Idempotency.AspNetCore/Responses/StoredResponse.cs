@@ -31,6 +31,7 @@ internal sealed class StoredResponse : IDecodedPayload
     private const byte BodyKept = 1;
     private const byte BodyCompressed = 2;
     private const int ChecksumSize = sizeof(uint);
+    private const int LongestBody = int.MaxValue / 4; // the most a policy can ask for
 
     private readonly ReadOnlyMemory<byte> _body;
     private readonly bool _ownsBody;
@@ -166,7 +167,7 @@ internal sealed class StoredResponse : IDecodedPayload
             headers[i] = new StoredHeader(name, values.Length == 1 ? new StringValues(values[0]) : new StringValues(values), IsAppended: count % 2 == 1);
         }
 
-        if (!reader.TryVarint(out var length))
+        if (!reader.TryVarint(out var length) || length > LongestBody)
         {
             return null;
         }
@@ -183,7 +184,7 @@ internal sealed class StoredResponse : IDecodedPayload
         return new StoredResponse(status, reasonPhrase, headers, whole, (flags & BodyKept) != 0, ownsBody: isCompressed);
     }
 
-    /// <summary>The first line of a header, or empty. Names are not case-sensitive.</summary>
+    /// <summary>The values of a header, or none. Names are not case-sensitive.</summary>
     public StringValues Header(string name)
     {
         foreach (var header in Headers)

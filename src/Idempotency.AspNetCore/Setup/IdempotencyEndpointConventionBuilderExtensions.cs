@@ -7,6 +7,7 @@ namespace Microsoft.AspNetCore.Builder;
 public static class IdempotencyEndpointConventionBuilderExtensions
 {
     /// <summary>Protects the endpoints by <see cref="IdempotencyOptions.DefaultPolicy"/>.</summary>
+    /// <remarks>On a group: all of its endpoints, those that only read too. Take those out with <see cref="DisableIdempotency"/>.</remarks>
     public static TBuilder WithIdempotency<TBuilder>(this TBuilder builder)
         where TBuilder : IEndpointConventionBuilder => builder.Protect(new IdempotentAttribute());
 

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Idempotency.AspNetCore;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -24,6 +25,7 @@ public static class IdempotencyServiceCollectionExtensions
 
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<IdempotencyOptions>, PolicyValidation>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IStartupFilter, StartupChecks>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, UnprotectedRunGuard>());
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IIdempotencyStore, InMemoryIdempotencyStore>();
         services.TryAddSingleton<LocalCache>();

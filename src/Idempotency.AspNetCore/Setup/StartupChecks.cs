@@ -61,7 +61,7 @@ internal sealed class StartupChecks(
             }
         }
 
-        if (isAnyProtected && !placement.IsPlaced)
+        if (isAnyProtected && policies.Enabled && !placement.IsPlaced)
         {
             errors.Add("There are endpoints with idempotency, but app.UseIdempotency() was not called: they would run unprotected. Call it after app.UseAuthorization(), or, where that is not called, before the endpoints are mapped.");
         }

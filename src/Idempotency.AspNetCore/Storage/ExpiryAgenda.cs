@@ -3,7 +3,7 @@ namespace Idempotency.AspNetCore;
 /// <summary>Which items are over, in time: scheduling, rescheduling and cancelling cost the same however many there are. Not thread-safe.</summary>
 /// <remarks>
 /// Items of the same second hang on one chain; the chains' times are in a heap. So the heap stays small (a day has 86 400 seconds), an item
-/// leaves its chain without a search, and nothing is left behind by items that end before their time, as every released claim does.
+/// leaves its chain without a search, and items that end before their time, as every released claim does, leave no more behind than there is.
 /// </remarks>
 internal sealed class ExpiryAgenda<TItem>
     where TItem : ExpiryAgenda<TItem>.Item
@@ -12,6 +12,10 @@ internal sealed class ExpiryAgenda<TItem>
 
     private readonly Dictionary<long, TItem?> _chains = [];
     private readonly PriorityQueue<long, long> _slots = new();
+    private int _emptyChains;
+
+    /// <summary>How much it holds beside the items.</summary>
+    public int Chains => _chains.Count;
 
     /// <summary>What can be on an agenda, once.</summary>
     internal abstract class Item
@@ -39,6 +43,10 @@ internal sealed class ExpiryAgenda<TItem>
         {
             _slots.Enqueue(slot, slot);
         }
+        else if (head is null)
+        {
+            _emptyChains--;
+        }
 
         item.ScheduledSlot = slot;
         item.Next = head;
@@ -63,7 +71,11 @@ internal sealed class ExpiryAgenda<TItem>
         }
         else
         {
-            _chains[item.ScheduledSlot] = item.Next; // an empty chain stays until its time: it is already in the heap
+            _chains[item.ScheduledSlot] = item.Next;
+            if (item.Next is null)
+            {
+                _emptyChains++; // it stays, for the heap has its slot; but not when there are many
+            }
         }
 
         if (item.Next is not null)
@@ -73,6 +85,10 @@ internal sealed class ExpiryAgenda<TItem>
 
         item.Previous = item.Next = null;
         item.ScheduledSlot = -1;
+        if (_emptyChains > 64 && _emptyChains > _chains.Count / 2)
+        {
+            RemoveEmptyChains();
+        }
     }
 
     /// <summary>An item that is over, or null. It stays until it is cancelled.</summary>
@@ -100,8 +116,28 @@ internal sealed class ExpiryAgenda<TItem>
 
             _chains.Remove(slot);
             _slots.Dequeue();
+            _emptyChains--;
         }
 
         return null;
+    }
+
+    // At least half of them go, so each has paid for this once when it became empty.
+    private void RemoveEmptyChains()
+    {
+        _slots.Clear();
+        foreach (var (slot, head) in _chains)
+        {
+            if (head is null)
+            {
+                _chains.Remove(slot);
+            }
+            else
+            {
+                _slots.Enqueue(slot, slot);
+            }
+        }
+
+        _emptyChains = 0;
     }
 }

@@ -64,6 +64,7 @@ public interface IIdempotencyStore
     ValueTask<IdempotencyRecord?> ReadAsync(Sha256Hash key, CancellationToken cancellationToken);
 
     /// <summary>Removes the record whatever its state and owner: for operators. The owner of a live claim then finds it lost.</summary>
+    /// <remarks>It removes from the store. A process that has replayed the record may have it in its local cache and go on replaying it.</remarks>
     /// <returns>Whether there was one.</returns>
     ValueTask<bool> DeleteAsync(Sha256Hash key, CancellationToken cancellationToken);
 }

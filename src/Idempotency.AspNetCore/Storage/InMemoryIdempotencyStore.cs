@@ -41,7 +41,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IDisposable
             _shards[i] = new Shard();
         }
 
-        _sweeper = timeProvider.CreateTimer(static store => ((InMemoryIdempotencyStore)store!).Sweep(exact: false), this, SweepInterval, SweepInterval);
+        _sweeper = SharedTimer.Create(timeProvider, static store => ((InMemoryIdempotencyStore)store!).Sweep(exact: false), this, SweepInterval);
     }
 
     /// <summary>Payloads are kept as they are until they are large: in memory, the time to compress a small one is worth more than its bytes.</summary>

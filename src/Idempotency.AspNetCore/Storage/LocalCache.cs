@@ -5,7 +5,8 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>Completed records this process has seen, least recently used out first: a replay from here asks no store.</summary>
 /// <remarks>
-/// Only completed records: they never change, so there is nothing to invalidate, and what is here can never say "in progress" too long.
+/// Only completed records: they never change, so there is nothing to invalidate but what an operator deletes, which a process that has seen
+/// it may go on replaying for its retention; and what is here can never say "in progress" too long.
 /// Not <c>MemoryCache</c>: that is no LRU (it compacts by scanning when it is full, which costs more the larger it is).
 /// A dictionary and a linked list under one lock: every operation is a few pointer moves.
 /// </remarks>
@@ -95,10 +96,6 @@ internal sealed class LocalCache(IOptions<IdempotencyOptions> options, TimeProvi
             _bytes += size;
         }
     }
-
-    /// <summary>A completed record with this much retention left, as of now.</summary>
-    public CompletedRecord Complete(Sha256Hash fingerprint, ReadOnlyMemory<byte> payload, TimeSpan retention) =>
-        new(fingerprint, payload, MonotonicClock.Later(_clock.Now, retention));
 
     /// <summary>How long a record still is to be kept.</summary>
     public TimeSpan RetentionLeft(CompletedRecord record) => new(Math.Max(0, record.ExpiresAt - _clock.Now));

@@ -6,9 +6,24 @@ using System.Text;
 namespace Idempotency.AspNetCore.Tests;
 
 /// <summary>Writes down what an assembly shows to the world, a line a member, so that a change of it is seen in review.</summary>
-internal static class PublicApi
+public static class PublicApi
 {
-    public static string Of(Assembly assembly)
+    /// <summary>Fails unless an assembly's public API is what a file beside the test says.</summary>
+    public static void AssertApproved(Assembly assembly, [CallerFilePath] string test = "")
+    {
+        var approved = Path.Combine(Path.GetDirectoryName(test)!, "PublicApi.approved.txt");
+        var actual = Of(assembly);
+        if (File.Exists(approved) && File.ReadAllText(approved) == actual)
+        {
+            return;
+        }
+
+        var received = Path.Combine(AppContext.BaseDirectory, "PublicApi.received.txt");
+        File.WriteAllText(received, actual);
+        Assert.Fail($"The public API has changed. Compare {received} with {approved}; if the change is meant, replace the latter and say so in CHANGELOG.md.");
+    }
+
+    private static string Of(Assembly assembly)
     {
         var text = new StringBuilder();
         foreach (var type in assembly.GetExportedTypes().OrderBy(type => type.FullName, StringComparer.Ordinal))

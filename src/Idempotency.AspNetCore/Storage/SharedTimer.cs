@@ -1,0 +1,19 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>Timers that serve all requests.</summary>
+internal static class SharedTimer
+{
+    /// <summary>A timer without the ambient state (log scopes, activity) of the request during which it happens to be made.</summary>
+    public static ITimer Create(TimeProvider time, TimerCallback callback, object state, TimeSpan period)
+    {
+        if (ExecutionContext.IsFlowSuppressed())
+        {
+            return time.CreateTimer(callback, state, period, period);
+        }
+
+        using (ExecutionContext.SuppressFlow())
+        {
+            return time.CreateTimer(callback, state, period, period);
+        }
+    }
+}

@@ -1,0 +1,292 @@
+using System.Net;
+using Amazon.DynamoDBv2;
+using Amazon.DynamoDBv2.Model;
+using Amazon.Runtime;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace Idempotency.AspNetCore.DynamoDB.Tests;
+
+/// <summary>The DynamoDB store sits the exam, against AWS's own DynamoDB Local.</summary>
+public class DynamoDBConformanceTests(DynamoDBServer server) : StoreConformanceTests, IAsyncLifetime
+{
+    private readonly AmazonDynamoDBClient _client = server.CreateClient();
+    private DynamoDBIdempotencyStore? _store;
+
+    protected override IIdempotencyStore Store => _store!;
+
+    protected virtual string? SortKey => null;
+
+    // The store goes by this machine's clock, which must really pass. What is asserted afterwards holds however late it is asserted.
+    protected override Task PassAsync(TimeSpan time) => Task.Delay(time, TimeProvider.System);
+
+    public ValueTask InitializeAsync()
+    {
+        _store = DynamoDBStoreTests.Create(_client, options =>
+        {
+            options.TableName = SortKey is null ? "conformance" : "conformance-sorted";
+            options.SortKeyAttribute = SortKey;
+            options.ClockSkewTolerance = TimeSpan.FromMilliseconds(50);
+        });
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _store?.Dispose();
+        _client.Dispose();
+        GC.SuppressFinalize(this);
+        return ValueTask.CompletedTask;
+    }
+}
+
+/// <summary>The same with a table that has a sort key.</summary>
+public sealed class DynamoDBSortKeyConformanceTests(DynamoDBServer server) : DynamoDBConformanceTests(server)
+{
+    protected override string? SortKey => "record";
+}
+
+/// <summary>What is DynamoDB's own: tables, foreign items, lost replies, round trips, the size of an item.</summary>
+public sealed class DynamoDBStoreTests(DynamoDBServer server)
+{
+    private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
+
+    internal static DynamoDBIdempotencyStore Create(IAmazonDynamoDB client, Action<DynamoDBIdempotencyStoreOptions>? configure = null)
+    {
+        var options = new DynamoDBIdempotencyStoreOptions { TableName = "records", CreateTableIfMissing = true };
+        configure?.Invoke(options);
+        var services = new ServiceCollection().AddSingleton(client).BuildServiceProvider();
+        return new DynamoDBIdempotencyStore(Options.Create(options), services, TimeProvider.System);
+    }
+
+    private static Sha256Hash NewKey() => Sha256Hash.Of(Guid.NewGuid().ToByteArray());
+
+    private static IdempotencyClaim NewClaim(TimeSpan? lease = null) => new() { Owner = Guid.NewGuid(), Fingerprint = NewKey(), Attempt = 1, Lease = lease ?? Hour, Retention = Hour };
+
+    private static async Task<Guid> ClaimAsync(DynamoDBIdempotencyStore store, Sha256Hash key)
+    {
+        var claim = NewClaim();
+        Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
+        return claim.Owner;
+    }
+
+    [Fact]
+    public async Task Every_operation_is_one_call()
+    {
+        var calls = new List<string>();
+        using var client = server.CreateClient(handler: () => new Spy(calls));
+        using var store = Create(client);
+        var key = NewKey();
+        await store.ReadAsync(key, default); // the table is there now
+        calls.Clear();
+
+        var owner = await ClaimAsync(store, key);
+        await store.ClaimAsync(key, NewClaim(), default);
+        await store.RenewAsync(key, owner, Hour, Hour, default);
+        await store.CompleteAsync(key, owner, new byte[10], Hour, default);
+        await store.ClaimAsync(key, NewClaim(), default);
+        await store.ReadAsync(key, default);
+        await store.ReleaseAsync(key, owner, default);
+        await store.DeleteAsync(key, default);
+        Assert.Equal(["PutItem", "PutItem", "UpdateItem", "UpdateItem", "PutItem", "GetItem", "DeleteItem", "DeleteItem"], calls);
+    }
+
+    [Fact]
+    public async Task The_table_it_makes_has_time_to_live_and_several_servers_may_make_it_at_once()
+    {
+        using var client = server.CreateClient();
+        var name = $"made-{Guid.NewGuid():N}";
+        var stores = Enumerable.Range(0, 4).Select(_ => Create(client, options => options.TableName = name)).ToList();
+        await Task.WhenAll(stores.Select(store => ClaimAsync(store, NewKey())));
+        var timeToLive = await client.DescribeTimeToLiveAsync(new DescribeTimeToLiveRequest { TableName = name });
+        Assert.Equal("expiration", timeToLive.TimeToLiveDescription.AttributeName);
+        Assert.Contains(timeToLive.TimeToLiveDescription.TimeToLiveStatus, new[] { TimeToLiveStatus.ENABLED, TimeToLiveStatus.ENABLING });
+        stores.ForEach(store => store.Dispose());
+    }
+
+    [Fact]
+    public async Task Without_leave_to_make_the_table_a_missing_one_is_an_error()
+    {
+        using var client = server.CreateClient();
+        using var store = Create(client, options => (options.TableName, options.CreateTableIfMissing) = ("not-there", false));
+        await Assert.ThrowsAsync<ResourceNotFoundException>(() => ClaimAsync(store, NewKey()));
+    }
+
+    [Fact]
+    public async Task Attributes_have_the_names_that_are_asked_for()
+    {
+        using var client = server.CreateClient();
+        using var store = Create(client, options =>
+        {
+            options.TableName = "renamed";
+            options.KeyAttribute = "k";
+            options.StatusAttribute = "name"; // a reserved word
+            options.OwnerAttribute = "o";
+            options.AttemptAttribute = "a";
+            options.DataAttribute = "d";
+            options.ValidationAttribute = "v";
+            options.ExpiryAttribute = "ttl";
+            options.ExactExpiryAttribute = "ttl-ms";
+            options.InProgressExpiryAttribute = "lease until";
+        });
+        var key = NewKey();
+        var owner = await ClaimAsync(store, key);
+        Assert.True(await store.RenewAsync(key, owner, Hour, Hour, default));
+        var running = await ItemAsync(client, "renamed", "k", key);
+        Assert.Equal(["a", "k", "lease until", "name", "o", "ttl", "ttl-ms", "v"], running.Keys.Order(StringComparer.Ordinal));
+        Assert.True(await store.CompleteAsync(key, owner, new byte[] { 1 }, Hour, default));
+        var completed = await ItemAsync(client, "renamed", "k", key);
+        Assert.Equal(["a", "d", "k", "name", "o", "ttl", "ttl-ms", "v"], completed.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal("COMPLETED", completed["name"].S);
+        var expiry = DateTimeOffset.FromUnixTimeSeconds(long.Parse(completed["ttl"].N, System.Globalization.CultureInfo.InvariantCulture));
+        Assert.InRange(expiry - DateTimeOffset.UtcNow, Hour - TimeSpan.FromMinutes(1), Hour + TimeSpan.FromSeconds(2));
+    }
+
+    [Fact]
+    public async Task Items_of_another_library_are_unreadable_while_they_last_and_free_when_they_are_over()
+    {
+        using var client = server.CreateClient();
+        using var store = Create(client);
+        await store.ReadAsync(NewKey(), default);
+        var now = DateTimeOffset.UtcNow;
+        foreach (var (status, expiry, lease, isFree) in new (string, TimeSpan, TimeSpan?, bool)[]
+        {
+            ("COMPLETED", Hour, null, false),
+            ("COMPLETED", -Hour, null, true),
+            ("INPROGRESS", Hour, Hour, false),
+            ("INPROGRESS", Hour, -Hour, false),
+            ("INPROGRESS", -Hour, null, true),
+            ("INPROGRESS", -Hour, -Hour, true),
+            ("INPROGRESS", -Hour, Hour, false), // retention never takes a live claim
+            ("PAUSED", Hour, null, false),
+        })
+        {
+            var key = NewKey();
+            var item = new Dictionary<string, AttributeValue> { ["id"] = new(key.ToString()), ["status"] = new(status), ["expiration"] = new() { N = $"{(now + expiry).ToUnixTimeSeconds()}" }, ["data"] = new("{}") };
+            if (lease is { } span)
+            {
+                item["in_progress_expiration"] = new() { N = $"{(now + span).ToUnixTimeMilliseconds()}" };
+            }
+
+            await client.PutItemAsync("records", item);
+            if (isFree)
+            {
+                Assert.Null(await store.ReadAsync(key, default));
+                await ClaimAsync(store, key);
+            }
+            else
+            {
+                await Assert.ThrowsAsync<IdempotencyRecordUnreadableException>(() => ClaimAsync(store, key));
+                await Assert.ThrowsAsync<IdempotencyRecordUnreadableException>(async () => await store.ReadAsync(key, default));
+                Assert.False(await store.ReleaseAsync(key, Guid.NewGuid(), default));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(3)] // the SDK tries again, and finds its own item in the way
+    [InlineData(0)] // the SDK gives up, and the store looks
+    public async Task A_claim_whose_reply_is_lost_is_known_by_its_owner(int retries)
+    {
+        var spy = new Spy([]) { LoseReplies = 1 };
+        using var client = server.CreateClient(handler: () => spy, retries: retries);
+        using (var setUp = Create(client))
+        {
+            spy.LoseReplies = 0;
+            await setUp.ReadAsync(NewKey(), default);
+        }
+
+        using var store = Create(client, options => options.CreateTableIfMissing = false);
+        spy.LoseReplies = 1;
+        var key = NewKey();
+        var owner = await ClaimAsync(store, key);
+        Assert.Equal(owner, (await store.ReadAsync(key, default))!.Owner);
+        Assert.True(await store.CompleteAsync(key, owner, new byte[] { 1 }, Hour, default));
+    }
+
+    [Fact]
+    public async Task A_server_that_is_away_is_an_exception()
+    {
+        using var client = server.CreateClient($"http://127.0.0.1:{FreePort.Next()}", retries: 0);
+        using var store = Create(client, options => options.CreateTableIfMissing = false);
+        await Assert.ThrowsAnyAsync<Exception>(() => ClaimAsync(store, NewKey()));
+    }
+
+    [Fact]
+    public async Task Throttling_is_tried_again_and_then_an_exception()
+    {
+        var calls = new List<string>();
+        var spy = new Spy(calls);
+        using var client = server.CreateClient(handler: () => spy, retries: 2);
+        using var store = Create(client);
+        await store.ReadAsync(NewKey(), default);
+        calls.Clear();
+        spy.Throttle = 2;
+        await ClaimAsync(store, NewKey());
+        Assert.Equal(3, calls.Count);
+        spy.Throttle = int.MaxValue;
+        await Assert.ThrowsAnyAsync<AmazonServiceException>(() => ClaimAsync(store, NewKey()));
+    }
+
+    [Fact]
+    public async Task The_largest_payload_fits_into_an_item()
+    {
+        using var client = server.CreateClient();
+        using var store = Create(client);
+        var key = NewKey();
+        var owner = await ClaimAsync(store, key);
+        Assert.True(await store.CompleteAsync(key, owner, new byte[((IIdempotencyStore)store).MaxPayloadSize], Hour, default));
+        Assert.Equal(((IIdempotencyStore)store).MaxPayloadSize, (await store.ReadAsync(key, default))!.Payload.Length);
+        var other = NewKey();
+        await Assert.ThrowsAnyAsync<AmazonDynamoDBException>(async () => await store.CompleteAsync(other, await ClaimAsync(store, other), new byte[400 * 1024], Hour, default));
+    }
+
+    [Theory]
+    [InlineData("TableName", "", "id", null)]
+    [InlineData("TableName", "a b c", "id", null)]
+    [InlineData("attribute names", "records", "", null)]
+    [InlineData("attribute names", "records", "status", null)]
+    [InlineData("ServiceUrl", "records", "id", "localhost")]
+    public void Options_that_make_no_sense_are_refused(string named, string table, string key, string? url)
+    {
+        var services = new ServiceCollection();
+        services.AddIdempotency().AddDynamoDBStore(options => (options.TableName, options.KeyAttribute, options.ServiceUrl) = (table, key, url));
+        var failure = Assert.Throws<OptionsValidationException>(() => services.BuildServiceProvider().GetRequiredService<IOptions<DynamoDBIdempotencyStoreOptions>>().Value);
+        Assert.Contains(named, failure.Message, StringComparison.Ordinal);
+    }
+
+    private static async Task<Dictionary<string, AttributeValue>> ItemAsync(AmazonDynamoDBClient client, string table, string attribute, Sha256Hash key) =>
+        (await client.GetItemAsync(table, new Dictionary<string, AttributeValue> { [attribute] = new(key.ToString()) })).Item;
+
+    /// <summary>Sees what the client sends, and loses replies or throttles.</summary>
+    private sealed class Spy(List<string> calls) : DelegatingHandler(new SocketsHttpHandler())
+    {
+        public int LoseReplies { get; set; }
+
+        public int Throttle { get; set; }
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            calls.Add(request.Headers.GetValues("X-Amz-Target").Single().Split('.')[1]);
+            if (Throttle > 0)
+            {
+                Throttle--;
+                return new HttpResponseMessage(HttpStatusCode.BadRequest)
+                {
+                    Content = new StringContent("""{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"slow down"}"""),
+                    RequestMessage = request,
+                };
+            }
+
+            var response = await base.SendAsync(request, cancellationToken);
+            if (LoseReplies > 0)
+            {
+                LoseReplies--;
+                response.Dispose();
+                throw new HttpRequestException("connection lost", new IOException());
+            }
+
+            return response;
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using System.Net;
+using System.Text.Json;
+using Microsoft.AspNetCore.Mvc.Testing;
+
+namespace Idempotency.AspNetCore.Tests;
+
+/// <summary>The sample as its own tests would drive it, with <see cref="WebApplicationFactory{TEntryPoint}"/>.</summary>
+public sealed class SampleTests : IDisposable
+{
+    private const string Payment = """{"name":"Ada Lovelace","email":"ada@example.com","amount":42.50}""";
+    private readonly WebApplicationFactory<Program> _sample = new();
+
+    public void Dispose() => _sample.Dispose();
+
+    [Fact]
+    public async Task Ten_at_once_are_one_payment()
+    {
+        using var client = _sample.CreateClient();
+        var responses = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => client.SendAsync(Api.Request("/payments?delay=50", json: Payment))));
+        Assert.All(responses, response => Assert.Contains(response.StatusCode, new[] { HttpStatusCode.Created, HttpStatusCode.Conflict }));
+        Assert.Single(responses, response => response.StatusCode == HttpStatusCode.Created && !response.IsReplay());
+        Assert.Equal(1, await CountAsync(client));
+        using var retry = await client.SendAsync(Api.Request("/payments?delay=50", json: Payment));
+        Assert.True(retry.IsReplay());
+        using var other = await client.SendAsync(Api.Request("/payments?delay=50", json: Payment.Replace("42.50", "43", StringComparison.Ordinal)));
+        await other.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+        Assert.Equal(1, await CountAsync(client));
+    }
+
+    [Fact]
+    public async Task The_same_order_twice_is_one_order()
+    {
+        using var client = _sample.CreateClient();
+        using var first = await client.SendAsync(Api.Request("/orders", key: null, json: Payment));
+        using var same = await client.SendAsync(Api.Request("/orders", key: null, json: """{ "amount": 4.25e1, "email": "ada@example.com", "name": "Ada Lovelace" }"""));
+        Assert.Equal(HttpStatusCode.Created, first.StatusCode);
+        Assert.True(same.IsReplay());
+        Assert.Equal(1, await CountAsync(client));
+    }
+
+    [Fact]
+    public async Task The_controller_beside_it_refunds_once()
+    {
+        using var client = _sample.CreateClient();
+        using var payment = await client.SendAsync(Api.Request("/payments", json: Payment));
+        var id = JsonDocument.Parse(await payment.TextAsync()).RootElement.GetProperty("id").GetString();
+        using var refund = await client.SendAsync(Api.Request("/refunds", json: $$"""{"paymentId":"{{id}}"}"""));
+        using var again = await client.SendAsync(Api.Request("/refunds", json: $$"""{"paymentId":"{{id}}"}"""));
+        Assert.True(refund.IsSuccessStatusCode, await refund.TextAsync());
+        Assert.True(again.IsReplay());
+        Assert.Equal(2, await CountAsync(client));
+    }
+
+    private static async Task<int> CountAsync(HttpClient client)
+    {
+        using var ledger = JsonDocument.Parse(await client.GetStringAsync("/payments"));
+        return ledger.RootElement.GetProperty("count").GetInt32();
+    }
+}
