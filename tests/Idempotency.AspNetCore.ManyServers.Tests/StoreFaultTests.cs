@@ -110,7 +110,6 @@ public abstract class StoreFaultTests(Cluster cluster) : ClusterTests(cluster)
 
         Begin(outage);
         gate.Open();
-        await Eventually.BeSoAsync(() => File.Exists(gate.Path));
         await EndAsync(outage);
 
         var answer = await first;
