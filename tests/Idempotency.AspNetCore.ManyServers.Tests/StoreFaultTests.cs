@@ -1,0 +1,269 @@
+using System.Diagnostics;
+
+namespace Idempotency.AspNetCore.ManyServers.Tests;
+
+/// <summary>A store that dies, hangs, is slow, or whose replies get lost.</summary>
+public abstract class StoreFaultTests(Cluster cluster) : ClusterTests(cluster)
+{
+    // The library's own budget for a store that does not answer is 10 s; the rest is this machine's.
+    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(14);
+
+    public enum Outage
+    {
+        Dead,
+        Hung,
+    }
+
+    [Theory]
+    [InlineData(Outage.Dead)]
+    [InlineData(Outage.Hung)]
+    public async Task Runs_nothing_while_the_store_is_away_and_works_again_when_it_is_back(Outage outage)
+    {
+        var key = Cluster.NewKey();
+        var asked = Stopwatch.StartNew();
+
+        Begin(outage);
+        var answer = await A.PostAsync("patient", key);
+
+        Assert.Equal((503, Answer.StoreUnavailable), (answer.Status, answer.Code));
+        Assert.InRange(asked.Elapsed, TimeSpan.Zero, Budget);
+        Assert.Empty(Cluster.Effects.Of(key));
+        await EndAsync(outage);
+        var retried = await AskUntilSuccessAsync(A, "patient", key);
+        Assert.Single(Cluster.Effects.Of(key));
+        await AllReplayAsync("patient", key, retried);
+    }
+
+    [Theory]
+    [InlineData(Outage.Dead)]
+    [InlineData(Outage.Hung)]
+    public async Task A_claim_that_found_no_store_is_not_left_behind_as_an_attempt_with_an_unknown_outcome(Outage outage)
+    {
+        // Several: in which order a store that hung goes through what was sent to it meanwhile is chance.
+        var keys = Enumerable.Range(0, 10).Select(_ => Cluster.NewKey()).ToList();
+
+        Begin(outage);
+        var refused = await Task.WhenAll(keys.Select(key => A.PostAsync("careful", key)));
+        Assert.All(refused, answer => Assert.Equal(Answer.StoreUnavailable, answer.Code));
+        await EndAsync(outage);
+
+        // They were told "nothing was carried out, send it again": so that must help.
+        var retried = await Task.WhenAll(keys.Select(key => Eventually.GetAsync(() => A.PostAsync("careful", key), told => told.IsSuccess || told.Code == Answer.OutcomeUnknown)));
+        Assert.All(retried, answer => Assert.Equal((200, null), (answer.Status, answer.Code)));
+        Assert.All(keys, key => Assert.Single(Cluster.Effects.Of(key)));
+    }
+
+    [Theory]
+    [InlineData(Outage.Dead)]
+    [InlineData(Outage.Hung)]
+    public async Task Delivers_the_answer_marked_when_the_store_went_away_after_the_claim(Outage outage)
+    {
+        var key = Cluster.NewKey();
+        var gate = Cluster.NewGate();
+        var first = A.PostAsync("patient", key, new Ask(gate));
+        var effect = await RunsAsync(key);
+
+        Begin(outage);
+        gate.Open();
+        var waited = Stopwatch.StartNew();
+        var answer = await first;
+
+        Assert.InRange(waited.Elapsed, TimeSpan.Zero, Budget);
+        Assert.Equal((200, effect.Id, true), (answer.Status, answer.Effect.Id, answer.IsUnstored));
+        var retried = await A.PostAsync("patient", key);
+        Assert.Equal((200, answer.Body), (retried.Status, retried.Body));
+
+        // The claim still stands when the store is back: nobody runs it again. (A write that hung there may have gone through since.)
+        await EndAsync(outage);
+        var elsewhere = await Eventually.GetAsync(() => B.PostAsync("patient", key), told => told.Code != Answer.StoreUnavailable);
+        Assert.True(elsewhere.Code == Answer.InProgress || elsewhere.Body == answer.Body, $"{elsewhere}");
+        Assert.Equal(answer.Body, (await A.PostAsync("patient", key)).Body);
+        Assert.Single(Cluster.Effects.Of(key));
+    }
+
+    [Fact]
+    public async Task A_retry_of_an_answer_that_is_not_recorded_is_marked_too()
+    {
+        var key = Cluster.NewKey();
+        var gate = Cluster.NewGate();
+        var first = A.PostAsync("patient", key, new Ask(gate));
+        await RunsAsync(key);
+
+        Cluster.KillStore();
+        gate.Open();
+        Assert.True((await first).IsUnstored);
+        var retried = await A.PostAsync("patient", key);
+
+        // It counts no more than the first: when the lease is over the request may run again.
+        Assert.Equal(((await first).Body, true), (retried.Body, retried.IsUnstored));
+    }
+
+    [Theory]
+    [InlineData(Outage.Dead)]
+    [InlineData(Outage.Hung)]
+    public async Task Records_the_answer_when_the_store_comes_back_in_time(Outage outage)
+    {
+        var key = Cluster.NewKey();
+        var gate = Cluster.NewGate();
+        var first = A.PostAsync("patient", key, new Ask(gate));
+        await RunsAsync(key);
+
+        Begin(outage);
+        gate.Open();
+        await EndAsync(outage);
+
+        var answer = await first;
+        Assert.Equal((200, false), (answer.Status, answer.IsUnstored));
+        Assert.Single(Cluster.Effects.Of(key));
+        foreach (var server in Cluster.Servers)
+        {
+            Assert.Equal(answer.Body, (await AskUntilSuccessAsync(server, "patient", key)).Body);
+        }
+    }
+
+    [Fact]
+    public async Task Runs_once_on_a_slow_store()
+    {
+        var key = Cluster.NewKey();
+
+        foreach (var server in Cluster.Servers)
+        {
+            server.ToStore.DelayReplies(TimeSpan.FromMilliseconds(300));
+        }
+
+        await BurstRunsOnceAsync(key, () => Task.CompletedTask);
+    }
+
+    [Fact]
+    public async Task Runs_once_on_a_store_that_hangs_for_a_moment()
+    {
+        var key = Cluster.NewKey();
+        Cluster.FreezeStore();
+        await BurstRunsOnceAsync(key, () =>
+        {
+            Cluster.ThawStore();
+            return Task.CompletedTask;
+        });
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Runs_once_when_the_reply_to_the_claim_is_lost(bool halfway)
+    {
+        var key = Cluster.NewKey();
+
+        A.ToStore.CutReplies(1, halfway);
+        var answer = await A.PostAsync("patient", key);
+
+        // Either it is found out whose the claim is, or it is given back: then a retry runs.
+        Assert.True(answer.IsSuccess || answer.Code == Answer.StoreUnavailable, $"{answer}");
+        Assert.Equal(0, A.ToStore.RepliesToCut);
+        var retried = await AskUntilSuccessAsync(A, "patient", key);
+        Assert.Single(Cluster.Effects.Of(key));
+        await AllReplayAsync("patient", key, retried);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Loses_no_answer_when_the_reply_to_the_completion_is_lost(bool halfway)
+    {
+        var key = Cluster.NewKey();
+        var gate = Cluster.NewGate();
+        var first = A.PostAsync("patient", key, new Ask(gate));
+        await RunsAsync(key);
+
+        A.ToStore.CutReplies(1, halfway);
+        gate.Open();
+        var answer = await first;
+
+        Assert.Equal((200, false), (answer.Status, answer.IsUnstored));
+        Assert.Equal(0, A.ToStore.RepliesToCut);
+        await AllReplayAsync("patient", key, answer);
+        Assert.Single(Cluster.Effects.Of(key));
+    }
+
+    [Fact]
+    public async Task Loses_no_answer_when_the_connection_was_cut_while_the_handler_ran()
+    {
+        var key = Cluster.NewKey();
+        var gate = Cluster.NewGate();
+        var first = A.PostAsync("patient", key, new Ask(gate));
+        await RunsAsync(key);
+
+        A.ToStore.CutConnections();
+        gate.Open();
+        var answer = await first;
+
+        Assert.Equal((200, false), (answer.Status, answer.IsUnstored));
+        await AllReplayAsync("patient", key, answer);
+        Assert.Single(Cluster.Effects.Of(key));
+    }
+
+    private void Begin(Outage outage)
+    {
+        if (outage == Outage.Dead)
+        {
+            Cluster.KillStore();
+        }
+        else
+        {
+            Cluster.FreezeStore();
+        }
+    }
+
+    private async Task EndAsync(Outage outage)
+    {
+        if (outage == Outage.Dead)
+        {
+            await Cluster.StartStoreAsync();
+        }
+        else
+        {
+            Cluster.ThawStore();
+        }
+    }
+
+    private async Task BurstRunsOnceAsync(string key, Func<Task> meanwhile)
+    {
+        var burst = Cluster.Servers.SelectMany(server => Enumerable.Range(0, 10).Select(_ => server.PostAsync("patient", key))).ToList();
+        await meanwhile();
+        var answers = await Task.WhenAll(burst);
+
+        Assert.All(answers, answer => Assert.True(answer.IsSuccess || answer.Code is Answer.InProgress or Answer.StoreUnavailable, $"{answer}"));
+        var decided = await AskUntilSuccessAsync(A, "patient", key);
+        Assert.All(answers.Where(answer => answer.IsSuccess), answer => Assert.Equal(decided.Body, answer.Body));
+        Assert.Single(Cluster.Effects.Of(key));
+        await AllReplayAsync("patient", key, decided);
+    }
+
+    private static Task<Answer> AskUntilSuccessAsync(Server server, string endpoint, string key) =>
+        Eventually.GetAsync(() => server.PostAsync(endpoint, key), answer => answer.IsSuccess);
+}
+
+[Collection("Redis")]
+public sealed class RedisStoreFaultTests(RedisCluster cluster) : StoreFaultTests(cluster);
+
+[Collection("DynamoDB")]
+public sealed class DynamoDBStoreFaultTests(DynamoDBCluster cluster) : StoreFaultTests(cluster)
+{
+    // Redis is sent everything over one connection: there nothing overtakes.
+    [Fact]
+    public async Task A_claim_that_reaches_the_store_late_is_not_left_behind_as_an_attempt_with_an_unknown_outcome()
+    {
+        var key = Cluster.NewKey();
+
+        A.ToStore.HoldRequests();
+        var before = A.ToStore.Requests;
+        Assert.Equal(Answer.StoreUnavailable, (await A.PostAsync("careful", key)).Code);
+
+        // What gives the key back overtakes it on a connection of its own.
+        await Eventually.BeSoAsync(() => A.ToStore.Requests > before);
+        A.ToStore.PassRequests();
+
+        var retried = await Eventually.GetAsync(() => B.PostAsync("careful", key), told => told.Code is null || told.Code == Answer.OutcomeUnknown);
+        Assert.Equal((200, null), (retried.Status, retried.Code));
+        Assert.Single(Cluster.Effects.Of(key));
+    }
+}

@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using System.Globalization;
+using Idempotency.AspNetCore;
+using Idempotency.AspNetCore.TestHost;
+using Microsoft.AspNetCore.Http.Features;
+
+// One of several servers that share a store. Settings come from the environment; what one request is to do comes in its headers, which are no
+// part of the fingerprint: a retry may be told otherwise.
+var builder = WebApplication.CreateSlimBuilder(args);
+var settings = builder.Configuration;
+var server = settings["Server"] ?? throw new InvalidOperationException("The setting 'Server' is missing: this server's name.");
+var idempotency = builder.Services.AddIdempotency();
+_ = settings["Store"] switch
+{
+    "Redis" => idempotency.AddRedisStore(settings.GetSection("Redis").Bind),
+    "DynamoDB" => idempotency.AddDynamoDBStore(settings.GetSection("DynamoDB").Bind),
+    var other => throw new InvalidOperationException($"The setting 'Store' is '{other}'. Set it to Redis or DynamoDB."),
+};
+builder.Services.AddProblemDetails();
+
+using var effects = new EffectsFile(settings["EffectsFolder"] ?? throw new InvalidOperationException("The setting 'EffectsFolder' is missing."), server);
+var app = builder.Build();
+app.UseIdempotency();
+
+// A replay is the first answer byte for byte: then answers can be compared. "patient" is for tests that no lease must end under; the lease of "careful"
+// is longer than the library waits for a store.
+var policy = new IdempotencyPolicy
+{
+    Partition = _ => "tests",
+    Retention = TimeSpan.Parse(settings["Retention"] ?? "01:00:00", CultureInfo.InvariantCulture),
+    ClaimDuration = TimeSpan.Parse(settings["Lease"] ?? "00:00:01.5", CultureInfo.InvariantCulture),
+    ReplayFlagName = null,
+};
+Delegate run = RunAsync;
+app.MapPost("/takeover", run).WithIdempotency(policy);
+app.MapPost("/refuse", run).WithIdempotency(policy with { WhenAbandoned = AbandonedBehavior.Refuse });
+app.MapPost("/careful", run).WithIdempotency(policy with { WhenAbandoned = AbandonedBehavior.Refuse, ClaimDuration = TimeSpan.FromSeconds(15) });
+app.MapPost("/wait", run).WithIdempotency(policy with { WhenInProgress = InProgressBehavior.Wait });
+app.MapPost("/patient", run).WithIdempotency(policy with { ClaimDuration = TimeSpan.FromSeconds(60) });
+app.Run();
+
+async Task<IResult> RunAsync(HttpContext context)
+{
+    var run = context.Features.GetRequiredFeature<IIdempotencyFeature>();
+    var asked = context.Request.Headers;
+    var fails = asked.ContainsKey("Test-Fail");
+    var effect = new Effect(Guid.NewGuid(), run.Key, run.Attempt, server, fails, Stopwatch.GetTimestamp());
+    effects.Append(effect);
+
+    if (asked["Test-Gate"] is [{ } gate])
+    {
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (!File.Exists(gate))
+        {
+            await tick.WaitForNextTickAsync();
+        }
+    }
+
+    if (asked["Test-Delay"] is [{ } milliseconds])
+    {
+        await Task.Delay(int.Parse(milliseconds, CultureInfo.InvariantCulture));
+    }
+
+    return fails ? Results.StatusCode(StatusCodes.Status500InternalServerError) : Results.Ok(effect);
+}
