@@ -153,6 +153,11 @@ internal sealed class IdempotencyMiddleware(
             engine.LocalCache.Set(storeKey, record); // what was worked out for this replay is kept for the next, and counted
         }
 
+        if (!record.IsRecorded)
+        {
+            context.Response.Headers[IdempotencyHeaders.Stored] = "false"; // as the first answer said
+        }
+
         Log.Replayed(logger, storeKey);
         await ResponseReplay.WriteAsync(context, policy, stored, body, engine.LocalCache.RetentionLeft(record));
     }

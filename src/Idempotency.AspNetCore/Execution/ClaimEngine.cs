@@ -314,7 +314,7 @@ internal sealed class ClaimEngine(
     private Completion NotRecorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, Exception? exception)
     {
         Log.AnswerNotRecorded(logger, claim.Key, exception);
-        localCache.Set(claim.Key, new CompletedRecord(claim.Fingerprint, payload, claim.LeaseUntil));
+        localCache.Set(claim.Key, new CompletedRecord(claim.Fingerprint, payload, claim.LeaseUntil, isRecorded: false));
         return new Completion(CompletionOutcome.NotRecorded);
     }
 
@@ -375,7 +375,7 @@ internal sealed class ClaimEngine(
         }
         catch (TimeoutException) when (!asked.IsCompleted)
         {
-            _ = asked.ContinueWith(_ => ReleaseInBackground(key, claim.Owner), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            _ = asked.ContinueWith(_ => ReleaseInBackground(key, claim.Owner), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
             throw;
         }
     }

@@ -4,7 +4,8 @@ namespace Idempotency.AspNetCore;
 /// <param name="fingerprint">The fingerprint of its request.</param>
 /// <param name="payload">The bytes that the store keeps.</param>
 /// <param name="expiresAt">When its retention is over, in ticks of the local cache's clock.</param>
-internal sealed class CompletedRecord(Sha256Hash fingerprint, ReadOnlyMemory<byte> payload, long expiresAt)
+/// <param name="isRecorded">Whether the store has it. If not, it is here for as long as nobody else can take its claim over.</param>
+internal sealed class CompletedRecord(Sha256Hash fingerprint, ReadOnlyMemory<byte> payload, long expiresAt, bool isRecorded = true)
 {
     // What an entry costs beside the payload: this object, the cache's node and dictionary entry.
     private const int Overhead = 300;
@@ -16,6 +17,8 @@ internal sealed class CompletedRecord(Sha256Hash fingerprint, ReadOnlyMemory<byt
     public ReadOnlyMemory<byte> Payload { get; } = payload;
 
     public long ExpiresAt { get; } = expiresAt;
+
+    public bool IsRecorded { get; } = isRecorded;
 
     /// <summary>What it takes in memory, in bytes; more once it is decoded.</summary>
     public long Size => Overhead + Payload.Length + (_decoded?.ExtraBytes ?? 0);
