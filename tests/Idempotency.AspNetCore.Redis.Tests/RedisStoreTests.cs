@@ -199,6 +199,33 @@ public sealed class RedisStoreTests(RedisServer server)
     }
 
     [Fact]
+    public async Task Over_TLS()
+    {
+        var folder = Directory.CreateTempSubdirectory("idempotency-tls-").FullName;
+        using (var key = System.Security.Cryptography.RSA.Create(2048))
+        {
+            var request = new System.Security.Cryptography.X509Certificates.CertificateRequest("CN=localhost", key, System.Security.Cryptography.HashAlgorithmName.SHA256, System.Security.Cryptography.RSASignaturePadding.Pkcs1);
+            using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+            await File.WriteAllTextAsync(Path.Combine(folder, "cert.pem"), certificate.ExportCertificatePem());
+            await File.WriteAllTextAsync(Path.Combine(folder, "key.pem"), key.ExportPkcs8PrivateKeyPem());
+        }
+
+        var port = FreePort.Next();
+        var cert = Path.Combine(folder, "cert.pem");
+        using var process = await RedisServer.StartAsync(FreePort.Next(), "--tls-port", $"{port}", "--tls-cert-file", cert, "--tls-key-file", Path.Combine(folder, "key.pem"), "--tls-ca-cert-file", cert, "--tls-auth-clients", "no");
+        var options = ConfigurationOptions.Parse($"localhost:{port},ssl=true,sslHost=localhost");
+        options.CertificateValidation += (_, certificate, _, _) => certificate?.Subject == "CN=localhost"; // signed by itself
+        using var shared = await ConnectionMultiplexer.ConnectAsync(options);
+        using var store = Create(null, shared: shared);
+        var record = NewKey();
+        Assert.True(await store.CompleteAsync(record, await ClaimAsync(store, record), new byte[] { 1 }, Hour, default));
+
+        using var untrusting = Create($"localhost:{port},ssl=true,sslHost=localhost,connectTimeout=1000,syncTimeout=1000");
+        await Assert.ThrowsAnyAsync<Exception>(() => ClaimAsync(untrusting, NewKey()));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
     public async Task When_its_memory_is_full_no_claim_is_taken_and_what_it_has_stays()
     {
         var port = FreePort.Next();
