@@ -19,7 +19,6 @@ internal sealed class IdempotencyMiddleware(
     {
         // 1. Pass-through costs a metadata lookup: no state machine, no allocation.
         if (context.GetEndpoint() is not { } endpoint
-            || endpoint.Metadata.GetMetadata<IIdempotencyMetadata>() is null
             || !policies.Enabled
             || policies.Of(endpoint) is not { } policy
             // Registered twice, or a protected request that is run again inside itself: the outer claim covers it.

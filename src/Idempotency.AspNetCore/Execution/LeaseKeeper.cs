@@ -14,6 +14,8 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
     private readonly ConcurrentDictionary<TimeSpan, Lane> _lanes = new();
     private readonly MonotonicClock _clock = new(time);
 
+    private TimeProvider Time => time;
+
     public readonly record struct Renewal(OwnedClaim Claim, long DueAt);
 
     public void Start(OwnedClaim claim) => _lanes.GetOrAdd(claim.Policy.ClaimDuration, static (lease, keeper) => new Lane(keeper, lease), this).Add(claim);
@@ -148,6 +150,4 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
             }
         }
     }
-
-    private TimeProvider Time => time;
 }

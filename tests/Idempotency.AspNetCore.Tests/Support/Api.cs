@@ -42,14 +42,12 @@ internal sealed class Api : IAsyncDisposable
     /// <param name="services">More services.</param>
     /// <param name="outer">Middleware outside of idempotency; by default a sign-in by header.</param>
     /// <param name="kestrel">A real server on a free port, instead of one in memory.</param>
-    /// <param name="realTime">Time goes by itself.</param>
     public static async Task<Api> StartAsync(
         Action<WebApplication> map,
         Action<IdempotencyOptions>? options = null,
         Action<IServiceCollection>? services = null,
         Action<WebApplication>? outer = null,
         bool kestrel = false,
-        bool realTime = false,
         Action<WebApplicationBuilder>? host = null)
     {
         var time = new FakeTime();
@@ -67,11 +65,7 @@ internal sealed class Api : IAsyncDisposable
             builder.WebHost.UseTestServer();
         }
 
-        if (!realTime)
-        {
-            builder.Services.AddSingleton<TimeProvider>(time);
-        }
-
+        builder.Services.AddSingleton<TimeProvider>(time);
         builder.Services.AddSingleton<InMemoryIdempotencyStore>();
         // The tests' controllers are found by every application that has controllers.
         builder.Services.AddIdempotency(options).AddStore<ObservedStore>().Services.Configure<IdempotencyOptions>(known => known.Policies.TryAdd("exact", new IdempotencyPolicy { ReplayFlagName = null }));

@@ -49,18 +49,6 @@ internal sealed class FakeTime : TimeProvider
         }
     }
 
-    /// <summary>Whether something waits for the time to move, besides what runs all the time.</summary>
-    public int Timers
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _timers.Count(timer => timer.DueAt is not null);
-            }
-        }
-    }
-
     private sealed class FakeTimer(FakeTime time, TimerCallback callback, object? state) : ITimer
     {
         public DateTimeOffset? DueAt { get; set; }
