@@ -88,43 +88,53 @@ internal sealed class IdempotencyMiddleware(
             key = RequestIdentity.KeyOf(context, body);
         }
 
-        var identity = RequestIdentity.Of(context, policy, body, key, keyIsFromBody);
+        var storeKey = RequestIdentity.StoreKeyOf(context, policy, key, keyIsFromBody);
+        if (engine.LocalCache.TryGet(storeKey, out var known) && known.Request?.Equals(context, policy, body) == true)
+        {
+            // The very bytes that this answer was replayed to before: what they mean need not be worked out again.
+            await ReplayAsync(context, policy, body, storeKey, known);
+            return;
+        }
+
+        var fingerprint = RequestIdentity.FingerprintOf(context, policy, body);
 
         // 3. A claim outlives the client's patience unless the policy says otherwise; waiting for somebody else's answer never does.
         var decision = await engine.ClaimAsync(
-            identity.StoreKey,
-            identity.Fingerprint,
+            storeKey,
+            fingerprint,
             policy,
+            known,
             waiting: context.RequestAborted,
             claiming: policy.CompleteAfterDisconnect ? CancellationToken.None : context.RequestAborted);
 
         // 4. and 5.
         await (decision.Outcome switch
         {
-            ClaimOutcome.Acquired => RunAsync(context, decision.Claim!, key),
-            ClaimOutcome.Completed => ReplayAsync(context, policy, identity.StoreKey, decision.Record!),
+            ClaimOutcome.Acquired => RunAsync(context, body, decision.Claim!, key),
+            ClaimOutcome.Completed => ReplayAsync(context, policy, body, storeKey, decision.Record!),
             ClaimOutcome.Reused => RejectAsync(context, IdempotencyProblem.KeyReused),
             ClaimOutcome.InProgress => RejectAsync(context, IdempotencyProblem.RequestInProgress),
             ClaimOutcome.OutcomeUnknown => RejectAsync(context, IdempotencyProblem.OutcomeUnknown),
             ClaimOutcome.Unreadable => RejectAsync(context, IdempotencyProblem.RecordUnreadable),
-            _ when policy.WhenStoreUnavailable == StoreUnavailableBehavior.Execute => RunUnprotectedAsync(context),
+            _ when policy.WhenStoreUnavailable == StoreUnavailableBehavior.Execute => RunUnprotectedAsync(context, body),
             _ => RejectAsync(context, IdempotencyProblem.StoreUnavailable),
         });
     }
 
-    private async Task RunAsync(HttpContext context, OwnedClaim claim, string key)
+    private async Task RunAsync(HttpContext context, RequestBody body, OwnedClaim claim, string key)
     {
+        body.GiveBackTo(context);
         var completion = await new ProtectedRun(context, claim, policies.RulesOf(claim.Policy), engine, logger).RunAsync(next, key);
         if (completion is { Outcome: CompletionOutcome.Superseded } superseded)
         {
             // We came back too late. The answer that counts is the recorded one, so that no retry contradicts what is told here.
             await (superseded.Record is { } record
-                ? ReplayAsync(context, claim.Policy, claim.Key, record)
+                ? ReplayAsync(context, claim.Policy, body, claim.Key, record)
                 : RejectAsync(context, IdempotencyProblem.RequestInProgress));
         }
     }
 
-    private async Task ReplayAsync(HttpContext context, IdempotencyPolicy policy, Sha256Hash storeKey, CompletedRecord record)
+    private async Task ReplayAsync(HttpContext context, IdempotencyPolicy policy, RequestBody requestBody, Sha256Hash storeKey, CompletedRecord record)
     {
         var stored = record.Decoded as StoredResponse;
         var hasGrown = stored is null;
@@ -138,18 +148,20 @@ internal sealed class IdempotencyMiddleware(
             }
 
             record.Decoded = stored = decoded;
+            record.Request = SeenRequest.Of(context, policy, requestBody);
+        }
+
+        var isBodyNew = false;
+        var body = stored.IsBodyKept ? stored.BodyWith(policies.RulesOf(policy).Flag, out isBodyNew) : default;
+        if (hasGrown || isBodyNew)
+        {
+            engine.LocalCache.Set(storeKey, record); // what was worked out for this replay is kept for the next, and counted
         }
 
         if (!stored.IsBodyKept)
         {
             await RejectAsync(context, IdempotencyProblem.ResponseUnavailable);
             return;
-        }
-
-        var body = stored.BodyWith(policies.RulesOf(policy).Flag, out var isNew);
-        if (hasGrown || isNew)
-        {
-            engine.LocalCache.Set(storeKey, record); // what was worked out for this replay is kept for the next, and counted
         }
 
         if (!record.IsRecorded)
@@ -161,8 +173,9 @@ internal sealed class IdempotencyMiddleware(
         await ResponseReplay.WriteAsync(context, policy, stored, body, engine.LocalCache.RetentionLeft(record));
     }
 
-    private Task RunUnprotectedAsync(HttpContext context)
+    private Task RunUnprotectedAsync(HttpContext context, RequestBody body)
     {
+        body.GiveBackTo(context);
         Log.RunsUnprotected(logger, context.Request.Method, context.Request.Path);
         context.Response.Headers[IdempotencyHeaders.Stored] = "false";
         return RunUnguardedAsync(context);

@@ -27,16 +27,24 @@ internal sealed class ClaimEngine(
 
     /// <summary>Claims the key, or says why not.</summary>
     /// <remarks>
-    /// <para>The order is the rule: 1. a completed record in the local cache; 2. the store's conditional write; and of the record that is in its
+    /// <para>The order is the rule: 1. a completed record in the local cache, where the caller has looked already; 2. the store's conditional write; and of the record that is in its
     /// way: 3. another fingerprint: reused, whatever its state; 4. completed: its answer; 5. abandoned: taken over, or refused; 6. in progress:
     /// rejected, or waited for.</para>
     /// </remarks>
     /// <param name="key">The stored key.</param>
     /// <param name="fingerprint">What the request is.</param>
     /// <param name="policy">The endpoint's policy.</param>
+    /// <param name="known">What the local cache had for the key a moment ago; null for nothing.</param>
     /// <param name="waiting">Ends a wait for somebody else's answer.</param>
     /// <param name="claiming">Ends the claim itself.</param>
-    public async ValueTask<ClaimDecision> ClaimAsync(Sha256Hash key, Sha256Hash fingerprint, IdempotencyPolicy policy, CancellationToken waiting, CancellationToken claiming)
+    public ValueTask<ClaimDecision> ClaimAsync(Sha256Hash key, Sha256Hash fingerprint, IdempotencyPolicy policy, CompletedRecord? known, CancellationToken waiting, CancellationToken claiming) =>
+        known is not null ? ValueTask.FromResult(FromCache(known, fingerprint)) : ClaimFromStoreAsync(key, fingerprint, policy, waiting, claiming);
+
+    private static ClaimDecision FromCache(CompletedRecord known, Sha256Hash fingerprint) => known.Fingerprint == fingerprint
+        ? new ClaimDecision(ClaimOutcome.Completed, Record: known)
+        : new ClaimDecision(ClaimOutcome.Reused);
+
+    private async ValueTask<ClaimDecision> ClaimFromStoreAsync(Sha256Hash key, Sha256Hash fingerprint, IdempotencyPolicy policy, CancellationToken waiting, CancellationToken claiming)
     {
         var claim = new IdempotencyClaim
         {
@@ -53,13 +61,12 @@ internal sealed class ClaimEngine(
         var unexplained = 0;
         try
         {
-            while (true)
+            // From the second round on with another look at the cache: an answer may have been recorded here meanwhile.
+            for (CompletedRecord? known = null; ; localCache.TryGet(key, out known))
             {
-                if (localCache.TryGet(key, out var known))
+                if (known is not null)
                 {
-                    return known.Fingerprint == fingerprint
-                        ? new ClaimDecision(ClaimOutcome.Completed, Record: known)
-                        : new ClaimDecision(ClaimOutcome.Reused);
+                    return FromCache(known, fingerprint);
                 }
 
                 var askedAt = _clock.Now;

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features.Authentication;
 
 namespace Idempotency.AspNetCore;
 
@@ -27,7 +28,9 @@ internal static class CallerPartition
 
         var isAuthenticated = false;
         var isIdentified = false;
-        foreach (var identity in context.User.Identities)
+        // The framework's context makes a user, nobody, when it is asked for one and has none: so its feature is asked.
+        var user = context.GetType() == typeof(DefaultHttpContext) ? context.Features.Get<IHttpAuthenticationFeature>()?.User : context.User;
+        foreach (var identity in user?.Identities ?? [])
         {
             if (!identity.IsAuthenticated)
             {

@@ -10,9 +10,13 @@ namespace Idempotency.AspNetCore;
 /// <summary>The body of a request, read to its end before anything is claimed, and there for the handler again.</summary>
 internal readonly struct RequestBody
 {
-    private RequestBody(ReadOnlyMemory<byte> bytes, bool isParsedForm, bool isTooLarge)
+    // The array that holds the bytes, when they were taken from the connection and the handler must get them from here.
+    private readonly byte[]? _taken;
+
+    private RequestBody(ReadOnlyMemory<byte> bytes, byte[]? taken = null, bool isParsedForm = false, bool isTooLarge = false)
     {
         Bytes = bytes;
+        _taken = taken;
         IsParsedForm = isParsedForm;
         IsTooLarge = isTooLarge;
     }
@@ -25,7 +29,7 @@ internal readonly struct RequestBody
     /// <summary>Whether the body is over the limit; then nothing else is known of it.</summary>
     public bool IsTooLarge { get; }
 
-    /// <summary>Reads the body, and leaves one that reads the same from its start.</summary>
+    /// <summary>Reads the body. Before a handler runs, <see cref="GiveBackTo"/> must put it where it was.</summary>
     /// <remarks>
     /// <para>The handler gets a copy in memory rather than the connection: a client that goes away then takes nothing from it, and no server's
     /// limit on unread data (or HTTP/2 window) is in the way. The array is not pooled: a handler may keep the stream for longer than the request.</para>
@@ -36,7 +40,7 @@ internal readonly struct RequestBody
         var request = context.Request;
         if (request.ContentLength > limit)
         {
-            return ValueTask.FromResult(new RequestBody(default, isParsedForm: false, isTooLarge: true));
+            return ValueTask.FromResult(new RequestBody(default, isTooLarge: true));
         }
 
         if (request.ContentLength == 0 || context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false })
@@ -55,17 +59,25 @@ internal readonly struct RequestBody
             : BufferAsync(request, limit, context.RequestAborted);
     }
 
+    /// <summary>Leaves a body that reads the same from its start.</summary>
+    public void GiveBackTo(HttpContext context)
+    {
+        if (_taken is not null)
+        {
+            context.Request.Body = new MemoryStream(_taken, 0, Bytes.Length, writable: false, publiclyVisible: true);
+        }
+    }
+
     private static async ValueTask<RequestBody> BufferAsync(HttpRequest request, long limit, CancellationToken aborted)
     {
         // Through the reader: what a middleware before us has looked at without consuming it is still there, and not in the stream.
         var (bytes, length) = await ReadToEndAsync(request.BodyReader, request.ContentLength, limit, aborted);
         if (length > limit)
         {
-            return new RequestBody(default, isParsedForm: false, isTooLarge: true);
+            return new RequestBody(default, isTooLarge: true);
         }
 
-        request.Body = new MemoryStream(bytes, 0, (int)length, writable: false, publiclyVisible: true);
-        return new RequestBody(bytes.AsMemory(0, (int)length), isParsedForm: false, isTooLarge: false);
+        return new RequestBody(bytes.AsMemory(0, (int)length), taken: bytes);
     }
 
     /// <summary>Somebody before us made the body seekable (<c>EnableBuffering</c>): it is read from its start and put back where it stood.</summary>
@@ -79,8 +91,8 @@ internal readonly struct RequestBody
         await reader.CompleteAsync();
         body.Position = position;
         return length > limit
-            ? new RequestBody(default, isParsedForm: false, isTooLarge: true)
-            : new RequestBody(bytes.AsMemory(0, (int)length), isParsedForm: false, isTooLarge: false);
+            ? new RequestBody(default, isTooLarge: true)
+            : new RequestBody(bytes.AsMemory(0, (int)length));
     }
 
     private static async Task<(byte[] Bytes, long Length)> ReadToEndAsync(PipeReader body, long? announced, long limit, CancellationToken aborted)
@@ -148,7 +160,7 @@ internal readonly struct RequestBody
 
         return content > limit
             ? new RequestBody(default, isParsedForm: true, isTooLarge: true)
-            : new RequestBody(bytes.ToArray(), isParsedForm: true, isTooLarge: false);
+            : new RequestBody(bytes.ToArray(), isParsedForm: true);
 
         void WritePart(string text)
         {

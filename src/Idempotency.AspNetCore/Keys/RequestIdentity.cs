@@ -3,10 +3,8 @@ using Microsoft.Net.Http.Headers;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Which request this is: where its record is kept, and what a retry of it must equal.</summary>
-/// <param name="StoreKey">SHA-256 of partition, method, path and key.</param>
-/// <param name="Fingerprint">SHA-256 of what the policy's <see cref="IdempotencyPolicy.Fingerprint"/> covers.</param>
-internal readonly record struct RequestIdentity(Sha256Hash StoreKey, Sha256Hash Fingerprint)
+/// <summary>Which request this is: where its record is kept (the stored key), and what a retry of it must equal (the fingerprint).</summary>
+internal static class RequestIdentity
 {
     // Both layouts are part of what stores keep: a change of either needs a new first byte, or retries across a deployment become strangers.
     private const byte KeyVersion = 1;
@@ -20,8 +18,8 @@ internal readonly record struct RequestIdentity(Sha256Hash StoreKey, Sha256Hash 
     private const byte Raw = 2;
     private const byte ParsedForm = 3;
 
-    /// <summary>Layout of a stored key: version, tagged partition, method, path, source of the key, key; and the query when the key is the body. See <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
-    public static RequestIdentity Of(HttpContext context, IdempotencyPolicy policy, RequestBody body, string key, bool keyIsFromBody)
+    /// <summary>SHA-256 of the request's partition, target and key. Layout: version, tagged partition, method, path, source of the key, key; and the query when the key is the body. See <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
+    public static Sha256Hash StoreKeyOf(HttpContext context, IdempotencyPolicy policy, string key, bool keyIsFromBody)
     {
         var input = new PooledBytes(512);
         try
@@ -37,7 +35,7 @@ internal readonly record struct RequestIdentity(Sha256Hash StoreKey, Sha256Hash 
                 input.AddPart(context.Request.QueryString.Value ?? "");
             }
 
-            return new RequestIdentity(Sha256Hash.Of(input.Written), FingerprintOf(context, policy, body));
+            return Sha256Hash.Of(input.Written);
         }
         finally
         {
@@ -64,8 +62,9 @@ internal readonly record struct RequestIdentity(Sha256Hash StoreKey, Sha256Hash 
         }
     }
 
-    /// <summary>Layout: version, method, path, query, media type, form of the body, body.</summary>
-    private static Sha256Hash FingerprintOf(HttpContext context, IdempotencyPolicy policy, RequestBody body)
+    /// <summary>SHA-256 of what the policy's <see cref="IdempotencyPolicy.Fingerprint"/> covers. Layout: version, method, path, query, media type, form of the body, body.</summary>
+    /// <remarks>What it depends on beside the stored key's target, <see cref="SeenRequest"/> compares.</remarks>
+    public static Sha256Hash FingerprintOf(HttpContext context, IdempotencyPolicy policy, RequestBody body)
     {
         if (policy.Fingerprint == RequestFingerprintMode.None)
         {

@@ -11,6 +11,7 @@ internal sealed class CompletedRecord(Sha256Hash fingerprint, ReadOnlyMemory<byt
     private const int Overhead = 300;
 
     private IDecodedPayload? _decoded;
+    private SeenRequest? _request;
 
     public Sha256Hash Fingerprint { get; } = fingerprint;
 
@@ -20,8 +21,8 @@ internal sealed class CompletedRecord(Sha256Hash fingerprint, ReadOnlyMemory<byt
 
     public bool IsRecorded { get; } = isRecorded;
 
-    /// <summary>What it takes in memory, in bytes; more once it is decoded.</summary>
-    public long Size => Overhead + Payload.Length + (_decoded?.ExtraBytes ?? 0);
+    /// <summary>What it takes in memory, in bytes; more once it has been replayed.</summary>
+    public long Size => Overhead + Payload.Length + (_decoded?.ExtraBytes ?? 0) + (_request?.Size ?? 0);
 
     /// <summary>
     /// The payload in the form its reader needs, kept beside the bytes so that the work is done once. Two readers at once may both do it:
@@ -31,6 +32,13 @@ internal sealed class CompletedRecord(Sha256Hash fingerprint, ReadOnlyMemory<byt
     {
         get => Volatile.Read(ref _decoded);
         set => Volatile.Write(ref _decoded, value);
+    }
+
+    /// <summary>The request it was last replayed to; null before.</summary>
+    public SeenRequest? Request
+    {
+        get => Volatile.Read(ref _request);
+        set => Volatile.Write(ref _request, value);
     }
 }
 

@@ -1,0 +1,44 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>A request as it was sent, kept beside its answer: a retry that is the same to the byte needs no fingerprint to be recognised.</summary>
+/// <remarks>It holds everything that <see cref="RequestIdentity.FingerprintOf"/> depends on, less the method and the path, which the stored key covers.</remarks>
+internal sealed class SeenRequest
+{
+    // Larger bodies are not kept: the cache is for answers.
+    private const int LargestBody = 64 * 1024;
+
+    private readonly RequestFingerprintMode _mode;
+    private readonly string? _query;
+    private readonly string? _contentType;
+    private readonly string? _contentEncoding;
+    private readonly bool _isParsedForm;
+    private readonly ReadOnlyMemory<byte> _body;
+
+    private SeenRequest(HttpContext context, RequestFingerprintMode mode, RequestBody body)
+    {
+        _mode = mode;
+        _query = context.Request.QueryString.Value;
+        _contentType = context.Request.ContentType;
+        _contentEncoding = context.Request.Headers.ContentEncoding;
+        _isParsedForm = body.IsParsedForm;
+        _body = body.Bytes;
+    }
+
+    /// <summary>The memory it takes, in bytes.</summary>
+    public long Size => 150 + _body.Length + (2 * ((_query?.Length ?? 0) + (_contentType?.Length ?? 0) + (_contentEncoding?.Length ?? 0)));
+
+    /// <summary>Keeps a request, unless it is too large.</summary>
+    public static SeenRequest? Of(HttpContext context, IdempotencyPolicy policy, RequestBody body) =>
+        body.Bytes.Length <= LargestBody ? new SeenRequest(context, policy.Fingerprint, body) : null;
+
+    /// <summary>Whether a request is the same to the byte, and so has the same fingerprint. When not, its fingerprint may still be the same.</summary>
+    public bool Equals(HttpContext context, IdempotencyPolicy policy, RequestBody body) =>
+        _mode == policy.Fingerprint
+        && _isParsedForm == body.IsParsedForm
+        && _body.Span.SequenceEqual(body.Bytes.Span)
+        && _query == context.Request.QueryString.Value
+        && _contentType == context.Request.ContentType
+        && _contentEncoding == context.Request.Headers.ContentEncoding;
+}
