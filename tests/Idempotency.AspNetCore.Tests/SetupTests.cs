@@ -5,6 +5,8 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Mvc.Routing;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
@@ -219,6 +221,9 @@ public sealed class SetupTests
         { "short-circuited", app => { app.UseIdempotency(); app.MapPost("/x", () => "ran").WithIdempotency().ShortCircuit(); } },
         { "an attribute, short-circuited", app => { app.UseIdempotency(); app.MapPost("/x", [Idempotent] () => "ran").ShortCircuit(); } },
         { "in another branch", app => { app.UseWhen(context => context.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal), branch => branch.UseIdempotency()); app.MapPost("/x", () => "ran").WithIdempotency(); } },
+        { "on a host of its own", app => { app.MapPost("/x", () => "ran").WithIdempotency().RequireHost("localhost").ShortCircuit(); app.MapPost("/x", () => "other").RequireHost("other"); app.UseIdempotency(); } },
+        { "beside another method and a catch-all", app => { app.UseIdempotency(); app.MapGet("/x", () => "read"); app.MapPost("/{**rest}", () => "rest"); app.MapPost("/x", () => "ran").WithIdempotency().ShortCircuit(); } },
+        { "a fallback", app => { app.UseIdempotency(); app.MapFallback(() => "ran").WithIdempotency().ShortCircuit(); } },
         { "routed again in a branch", app => { app.UseIdempotency(); app.Map("/x", branch => { branch.UseRouting(); branch.UseEndpoints(endpoints => endpoints.MapPost("", () => "ran").WithIdempotency()); }); } },
     };
 
@@ -229,6 +234,38 @@ public sealed class SetupTests
         await using var app = await StartBareAsync(builder => builder.Services.AddIdempotency(), map);
         var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => app.GetTestClient().SendAsync(Api.Request("/x")));
         Assert.True(failure.Message.Contains("app.UseIdempotency()", StringComparison.Ordinal), place);
+    }
+
+    [Theory]
+    [InlineData("/seen/x", true)]
+    [InlineData("/unseen/x", false)]
+    public async Task A_controller_that_is_found_at_request_time_is_protected_or_does_not_run(string path, bool isSeen)
+    {
+        await using var app = await StartBareAsync(
+            builder =>
+            {
+                builder.Services.AddIdempotency(options => options.AddPolicy("exact", new()));
+                builder.Services.AddSingleton<ToFoundController>();
+                builder.Services.AddControllers().AddApplicationPart(typeof(SetupTests).Assembly);
+            },
+            app =>
+            {
+                app.UseWhen(context => context.Request.Path.StartsWithSegments("/seen", StringComparison.Ordinal), branch => branch.UseIdempotency());
+                app.MapDynamicControllerRoute<ToFoundController>("/seen/{**rest}");
+                app.MapDynamicControllerRoute<ToFoundController>("/unseen/{**rest}");
+            });
+        if (isSeen)
+        {
+            using var first = await app.GetTestClient().SendAsync(Api.Request(path));
+            using var replay = await app.GetTestClient().SendAsync(Api.Request(path));
+            Assert.Equal("found", await replay.TextAsync());
+            Assert.True(replay.IsReplay());
+        }
+        else
+        {
+            var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => app.GetTestClient().SendAsync(Api.Request(path)));
+            Assert.Contains("app.UseIdempotency()", failure.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -325,7 +362,7 @@ public sealed class SetupTests
         await using var app = await StartBareAsync(
             builder =>
             {
-                builder.Services.AddIdempotency();
+                builder.Services.AddIdempotency(options => options.AddPolicy("exact", new()));
                 builder.Services.AddAuthorization();
                 builder.Services.AddAuthentication("header").AddScheme<AuthenticationSchemeOptions, HeaderAuthentication>("header", null);
             },
@@ -419,4 +456,16 @@ public sealed class PlacedController : ControllerBase
     [HttpPost("disabled")]
     [DisableIdempotency]
     public string Disabled() => "x";
+}
+
+public sealed class FoundController : ControllerBase
+{
+    [Idempotent]
+    public string Run() => "found";
+}
+
+public sealed class ToFoundController : DynamicRouteValueTransformer
+{
+    public override ValueTask<RouteValueDictionary> TransformAsync(HttpContext httpContext, RouteValueDictionary values) =>
+        ValueTask.FromResult(new RouteValueDictionary { ["controller"] = "Found", ["action"] = "Run" });
 }

@@ -9,30 +9,40 @@ namespace Idempotency.AspNetCore;
 /// <remarks>
 /// Where the middleware stands relative to every endpoint cannot be known at start-up; silently running twice is not an option. So routing
 /// hands out protected endpoints with a guard around them. It is a policy of the matcher because that reaches every kind of endpoint, and
-/// costs endpoints that are not protected nothing.
+/// costs endpoints that are not protected nothing: where routes are known beforehand the guard is built into the matcher's tree, and only
+/// among dynamic endpoints it is put around each candidate of a request.
 /// </remarks>
-internal sealed class UnprotectedRunGuard(EffectivePolicies policies) : MatcherPolicy, IEndpointSelectorPolicy
+internal sealed class UnprotectedRunGuard(EffectivePolicies policies) : MatcherPolicy, INodeBuilderPolicy, IEndpointSelectorPolicy
 {
     private readonly ConditionalWeakTable<Endpoint, Endpoint> _guarded = [];
 
     /// <summary>Last: after policies that exchange endpoints (dynamic routes).</summary>
     public override int Order => int.MaxValue;
 
-    public bool AppliesToEndpoints(IReadOnlyList<Endpoint> endpoints) =>
-        policies.Enabled && (ContainsDynamicEndpoints(endpoints) || endpoints.Any(IsProtected));
+    bool INodeBuilderPolicy.AppliesToEndpoints(IReadOnlyList<Endpoint> endpoints) =>
+        policies.Enabled && !ContainsDynamicEndpoints(endpoints) && endpoints.Any(IsProtected);
 
-    public Task ApplyAsync(HttpContext httpContext, CandidateSet candidates)
+    IReadOnlyList<PolicyNodeEdge> INodeBuilderPolicy.GetEdges(IReadOnlyList<Endpoint> endpoints) =>
+        [new PolicyNodeEdge(nameof(UnprotectedRunGuard), [.. endpoints.Select(GuardedIfProtected)])];
+
+    PolicyJumpTable INodeBuilderPolicy.BuildJumpTable(int exitDestination, IReadOnlyList<PolicyJumpTableEdge> edges) => new OnlyWay(edges[0].Destination);
+
+    bool IEndpointSelectorPolicy.AppliesToEndpoints(IReadOnlyList<Endpoint> endpoints) => policies.Enabled && ContainsDynamicEndpoints(endpoints);
+
+    Task IEndpointSelectorPolicy.ApplyAsync(HttpContext httpContext, CandidateSet candidates)
     {
         for (var i = 0; i < candidates.Count; i++)
         {
             if (candidates.IsValidCandidate(i) && IsProtected(candidates[i].Endpoint))
             {
-                candidates.ReplaceEndpoint(i, _guarded.GetValue(candidates[i].Endpoint, Guard), candidates[i].Values);
+                candidates.ReplaceEndpoint(i, GuardedIfProtected(candidates[i].Endpoint), candidates[i].Values);
             }
         }
 
         return Task.CompletedTask;
     }
+
+    private Endpoint GuardedIfProtected(Endpoint endpoint) => IsProtected(endpoint) ? _guarded.GetValue(endpoint, Guard) : endpoint;
 
     private static bool IsProtected(Endpoint endpoint) =>
         endpoint.Metadata.GetMetadata<IIdempotencyMetadata>() is not null && endpoint.Metadata.GetMetadata<DisableIdempotencyAttribute>() is null;
@@ -52,5 +62,10 @@ internal sealed class UnprotectedRunGuard(EffectivePolicies policies) : MatcherP
         return endpoint is RouteEndpoint route
             ? new RouteEndpoint(Run, route.RoutePattern, route.Order, route.Metadata, route.DisplayName)
             : new Endpoint(Run, endpoint.Metadata, endpoint.DisplayName);
+    }
+
+    private sealed class OnlyWay(int destination) : PolicyJumpTable
+    {
+        public override int GetDestination(HttpContext httpContext) => destination;
     }
 }
