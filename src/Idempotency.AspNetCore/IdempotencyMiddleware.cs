@@ -124,7 +124,7 @@ internal sealed class IdempotencyMiddleware(
     private async Task RunAsync(HttpContext context, RequestBody body, OwnedClaim claim, string key)
     {
         body.GiveBackTo(context);
-        var completion = await new ProtectedRun(context, claim, policies.RulesOf(claim.Policy), engine, logger).RunAsync(next, key);
+        var completion = await new ProtectedRun(context, key, claim, policies.RulesOf(claim.Policy), engine, logger).RunAsync(next);
         if (completion is { Outcome: CompletionOutcome.Superseded } superseded)
         {
             // We came back too late. The answer that counts is the recorded one, so that no retry contradicts what is told here.

@@ -19,6 +19,8 @@ internal sealed class ClaimEngine(
     // Between looks at a key that another server owns: nobody here can call us.
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(100);
 
+    // A store in this very memory has an answer as near as the cache has: there it is cached when it is replayed first, decoded.
+    private readonly bool _cachesWhenRecorded = store is not InMemoryIdempotencyStore;
     private readonly MonotonicClock _clock = new(time);
 
     public IIdempotencyStore Store => store;
@@ -204,14 +206,14 @@ internal sealed class ClaimEngine(
     /// <summary>Lets go of a claim that could not be completed: it is left to its lease. Not before the handler has ended.</summary>
     public void Leave(OwnedClaim claim)
     {
-        leases.Stop(claim);
+        LeaseKeeper.Stop(claim);
         waitingRoom.Call(claim.Key);
     }
 
     /// <summary>Frees the key. Never throws: the exception or answer that brought us here is what the caller must see.</summary>
     public async ValueTask ReleaseAsync(OwnedClaim claim)
     {
-        leases.Stop(claim);
+        LeaseKeeper.Stop(claim);
         try
         {
             await Within(store.ReleaseAsync(claim.Key, claim.Owner, CancellationToken.None), CallBudget);
@@ -244,8 +246,12 @@ internal sealed class ClaimEngine(
 
     private Completion Recorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, long askedAt)
     {
-        leases.Stop(claim);
-        localCache.Set(claim.Key, new CompletedRecord(claim.Fingerprint, payload, MonotonicClock.Later(askedAt, claim.Policy.Retention)));
+        LeaseKeeper.Stop(claim);
+        if (_cachesWhenRecorded)
+        {
+            localCache.Set(claim.Key, new CompletedRecord(claim.Fingerprint, payload, MonotonicClock.Later(askedAt, claim.Policy.Retention)));
+        }
+
         waitingRoom.Call(claim.Key);
         return new Completion(CompletionOutcome.Recorded);
     }

@@ -16,11 +16,9 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
 
     private TimeProvider Time => time;
 
-    public readonly record struct Renewal(OwnedClaim Claim, long DueAt);
-
     public void Start(OwnedClaim claim) => _lanes.GetOrAdd(claim.Policy.ClaimDuration, static (lease, keeper) => new Lane(keeper, lease), this).Add(claim);
 
-    public void Stop(OwnedClaim claim) => _lanes[claim.Policy.ClaimDuration].Remove(claim);
+    public static void Stop(OwnedClaim claim) => claim.Lane?.Remove(claim);
 
     public void Dispose()
     {
@@ -64,12 +62,15 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
         while (_clock.Now < until && lane.IsKept(claim));
     }
 
-    private sealed class Lane : IDisposable
+    /// <summary>The claims of one lease length, first due first.</summary>
+    internal sealed class Lane : IDisposable
     {
         private readonly LeaseKeeper _keeper;
         private readonly TimeSpan _third;
-        private readonly LinkedList<Renewal> _waiting = [];
+        private readonly Lock _lock = new();
         private readonly ITimer _timer;
+        private OwnedClaim? _first;
+        private OwnedClaim? _last;
         private bool _armed;
 
         public Lane(LeaseKeeper keeper, TimeSpan lease)
@@ -81,9 +82,10 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
 
         public void Add(OwnedClaim claim)
         {
-            lock (_waiting)
+            lock (_lock)
             {
-                claim.Renewal = _waiting.AddLast(new Renewal(claim, MonotonicClock.Later(_keeper._clock.Now, _third)));
+                claim.Lane = this;
+                Append(claim, _keeper._clock.Now);
                 Arm();
             }
         }
@@ -91,24 +93,24 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
         /// <returns>Whether it was kept.</returns>
         public bool Remove(OwnedClaim claim)
         {
-            lock (_waiting)
+            lock (_lock)
             {
-                if (claim.Renewal is not { } node)
+                if (claim.Lane is null)
                 {
                     return false;
                 }
 
-                _waiting.Remove(node);
-                claim.Renewal = null;
+                Unlink(claim);
+                claim.Lane = null;
                 return true;
             }
         }
 
         public bool IsKept(OwnedClaim claim)
         {
-            lock (_waiting)
+            lock (_lock)
             {
-                return claim.Renewal is not null;
+                return claim.Lane is not null;
             }
         }
 
@@ -117,16 +119,15 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
         private void RenewDue()
         {
             var due = new List<OwnedClaim>();
-            lock (_waiting)
+            lock (_lock)
             {
                 _armed = false;
                 var now = _keeper._clock.Now;
-                while (_waiting.First is { } first && first.Value.DueAt <= now)
+                while (_first is { } first && first.DueAt <= now)
                 {
-                    _waiting.RemoveFirst();
-                    first.Value = first.Value with { DueAt = MonotonicClock.Later(now, _third) };
-                    _waiting.AddLast(first);
-                    due.Add(first.Value.Claim);
+                    Unlink(first);
+                    Append(first, now);
+                    due.Add(first);
                 }
 
                 Arm();
@@ -138,14 +139,52 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
             }
         }
 
+        private void Append(OwnedClaim claim, long now)
+        {
+            claim.DueAt = MonotonicClock.Later(now, _third);
+            claim.Earlier = _last;
+            _last = claim;
+            if (claim.Earlier is { } earlier)
+            {
+                earlier.Later = claim;
+            }
+            else
+            {
+                _first = claim;
+            }
+        }
+
+        private void Unlink(OwnedClaim claim)
+        {
+            if (claim.Earlier is { } earlier)
+            {
+                earlier.Later = claim.Later;
+            }
+            else
+            {
+                _first = claim.Later;
+            }
+
+            if (claim.Later is { } later)
+            {
+                later.Earlier = claim.Earlier;
+            }
+            else
+            {
+                _last = claim.Earlier;
+            }
+
+            claim.Earlier = claim.Later = null;
+        }
+
         // Armed once for the first in line and left alone when that one ends early: waking up for nothing three times in a lease is cheaper
         // than setting a timer for every request.
         private void Arm()
         {
-            if (!_armed && _waiting.First is { } first)
+            if (!_armed && _first is { } first)
             {
                 _armed = true;
-                var wait = new TimeSpan(Math.Max(TimeSpan.TicksPerMillisecond, first.Value.DueAt - _keeper._clock.Now));
+                var wait = new TimeSpan(Math.Max(TimeSpan.TicksPerMillisecond, first.DueAt - _keeper._clock.Now));
                 _timer.Change(wait, Timeout.InfiniteTimeSpan);
             }
         }

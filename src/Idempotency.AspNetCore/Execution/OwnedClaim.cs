@@ -20,8 +20,17 @@ internal sealed class OwnedClaim(Sha256Hash key, Sha256Hash fingerprint, Guid ow
     /// <summary>Until when nobody else can take it over, in ticks of this process's clock: counted from before the store was asked, so never too long.</summary>
     public long LeaseUntil { get; set; } = leaseUntil;
 
-    /// <summary>Where the lease keeper finds it; null while it is not kept.</summary>
-    public LinkedListNode<LeaseKeeper.Renewal>? Renewal { get; set; }
+    // Its place in the lease keeper's lane, which alone touches these. They are here so that keeping a claim takes nothing but the claim.
+
+    /// <summary>Where its lease is kept; null while it is not.</summary>
+    public LeaseKeeper.Lane? Lane { get; set; }
+
+    /// <summary>When it is to be renewed next, in ticks.</summary>
+    public long DueAt { get; set; }
+
+    public OwnedClaim? Earlier { get; set; }
+
+    public OwnedClaim? Later { get; set; }
 
     public CancellationToken Lost
     {

@@ -64,7 +64,7 @@ internal readonly struct RequestBody
     {
         if (_taken is not null)
         {
-            context.Request.Body = new MemoryStream(_taken, 0, Bytes.Length, writable: false, publiclyVisible: true);
+            BufferedBody.Install(context, _taken, Bytes.Length);
         }
     }
 
@@ -95,7 +95,7 @@ internal readonly struct RequestBody
             : new RequestBody(bytes.AsMemory(0, (int)length));
     }
 
-    private static async Task<(byte[] Bytes, long Length)> ReadToEndAsync(PipeReader body, long? announced, long limit, CancellationToken aborted)
+    private static async ValueTask<(byte[] Bytes, long Length)> ReadToEndAsync(PipeReader body, long? announced, long limit, CancellationToken aborted)
     {
         // What was announced, but never much more than what has really arrived: an announcement is cheap to make.
         var bytes = GC.AllocateUninitializedArray<byte>((int)Math.Min(announced ?? 4096, 64 * 1024));

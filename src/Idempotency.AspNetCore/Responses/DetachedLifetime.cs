@@ -70,6 +70,16 @@ internal sealed class DetachedLifetime : IHttpRequestLifetimeFeature, IHttpReset
 
     // A disconnect must not reach the handler, but a request timeout set up outside must, and both arrive in the same token: the timeout's own
     // is taken from its feature. Made only for handlers that look at the token.
-    private CancellationTokenSource Source() => LazyInitializer.EnsureInitialized(ref _source, () =>
-        CancellationTokenSource.CreateLinkedTokenSource(_context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken ?? CancellationToken.None));
+    private CancellationTokenSource Source()
+    {
+        if (Volatile.Read(ref _source) is { } made)
+        {
+            return made;
+        }
+
+        var source = _context.Features.Get<IHttpRequestTimeoutFeature>() is { } timeout
+            ? CancellationTokenSource.CreateLinkedTokenSource(timeout.RequestTimeoutToken)
+            : new CancellationTokenSource();
+        return Interlocked.CompareExchange(ref _source, source, null) ?? source;
+    }
 }

@@ -22,7 +22,9 @@ internal static class EntityTag
             input.Add(body);
             Span<byte> hash = stackalloc byte[Sha256Hash.Length];
             Sha256Hash.Of(input.Written).CopyTo(hash);
-            return (isWeak ? "W/\"" : "\"") + Base64Url.EncodeToString(hash) + "\"";
+            Span<char> digits = stackalloc char[Base64Url.GetEncodedLength(Sha256Hash.Length)];
+            Base64Url.EncodeToChars(hash, digits);
+            return string.Concat(isWeak ? "W/\"" : "\"", digits, "\"");
         }
         finally
         {

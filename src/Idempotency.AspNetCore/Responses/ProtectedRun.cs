@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
@@ -6,21 +7,35 @@ using Microsoft.Extensions.Primitives;
 namespace Idempotency.AspNetCore;
 
 /// <summary>Runs the handler of an acquired claim: once, recorded before told.</summary>
-internal sealed class ProtectedRun(HttpContext context, OwnedClaim claim, ResponseRules rules, ClaimEngine engine, ILogger logger)
+internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim claim, ResponseRules rules, ClaimEngine engine, ILogger logger) : IIdempotencyFeature
 {
+    // One for each thread, in use while an answer is encoded, which never waits.
+    [ThreadStatic]
+    private static List<StoredHeader>? HeaderList;
+
     private readonly IdempotencyPolicy _policy = claim.Policy;
     private ResponseCapture? _capture;
     private Completion? _completion;
     private byte[] _payload = [];
 
+    // What the handler sees of it.
+
+    string IIdempotencyFeature.Key => key;
+
+    int IIdempotencyFeature.Attempt => claim.Attempt;
+
+    bool IIdempotencyFeature.TookOver => claim.Attempt > 1;
+
+    CancellationToken IIdempotencyFeature.ClaimLost => claim.Lost;
+
     /// <summary>Runs the handler and sends its answer, or tells that another attempt's answer counts.</summary>
     /// <returns>The outcome of recording; null when the answer was not to be recorded, and the key is free.</returns>
-    public async Task<Completion?> RunAsync(RequestDelegate handler, string key)
+    public async ValueTask<Completion?> RunAsync(RequestDelegate handler)
     {
-        var capture = _capture = ResponseCapture.Install(context, _policy.MaxResponseBodySize, RecordWithoutBodyAsync);
+        var capture = _capture = ResponseCapture.Install(context, _policy.MaxResponseBodySize, this);
         try
         {
-            await RunAndRecordAsync(handler, key, capture);
+            await RunAndRecordAsync(handler, capture);
             if (_completion is { Outcome: CompletionOutcome.Superseded })
             {
                 capture.Reset();
@@ -38,10 +53,10 @@ internal sealed class ProtectedRun(HttpContext context, OwnedClaim claim, Respon
         }
     }
 
-    private async Task RunAndRecordAsync(RequestDelegate handler, string key, ResponseCapture capture)
+    private async Task RunAndRecordAsync(RequestDelegate handler, ResponseCapture capture)
     {
         var lifetime = DetachedLifetime.Install(context, _policy.CompleteAfterDisconnect);
-        context.Features.Set<IIdempotencyFeature>(new IdempotencyFeature(key, claim));
+        context.Features.Set<IIdempotencyFeature>(this);
         try
         {
             try
@@ -89,7 +104,7 @@ internal sealed class ProtectedRun(HttpContext context, OwnedClaim claim, Respon
 
     /// <summary>More is coming than is kept. The answer is recorded as it is so far, without a body, before its first byte goes out.</summary>
     /// <returns>Whether the rest may stream: not when another attempt's answer counts.</returns>
-    private async ValueTask<bool> RecordWithoutBodyAsync()
+    public async ValueTask<bool> MayStreamAsync()
     {
         await _capture!.RunOnStartingAsync();
         if (IsToBeStored())
@@ -134,15 +149,7 @@ internal sealed class ProtectedRun(HttpContext context, OwnedClaim claim, Respon
             Log.ResponseNotKept(logger, claim.Key);
         }
 
-        var headers = StoredHeader.Of(response, _capture!.OuterHeaders, rules);
-        var reasonPhrase = context.Features.Get<IHttpResponseFeature>()?.ReasonPhrase;
-        _payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, headers, held, engine.Store.CompressionThreshold);
-        if (_payload.Length > engine.Store.MaxPayloadSize)
-        {
-            Log.ResponseNotKept(logger, claim.Key);
-            _payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, headers, null, engine.Store.CompressionThreshold);
-        }
-
+        _payload = Encode(held);
         var completion = await engine.CompleteAsync(claim, _payload);
         if (completion.Outcome == CompletionOutcome.NotRecorded)
         {
@@ -156,6 +163,32 @@ internal sealed class ProtectedRun(HttpContext context, OwnedClaim claim, Respon
         }
 
         return completion;
+    }
+
+    private byte[] Encode(ReadOnlyMemory<byte>? body)
+    {
+        var response = context.Response;
+        var reasonPhrase = context.Features.Get<IHttpResponseFeature>()?.ReasonPhrase;
+        var headers = HeaderList ?? [];
+        HeaderList = null;
+        try
+        {
+            StoredHeader.AddAll(response, _capture!.OuterHeaders, rules, headers);
+            var stored = CollectionsMarshal.AsSpan(headers);
+            var payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, stored, body, engine.Store.CompressionThreshold);
+            if (payload.Length > engine.Store.MaxPayloadSize)
+            {
+                Log.ResponseNotKept(logger, claim.Key);
+                payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, stored, null, engine.Store.CompressionThreshold);
+            }
+
+            return payload;
+        }
+        finally
+        {
+            headers.Clear();
+            HeaderList = headers;
+        }
     }
 
     /// <summary>Gives a recorded answer its ETag, and a length that is true.</summary>
@@ -172,21 +205,10 @@ internal sealed class ProtectedRun(HttpContext context, OwnedClaim claim, Respon
         if (_policy.EmitETag && StringValues.IsNullOrEmpty(response.Headers.ETag))
         {
             // Weak where the bytes may differ and the meaning does not: the flag may be added, or, to an error without a body, a page by the middleware outside.
-            var isWeak = (rules.Flag is not null && ReplayFlag.MayCarry(name => response.Headers[name])) || (body.IsEmpty && response.StatusCode >= 400);
+            var isWeak = (rules.Flag is not null && ReplayFlag.MayCarry(response.Headers, static (headers, name) => headers[name])) || (body.IsEmpty && response.StatusCode >= 400);
             response.Headers.ETag = EntityTag.Of(response, body.Span, isWeak);
         }
 
         return isHead ? default : body; // never sent, so nothing to send again
-    }
-
-    private sealed class IdempotencyFeature(string key, OwnedClaim claim) : IIdempotencyFeature
-    {
-        public string Key => key;
-
-        public int Attempt => claim.Attempt;
-
-        public bool TookOver => claim.Attempt > 1;
-
-        public CancellationToken ClaimLost => claim.Lost;
     }
 }

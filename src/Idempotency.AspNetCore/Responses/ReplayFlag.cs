@@ -12,17 +12,18 @@ internal sealed class ReplayFlag(string name)
     private readonly byte[] _member = [(byte)'"', .. JsonEncodedText.Encode(name).EncodedUtf8Bytes, (byte)'"', (byte)':', .. "true"u8];
 
     /// <summary>Whether a response with these headers may carry the flag, whatever its body.</summary>
-    /// <param name="header">Looks a header up; empty when it is not there.</param>
-    public static bool MayCarry(Func<string, StringValues> header)
+    /// <param name="headers">The headers.</param>
+    /// <param name="valuesOf">Looks one up by its name; empty when it is not there.</param>
+    public static bool MayCarry<THeaders>(THeaders headers, Func<THeaders, string, StringValues> valuesOf)
     {
-        if (!RequestIdentity.IsJson(header("Content-Type").ToString(), out _))
+        if (!RequestIdentity.IsJson(valuesOf(headers, "Content-Type").ToString(), out _))
         {
             return false;
         }
 
         foreach (var vouching in VouchForBytes)
         {
-            if (!StringValues.IsNullOrEmpty(header(vouching)))
+            if (!StringValues.IsNullOrEmpty(valuesOf(headers, vouching)))
             {
                 return false;
             }

@@ -26,7 +26,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     private readonly IHttpResponseFeature _response;
     private readonly IHttpResponseBodyFeature _body;
     private readonly long _limit;
-    private readonly Func<ValueTask<bool>> _mayStream;
+    private readonly ProtectedRun _run;
     private readonly Dictionary<string, StringValues> _outerHeaders;
     private readonly bool _isHead;
     private List<(Func<object, Task> Callback, object State)>? _onStarting;
@@ -37,13 +37,13 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     private bool _bufferingDisabled;
     private bool _completed;
 
-    private ResponseCapture(HttpContext context, IHttpResponseFeature response, IHttpResponseBodyFeature body, long limit, Func<ValueTask<bool>> mayStream)
+    private ResponseCapture(HttpContext context, IHttpResponseFeature response, IHttpResponseBodyFeature body, long limit, ProtectedRun run)
     {
         _context = context;
         _response = response;
         _body = body;
         _limit = limit;
-        _mayStream = mayStream;
+        _run = run;
         _outerHeaders = SnapshotOf(response.Headers);
         _isHead = HttpMethods.IsHead(context.Request.Method);
     }
@@ -68,20 +68,20 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     public ReadOnlyMemory<byte> Held => _buffer.AsMemory(0, _length);
 
     /// <summary>The headers that the outer pipeline had set before the endpoint ran.</summary>
-    public IReadOnlyDictionary<string, StringValues> OuterHeaders => _outerHeaders;
+    public Dictionary<string, StringValues> OuterHeaders => _outerHeaders;
 
     /// <summary>Puts a capture in front of the server's response.</summary>
     /// <param name="context">The request.</param>
     /// <param name="limit">How many bytes are held at the most.</param>
-    /// <param name="mayStream">Asked once, when more comes: whether the rest may stream to the client (true) or must not be sent (false).</param>
-    public static ResponseCapture Install(HttpContext context, long limit, Func<ValueTask<bool>> mayStream)
+    /// <param name="run">Asked once, when more comes, whether the rest may stream.</param>
+    public static ResponseCapture Install(HttpContext context, long limit, ProtectedRun run)
     {
         var capture = new ResponseCapture(
             context,
             context.Features.GetRequiredFeature<IHttpResponseFeature>(),
             context.Features.GetRequiredFeature<IHttpResponseBodyFeature>(),
             limit,
-            mayStream);
+            run);
         context.Features.Set<IHttpResponseFeature>(capture);
         context.Features.Set<IHttpResponseBodyFeature>(capture);
         return capture;
@@ -92,16 +92,20 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     {
         _context.Features.Set(_response);
         _context.Features.Set(_body);
-        foreach (var (callback, state) in _onStarting ?? [])
+        if (_onStarting is { } left)
         {
-            _response.OnStarting(callback, state);
+            _onStarting = null;
+            foreach (var (callback, state) in left)
+            {
+                _response.OnStarting(callback, state);
+            }
         }
-
-        _onStarting = null;
     }
 
     /// <summary>Runs the endpoint's <c>OnStarting</c> callbacks, last registered first as a server does. After it the headers are the endpoint's final ones.</summary>
-    public async ValueTask RunOnStartingAsync()
+    public ValueTask RunOnStartingAsync() => _onStarting is { Count: > 0 } ? RunAllOnStartingAsync() : default;
+
+    private async ValueTask RunAllOnStartingAsync()
     {
         while (_onStarting is { Count: > 0 } callbacks)
         {
@@ -357,7 +361,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
 
     private async ValueTask StopHoldingAsync()
     {
-        if (await _mayStream())
+        if (await _run.MayStreamAsync())
         {
             State = Mode.Streaming;
             WasFlushed = true;

@@ -36,9 +36,9 @@ internal readonly record struct StoredHeader(string Name, StringValues Values, b
     /// <param name="response">The response, after the endpoint's <c>OnStarting</c> callbacks and before the outer pipeline's.</param>
     /// <param name="before">The headers as they were before the endpoint ran.</param>
     /// <param name="rules">The policy's exclusions.</param>
-    public static StoredHeader[] Of(HttpResponse response, IReadOnlyDictionary<string, StringValues> before, ResponseRules rules)
+    /// <param name="stored">Where they are added.</param>
+    public static void AddAll(HttpResponse response, Dictionary<string, StringValues> before, ResponseRules rules, List<StoredHeader> stored)
     {
-        var stored = new List<StoredHeader>(response.Headers.Count);
         var connection = response.Headers.Connection;
         foreach (var (name, values) in response.Headers)
         {
@@ -71,8 +71,6 @@ internal readonly record struct StoredHeader(string Name, StringValues Values, b
                 stored.Add(new StoredHeader(name, StringValues.Empty, IsAppended: false));
             }
         }
-
-        return [.. stored];
     }
 
     /// <summary>Does to a response what the endpoint did.</summary>

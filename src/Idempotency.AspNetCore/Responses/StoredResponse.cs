@@ -66,7 +66,7 @@ internal sealed class StoredResponse : IDecodedPayload
     /// <param name="headers">The headers.</param>
     /// <param name="body">The body, or null when it is not kept.</param>
     /// <param name="compressFrom">Bodies of at least this many bytes are compressed if that makes them smaller.</param>
-    public static byte[] Encode(int status, string? reasonPhrase, StoredHeader[] headers, ReadOnlyMemory<byte>? body, int compressFrom)
+    public static byte[] Encode(int status, string? reasonPhrase, ReadOnlySpan<StoredHeader> headers, ReadOnlyMemory<byte>? body, int compressFrom)
     {
         var head = new PooledBytes(512);
         var compressed = body is { } large && large.Length >= compressFrom ? new PooledBytes(large.Length) : default;
@@ -213,7 +213,7 @@ internal sealed class StoredResponse : IDecodedPayload
         if (flagged is null || flagged.Flag != flag)
         {
             isNew = true;
-            flagged = new FlaggedBody(flag, ReplayFlag.MayCarry(Header) && flag.AddTo(_body.Span) is { } bytes ? bytes : null);
+            flagged = new FlaggedBody(flag, ReplayFlag.MayCarry(this, static (response, name) => response.Header(name)) && flag.AddTo(_body.Span) is { } bytes ? bytes : null);
             Volatile.Write(ref _flagged, flagged);
         }
 

@@ -1,0 +1,69 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>A body that is in memory, for a handler to read: as <c>Request.Body</c>, or as <c>Request.BodyReader</c>, which shows the bytes where they are.</summary>
+/// <remarks>Both move one position on. A reader that the framework made of the stream would copy it, in blocks, for every request.</remarks>
+internal sealed class BufferedBody : PipeReader, IRequestBodyPipeFeature
+{
+    private readonly HttpContext _context;
+    private readonly MemoryStream _stream;
+    private readonly byte[] _bytes;
+    private readonly int _length;
+    private RequestBodyPipeFeature? _other;
+    private ReadOnlySequence<byte> _read;
+    private bool _isCanceled;
+    private bool _isCompleted;
+
+    private BufferedBody(HttpContext context, MemoryStream stream, byte[] bytes, int length)
+    {
+        _context = context;
+        _stream = stream;
+        _bytes = bytes;
+        _length = length;
+    }
+
+    /// <summary>The reader of whatever is the body now: somebody may have put a stream of their own around this one.</summary>
+    PipeReader IRequestBodyPipeFeature.Reader => _context.Request.Body == _stream ? this : (_other ??= new RequestBodyPipeFeature(_context)).Reader;
+
+    /// <summary>Makes the first bytes of an array the body of a request.</summary>
+    public static void Install(HttpContext context, byte[] bytes, int length)
+    {
+        var stream = new MemoryStream(bytes, 0, length, writable: false, publiclyVisible: true);
+        context.Request.Body = stream;
+        context.Features.Set<IRequestBodyPipeFeature>(new BufferedBody(context, stream, bytes, length));
+    }
+
+    public override bool TryRead(out ReadResult result)
+    {
+        if (_isCompleted)
+        {
+            throw new InvalidOperationException("Reading is not allowed after the reader was completed.");
+        }
+
+        var position = (int)_stream.Position;
+        _read = new ReadOnlySequence<byte>(_bytes, position, _length - position);
+        result = new ReadResult(_read, _isCanceled, isCompleted: true);
+        _isCanceled = false;
+        return true;
+    }
+
+    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        TryRead(out var result);
+        return ValueTask.FromResult(result);
+    }
+
+    public override void AdvanceTo(SequencePosition consumed) => _stream.Position = _length - _read.Slice(consumed).Length;
+
+    // There is no more to come, so what was examined and not consumed is simply there again.
+    public override void AdvanceTo(SequencePosition consumed, SequencePosition examined) => AdvanceTo(consumed);
+
+    public override void CancelPendingRead() => _isCanceled = true;
+
+    public override void Complete(Exception? exception = null) => _isCompleted = true;
+}
