@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -94,6 +96,116 @@ public sealed class RequestBodyTests
                 Assert.Equal(SHA256.HashData(body), await response.BytesAsync());
                 Assert.Equal(i == 1, response.IsReplay());
             }
+        }
+    }
+
+    public static TheoryData<string, Func<HttpContext, Task<string>>> WaysToRead() => new()
+    {
+        {
+            "the reader first, then the stream", async context =>
+            {
+                var reader = context.Request.BodyReader;
+                var read = await reader.ReadAsync();
+                reader.AdvanceTo(read.Buffer.GetPosition(3), read.Buffer.End);
+                return "abc+" + await new StreamReader(context.Request.Body).ReadToEndAsync();
+            }
+        },
+        {
+            "the stream first, then the reader", async context =>
+            {
+                var start = new byte[3];
+                await context.Request.Body.ReadExactlyAsync(start);
+                var read = await context.Request.BodyReader.ReadAsync();
+                return Encoding.ASCII.GetString(start) + "+" + Encoding.ASCII.GetString(read.Buffer);
+            }
+        },
+        {
+            "what was examined and not consumed, again", async context =>
+            {
+                var reader = context.Request.BodyReader;
+                var read = await reader.ReadAsync();
+                reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                Assert.True(reader.TryRead(out read));
+                reader.AdvanceTo(read.Buffer.GetPosition(3));
+                read = await reader.ReadAtLeastAsync(100);
+                Assert.True(read.IsCompleted);
+                return "abc+" + Encoding.ASCII.GetString(read.Buffer);
+            }
+        },
+        {
+            "a cancelled read, and then one that is not", async context =>
+            {
+                var reader = context.Request.BodyReader;
+                reader.CancelPendingRead();
+                var read = await reader.ReadAsync();
+                Assert.True(read.IsCanceled);
+                reader.AdvanceTo(read.Buffer.GetPosition(3));
+                read = await reader.ReadAsync();
+                Assert.False(read.IsCanceled);
+                await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await reader.ReadAsync(new CancellationToken(canceled: true)));
+                var rest = Encoding.ASCII.GetString(read.Buffer);
+                await reader.CompleteAsync();
+                await Assert.ThrowsAsync<InvalidOperationException>(async () => await reader.ReadAsync());
+                return "abc+" + rest;
+            }
+        },
+        {
+            "a copy of the reader", async context =>
+            {
+                using var copy = new MemoryStream();
+                await context.Request.BodyReader.CopyToAsync(copy);
+                return Encoding.ASCII.GetString(copy.ToArray()).Insert(3, "+");
+            }
+        },
+        {
+            "the reader of a stream that was put around it", async context =>
+            {
+                var inner = context.Request.Body;
+                context.Request.Body = new System.Security.Cryptography.CryptoStream(inner, new Upper(), CryptoStreamMode.Read, leaveOpen: true);
+                var read = await context.Request.BodyReader.ReadAtLeastAsync(6);
+                return Encoding.ASCII.GetString(read.Buffer).ToLowerInvariant().Insert(3, "+");
+            }
+        },
+    };
+
+    [Theory]
+    [MemberData(nameof(WaysToRead))]
+    public async Task By_stream_and_by_reader_as_one(string way, Func<HttpContext, Task<string>> read)
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/read", async (HttpContext context) => await context.Response.WriteAsync(await read(context))).WithIdempotency(), kestrel: true);
+        using var response = await api.SendAsync("/read", json: "abcdef");
+        Assert.Equal($"{way}: abc+def", $"{way}: {await response.TextAsync()}");
+    }
+
+    private sealed class Upper : ICryptoTransform
+    {
+        public bool CanReuseTransform => true;
+
+        public bool CanTransformMultipleBlocks => true;
+
+        public int InputBlockSize => 1;
+
+        public int OutputBlockSize => 1;
+
+        public int TransformBlock(byte[] inputBuffer, int inputOffset, int inputCount, byte[] outputBuffer, int outputOffset)
+        {
+            for (var i = 0; i < inputCount; i++)
+            {
+                outputBuffer[outputOffset + i] = (byte)char.ToUpperInvariant((char)inputBuffer[inputOffset + i]);
+            }
+
+            return inputCount;
+        }
+
+        public byte[] TransformFinalBlock(byte[] inputBuffer, int inputOffset, int inputCount)
+        {
+            var output = new byte[inputCount];
+            TransformBlock(inputBuffer, inputOffset, inputCount, output, 0);
+            return output;
+        }
+
+        public void Dispose()
+        {
         }
     }
 
