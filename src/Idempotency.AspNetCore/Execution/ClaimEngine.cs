@@ -373,25 +373,27 @@ internal sealed class ClaimEngine(
     }
 
     /// <summary>Asks the store for a claim. One that is given up and taken all the same is released when that turns out.</summary>
-    private async ValueTask<ClaimResult> AskAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken claiming)
+    private ValueTask<ClaimResult> AskAsync(Sha256Hash key, in IdempotencyClaim claim, CancellationToken claiming)
     {
         var call = store.ClaimAsync(key, claim, claiming);
-        if (call.IsCompleted)
-        {
-            return await call;
-        }
+        return call.IsCompleted ? call : AnsweredAsync(call.AsTask(), key, claim.Owner);
+    }
 
-        var asked = call.AsTask();
+    private async ValueTask<ClaimResult> AnsweredAsync(Task<ClaimResult> asked, Sha256Hash key, Guid owner)
+    {
         try
         {
             return await asked.WaitAsync(CallBudget, time, CancellationToken.None); // the store heeds the token, or nobody does
         }
         catch (TimeoutException) when (!asked.IsCompleted)
         {
-            _ = asked.ContinueWith(_ => ReleaseInBackground(key, claim.Owner), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            ReleaseWhenAnswered(asked, key, owner);
             throw;
         }
     }
+
+    private void ReleaseWhenAnswered(Task<ClaimResult> asked, Sha256Hash key, Guid owner) =>
+        _ = asked.ContinueWith(_ => ReleaseInBackground(key, owner), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
 
     /// <summary>A store call that is given up after a while, also by stores that do not heed a token. One that is done at once costs nothing.</summary>
     private ValueTask<T> Within<T>(ValueTask<T> call, TimeSpan budget) =>
