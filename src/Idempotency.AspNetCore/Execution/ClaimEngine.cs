@@ -8,6 +8,7 @@ internal sealed class ClaimEngine(
     LocalCache localCache,
     LeaseKeeper leases,
     WaitingRoom waitingRoom,
+    Telemetry telemetry,
     TimeProvider time,
     ILogger<ClaimEngine> logger)
 {
@@ -19,6 +20,8 @@ internal sealed class ClaimEngine(
     // Between looks at a key that another server owns: nobody here can call us.
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(100);
 
+    private readonly TimedStore _store = new(store, telemetry);
+
     // A store in this very memory has an answer as near as the cache has: there it is cached when it is replayed first, decoded.
     private readonly bool _cachesWhenRecorded = store is not InMemoryIdempotencyStore;
     private readonly MonotonicClock _clock = new(time);
@@ -27,20 +30,52 @@ internal sealed class ClaimEngine(
 
     public LocalCache LocalCache => localCache;
 
+    /// <summary>What the local cache has for a key: step 1 of a claim, for the caller, who may know a shorter way to go on from it.</summary>
+    public CompletedRecord? Recall(Sha256Hash key)
+    {
+        var isHit = localCache.TryGet(key, out var known);
+        telemetry.LookedUp(isHit);
+        return known;
+    }
+
     /// <summary>Claims the key, or says why not.</summary>
     /// <remarks>
-    /// <para>The order is the rule: 1. a completed record in the local cache, where the caller has looked already; 2. the store's conditional write; and of the record that is in its
+    /// <para>The order is the rule: 1. a completed record in the local cache (<see cref="Recall"/>); 2. the store's conditional write; and of the record that is in its
     /// way: 3. another fingerprint: reused, whatever its state; 4. completed: its answer; 5. abandoned: taken over, or refused; 6. in progress:
     /// rejected, or waited for.</para>
     /// </remarks>
     /// <param name="key">The stored key.</param>
     /// <param name="fingerprint">What the request is.</param>
     /// <param name="policy">The endpoint's policy.</param>
-    /// <param name="known">What the local cache had for the key a moment ago; null for nothing.</param>
+    /// <param name="known">What <see cref="Recall"/> gave for the key.</param>
     /// <param name="waiting">Ends a wait for somebody else's answer.</param>
     /// <param name="claiming">Ends the claim itself.</param>
     public ValueTask<ClaimDecision> ClaimAsync(Sha256Hash key, Sha256Hash fingerprint, IdempotencyPolicy policy, CompletedRecord? known, CancellationToken waiting, CancellationToken claiming) =>
-        known is not null ? ValueTask.FromResult(FromCache(known, fingerprint)) : ClaimFromStoreAsync(key, fingerprint, policy, waiting, claiming);
+        known is not null ? ValueTask.FromResult(FromCache(known, fingerprint))
+        : Telemetry.Activities.HasListeners() ? TracedClaimAsync(key, fingerprint, policy, waiting, claiming)
+        : ClaimFromStoreAsync(key, fingerprint, policy, waiting, claiming);
+
+    private async ValueTask<ClaimDecision> TracedClaimAsync(Sha256Hash key, Sha256Hash fingerprint, IdempotencyPolicy policy, CancellationToken waiting, CancellationToken claiming)
+    {
+        using var activity = Telemetry.Activities.StartActivity("idempotency.claim");
+        var decision = await ClaimFromStoreAsync(key, fingerprint, policy, waiting, claiming);
+        Telemetry.End(
+            activity,
+            key,
+            decision.Outcome switch
+            {
+                ClaimOutcome.Acquired => "acquired",
+                ClaimOutcome.Completed => "completed",
+                ClaimOutcome.Reused => "reused",
+                ClaimOutcome.InProgress => "in-progress",
+                ClaimOutcome.OutcomeUnknown => "outcome-unknown",
+                ClaimOutcome.Unreadable => "unreadable",
+                _ => "store-unavailable",
+            },
+            decision.Claim?.Attempt,
+            isError: decision.Outcome is ClaimOutcome.Unreadable or ClaimOutcome.StoreUnavailable);
+        return decision;
+    }
 
     private static ClaimDecision FromCache(CompletedRecord known, Sha256Hash fingerprint) => known.Fingerprint == fingerprint
         ? new ClaimDecision(ClaimOutcome.Completed, Record: known)
@@ -79,7 +114,7 @@ internal sealed class ClaimEngine(
                     if (_clock.Now - askedAt > policy.ClaimDuration.Ticks / 3)
                     {
                         askedAt = _clock.Now;
-                        if (!await Within(store.RenewAsync(key, claim.Owner, policy.ClaimDuration, policy.Retention, claiming), CallBudget))
+                        if (!await Within(_store.RenewAsync(key, claim.Owner, policy.ClaimDuration, policy.Retention, claiming), CallBudget))
                         {
                             claim = claim with { Owner = Guid.NewGuid(), Supersedes = null, Attempt = 1 };
                             continue;
@@ -184,13 +219,34 @@ internal sealed class ClaimEngine(
     }
 
     /// <summary>Records the answer of a claim, with retries on a budget of its own: what has happened is written down whoever still listens.</summary>
-    public async ValueTask<Completion> CompleteAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload)
+    public ValueTask<Completion> CompleteAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload) =>
+        Telemetry.Activities.HasListeners() ? TracedCompleteAsync(claim, payload) : CompleteInTimeAsync(claim, payload);
+
+    private async ValueTask<Completion> TracedCompleteAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload)
+    {
+        using var activity = Telemetry.Activities.StartActivity("idempotency.complete");
+        var completion = await CompleteInTimeAsync(claim, payload);
+        Telemetry.End(
+            activity,
+            claim.Key,
+            completion.Outcome switch
+            {
+                CompletionOutcome.Recorded => "recorded",
+                CompletionOutcome.Superseded => "superseded",
+                _ => Telemetry.NotRecorded,
+            },
+            claim.Attempt,
+            isError: completion.Outcome != CompletionOutcome.Recorded);
+        return completion;
+    }
+
+    private async ValueTask<Completion> CompleteInTimeAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload)
     {
         var askedAt = _clock.Now;
         try
         {
             // The straight path first: no timer, no state for retries.
-            if (await Within(store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None), CallBudget))
+            if (await Within(_store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None), CallBudget))
             {
                 return Recorded(claim, payload, askedAt);
             }
@@ -216,7 +272,7 @@ internal sealed class ClaimEngine(
         LeaseKeeper.Stop(claim);
         try
         {
-            await Within(store.ReleaseAsync(claim.Key, claim.Owner, CancellationToken.None), CallBudget);
+            await Within(_store.ReleaseAsync(claim.Key, claim.Owner, CancellationToken.None), CallBudget);
         }
         catch (Exception exception)
         {
@@ -233,6 +289,7 @@ internal sealed class ClaimEngine(
         leases.Start(taken);
         if (claim.Supersedes is not null)
         {
+            telemetry.TookOver();
             Log.TookOver(logger, key, claim.Attempt);
         }
 
@@ -247,6 +304,7 @@ internal sealed class ClaimEngine(
     private Completion Recorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, long askedAt)
     {
         LeaseKeeper.Stop(claim);
+        telemetry.Recorded(payload.Length);
         if (_cachesWhenRecorded)
         {
             localCache.Set(claim.Key, new CompletedRecord(claim.Fingerprint, payload, MonotonicClock.Later(askedAt, claim.Policy.Retention)));
@@ -272,12 +330,12 @@ internal sealed class ClaimEngine(
             try
             {
                 var left = new TimeSpan(until - askedAt);
-                if (await Within(store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None), left))
+                if (await Within(_store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None), left))
                 {
                     return Recorded(claim, payload, askedAt);
                 }
 
-                var existing = await Within(store.ReadAsync(claim.Key, CancellationToken.None), left);
+                var existing = await Within(_store.ReadAsync(claim.Key, CancellationToken.None), left);
                 if (existing is null)
                 {
                     var again = new IdempotencyClaim
@@ -288,12 +346,16 @@ internal sealed class ClaimEngine(
                         Lease = claim.Policy.ClaimDuration,
                         Retention = claim.Policy.Retention,
                     };
-                    await Within(store.ClaimAsync(claim.Key, again, CancellationToken.None), left);
+                    await Within(_store.ClaimAsync(claim.Key, again, CancellationToken.None), left);
                 }
                 else if (existing.Owner != claim.Owner)
                 {
-                    claim.MarkLost();
-                    Log.ClaimLost(logger, claim.Key);
+                    if (claim.MarkLost())
+                    {
+                        telemetry.ClaimLost();
+                        Log.ClaimLost(logger, claim.Key);
+                    }
+
                     Leave(claim);
                     if (existing.Fingerprint != claim.Fingerprint)
                     {
@@ -340,7 +402,7 @@ internal sealed class ClaimEngine(
         {
             try
             {
-                await Within(store.ReleaseAsync(key, owner, CancellationToken.None), CallBudget);
+                await Within(_store.ReleaseAsync(key, owner, CancellationToken.None), CallBudget);
                 waitingRoom.Call(key);
                 return;
             }
@@ -375,7 +437,7 @@ internal sealed class ClaimEngine(
     /// <summary>Asks the store for a claim. One that is given up and taken all the same is released when that turns out.</summary>
     private ValueTask<ClaimResult> AskAsync(Sha256Hash key, in IdempotencyClaim claim, CancellationToken claiming)
     {
-        var call = store.ClaimAsync(key, claim, claiming);
+        var call = _store.ClaimAsync(key, claim, claiming);
         return call.IsCompleted ? call : AnsweredAsync(call.AsTask(), key, claim.Owner);
     }
 

@@ -28,6 +28,8 @@ public static class IdempotencyServiceCollectionExtensions
         services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, UnprotectedRunGuard>());
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IIdempotencyStore, InMemoryIdempotencyStore>();
+        services.AddMetrics();
+        services.TryAddSingleton<Telemetry>();
         services.TryAddSingleton<LocalCache>();
         services.TryAddSingleton<LeaseKeeper>();
         services.TryAddSingleton<WaitingRoom>();

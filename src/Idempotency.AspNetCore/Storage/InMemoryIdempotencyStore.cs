@@ -50,6 +50,9 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IDisposable
     /// <summary>How many records there are, with those that have expired and are not yet removed.</summary>
     internal long Count => Interlocked.Read(ref _records);
 
+    /// <summary>What is counted against <see cref="InMemoryIdempotencyStoreOptions.MaxBytes"/>.</summary>
+    internal long Bytes => Interlocked.Read(ref _bytes);
+
     /// <inheritdoc/>
     /// <exception cref="IdempotencyStoreFullException">A bound of the store is reached.</exception>
     public ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken)
