@@ -15,6 +15,7 @@ builder.Services.AddProblemDetails();
 builder.Services.AddValidation();
 builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = false); // a bad body is a 400 in development too
 builder.Services.AddControllers();
+builder.Services.AddOpenApi(options => options.AddIdempotency());
 
 var app = builder.Build();
 app.UseExceptionHandler();
@@ -45,6 +46,7 @@ app.MapGet("/payments", (Ledger ledger) => ledger.Read());
 app.MapGet("/payments/{id}", (string id, Ledger ledger) => ledger.Find(id) is { } payment ? Results.Ok(payment) : Results.NotFound());
 
 app.MapControllers(); // RefundsController: the same with [Idempotent]
+app.MapOpenApi(); // /openapi/v1.json
 
 app.MapGet("/demo/settings", (IOptions<IdempotencyOptions> options) => DemoSettings.Of(options.Value.DefaultPolicy));
 app.Run();
