@@ -11,8 +11,14 @@ switch (args)
     case ["server", .. var rest]:
         await WholeServer.RunAsync(new Arguments("server", rest));
         break;
+    case ["growth", .. var rest]:
+        await Growth.RunAsync(new Arguments("growth", rest));
+        break;
     case ["micro", .. var rest]:
         MicroTable.Run(new Arguments("micro", rest));
+        break;
+    case ["results"]:
+        AllResults.Write();
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(WholeServer).Assembly).Run(args);
