@@ -8,8 +8,7 @@ namespace Idempotency.AspNetCore.Benchmarks;
 internal static class RecordGrowth
 {
     private const int Payload = 200;
-    private const int Batches = 15;
-    private const int BatchSize = 2_000;
+    private const int BatchSize = 3_000;
 
     public static string Run()
     {
@@ -25,7 +24,7 @@ internal static class RecordGrowth
 
         Console.Error.WriteLine();
         var full = FullStore.Fill(maxRecords: 1000, maxBytes: long.MaxValue, payload: 0);
-        return "Without a server and without the local cache; the quickest of several batches. The bytes are the growth of the managed heap; the store itself "
+        return "Without a server and without the local cache; processor time of the quickest of several batches. The bytes are the growth of the managed heap; the store itself "
             + $"counts {full.Bytes / full.Records} + the payload.\n\n{table}";
     }
 
@@ -60,14 +59,5 @@ internal static class RecordGrowth
         return GC.GetTotalMemory(forceFullCollection: true);
     }
 
-    private static double Quickest(Func<Task> run) => Enumerable.Range(0, Batches).Min(_ =>
-    {
-        var startedAt = Stopwatch.GetTimestamp();
-        for (var i = 0; i < BatchSize; i++)
-        {
-            run().GetAwaiter().GetResult();
-        }
-
-        return Stopwatch.GetElapsedTime(startedAt).TotalNanoseconds / BatchSize;
-    });
+    private static double Quickest(Func<Task> run) => Stopclock.Nanoseconds(run, static run => run().GetAwaiter().GetResult(), BatchSize);
 }
