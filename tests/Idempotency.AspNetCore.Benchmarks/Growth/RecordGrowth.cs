@@ -8,7 +8,7 @@ namespace Idempotency.AspNetCore.Benchmarks;
 internal static class RecordGrowth
 {
     private const int Payload = 200;
-    private const int BatchSize = 3_000;
+    private const int BatchSize = 200; // small: each first execution leaves a record more
 
     public static string Run()
     {
@@ -59,5 +59,10 @@ internal static class RecordGrowth
         return GC.GetTotalMemory(forceFullCollection: true);
     }
 
-    private static double Quickest(Func<Task> run) => Stopclock.Nanoseconds(run, static run => run().GetAwaiter().GetResult(), BatchSize);
+    /// <summary>Again after a while, and again: a collection in the background, which takes long with a million records, is processor time of this process too.</summary>
+    private static double Quickest(Func<Task> run) => Enumerable.Range(0, 3).Min(_ =>
+    {
+        Thread.Sleep(300);
+        return Stopclock.Nanoseconds(run, static run => run().GetAwaiter().GetResult(), BatchSize);
+    });
 }
