@@ -4,7 +4,7 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>Claiming, completing and releasing: what a record's states mean. Knows nothing of HTTP; the payload is bytes to it.</summary>
 internal sealed class ClaimEngine(
-    IIdempotencyStore store,
+    StoreAccess store,
     LocalCache localCache,
     LeaseKeeper leases,
     WaitingRoom waitingRoom,
@@ -20,13 +20,11 @@ internal sealed class ClaimEngine(
     // Between looks at a key that another server owns: nobody here can call us.
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(100);
 
-    private readonly TimedStore _store = new(store, telemetry);
-
     // A store in this very memory has an answer as near as the cache has: there it is cached when it is replayed first, decoded.
-    private readonly bool _cachesWhenRecorded = store is not InMemoryIdempotencyStore;
+    private readonly bool _cachesWhenRecorded = !store.IsInProcess;
     private readonly MonotonicClock _clock = new(time);
 
-    public IIdempotencyStore Store => store;
+    public StoreAccess Store => store;
 
     public LocalCache LocalCache => localCache;
 
@@ -114,7 +112,7 @@ internal sealed class ClaimEngine(
                     if (_clock.Now - askedAt > policy.ClaimDuration.Ticks / 3)
                     {
                         askedAt = _clock.Now;
-                        if (!await Within(_store.RenewAsync(key, claim.Owner, policy.ClaimDuration, policy.Retention, claiming), CallBudget))
+                        if (!await Within(store.RenewAsync(key, claim.Owner, policy.ClaimDuration, policy.Retention, claiming), CallBudget))
                         {
                             claim = claim with { Owner = Guid.NewGuid(), Supersedes = null, Attempt = 1 };
                             continue;
@@ -129,7 +127,7 @@ internal sealed class ClaimEngine(
                     // The record that was in the way is gone by now: once more. Over and over, it is the store that is wrong.
                     if (claim.Supersedes is null && ++unexplained == 10)
                     {
-                        throw new InvalidOperationException($"The store '{store.GetType()}' refused a fresh claim without a record that is in its way. Return that record from ClaimAsync.");
+                        throw new InvalidOperationException($"The store '{store.Inner.GetType()}' refused a fresh claim without a record that is in its way. Return that record from ClaimAsync.");
                     }
 
                     claim = claim with { Supersedes = null, Attempt = 1 }; // what we meant to take over is gone
@@ -246,7 +244,7 @@ internal sealed class ClaimEngine(
         try
         {
             // The straight path first: no timer, no state for retries.
-            if (await Within(_store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None), CallBudget))
+            if (await Within(store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None), CallBudget))
             {
                 return Recorded(claim, payload, askedAt);
             }
@@ -272,7 +270,7 @@ internal sealed class ClaimEngine(
         LeaseKeeper.Stop(claim);
         try
         {
-            await Within(_store.ReleaseAsync(claim.Key, claim.Owner, CancellationToken.None), CallBudget);
+            await Within(store.ReleaseAsync(claim.Key, claim.Owner, CancellationToken.None), CallBudget);
         }
         catch (Exception exception)
         {
@@ -330,12 +328,12 @@ internal sealed class ClaimEngine(
             try
             {
                 var left = new TimeSpan(until - askedAt);
-                if (await Within(_store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None), left))
+                if (await Within(store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None), left))
                 {
                     return Recorded(claim, payload, askedAt);
                 }
 
-                var existing = await Within(_store.ReadAsync(claim.Key, CancellationToken.None), left);
+                var existing = await Within(store.ReadAsync(claim.Key, CancellationToken.None), left);
                 if (existing is null)
                 {
                     var again = new IdempotencyClaim
@@ -346,7 +344,7 @@ internal sealed class ClaimEngine(
                         Lease = claim.Policy.ClaimDuration,
                         Retention = claim.Policy.Retention,
                     };
-                    await Within(_store.ClaimAsync(claim.Key, again, CancellationToken.None), left);
+                    await Within(store.ClaimAsync(claim.Key, again, CancellationToken.None), left);
                 }
                 else if (existing.Owner != claim.Owner)
                 {
@@ -402,7 +400,7 @@ internal sealed class ClaimEngine(
         {
             try
             {
-                await Within(_store.ReleaseAsync(key, owner, CancellationToken.None), CallBudget);
+                await Within(store.ReleaseAsync(key, owner, CancellationToken.None), CallBudget);
                 waitingRoom.Call(key);
                 return;
             }
@@ -437,7 +435,7 @@ internal sealed class ClaimEngine(
     /// <summary>Asks the store for a claim. One that is given up and taken all the same is released when that turns out.</summary>
     private ValueTask<ClaimResult> AskAsync(Sha256Hash key, in IdempotencyClaim claim, CancellationToken claiming)
     {
-        var call = _store.ClaimAsync(key, claim, claiming);
+        var call = store.ClaimAsync(key, claim, claiming);
         return call.IsCompleted ? call : AnsweredAsync(call.AsTask(), key, claim.Owner);
     }
 

@@ -12,15 +12,15 @@ namespace Idempotency.AspNetCore;
 internal sealed class LeaseKeeper : IDisposable
 {
     private readonly ConcurrentDictionary<TimeSpan, Lane> _lanes = new();
-    private readonly TimedStore _store;
+    private readonly StoreAccess _store;
     private readonly Telemetry _telemetry;
     private readonly TimeProvider _time;
     private readonly MonotonicClock _clock;
     private readonly ILogger<LeaseKeeper> _logger;
 
-    public LeaseKeeper(IIdempotencyStore store, Telemetry telemetry, TimeProvider time, ILogger<LeaseKeeper> logger)
+    public LeaseKeeper(StoreAccess store, Telemetry telemetry, TimeProvider time, ILogger<LeaseKeeper> logger)
     {
-        _store = new TimedStore(store, telemetry);
+        _store = store;
         _telemetry = telemetry;
         _time = time;
         _clock = new MonotonicClock(time);
