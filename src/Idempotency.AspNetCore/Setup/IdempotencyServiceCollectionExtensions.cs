@@ -38,6 +38,7 @@ public static class IdempotencyServiceCollectionExtensions
         services.TryAddSingleton<ClaimEngine>();
         services.TryAddSingleton<EffectivePolicies>();
         services.TryAddSingleton<PipelinePlacement>();
+        services.TryAddSingleton<IIdempotencyRecords, IdempotencyRecords>();
         return new Builder(services);
     }
 
