@@ -108,18 +108,18 @@ public sealed class IdempotencyKeyHandler : DelegatingHandler
             response = null;
             return attempt;
         }
-        catch (OperationCanceledException cancelled) when (cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException cancelled) when (cancellationToken.IsCancellationRequested && cancelled.CancellationToken != cancellationToken)
         {
-            throw cancelled.CancellationToken == cancellationToken ? cancelled : new TaskCanceledException(cancelled.Message, cancelled, cancellationToken);
+            throw new TaskCanceledException(cancelled.Message, cancelled, cancellationToken);
         }
-        catch (OperationCanceledException late) when (timeout is { IsCancellationRequested: true })
+        catch (OperationCanceledException late) when (!cancellationToken.IsCancellationRequested && timeout is { IsCancellationRequested: true })
         {
             var message = $"An attempt took longer than the {limit} it had ({nameof(IdempotencyRetryOptions)}.{nameof(IdempotencyRetryOptions.AttemptTimeout)}, or what was left of {nameof(IdempotencyRetryOptions.MaxDuration)}).";
             return new Attempt(new TaskCanceledException(message, new TimeoutException(message, late), late.CancellationToken), isRetried: true);
         }
-        catch (OperationCanceledException late) when (late.InnerException is TimeoutException) // a limit further inside, such as SocketsHttpHandler.ConnectTimeout
+        catch (OperationCanceledException late) when (!cancellationToken.IsCancellationRequested && late.InnerException is TimeoutException)
         {
-            return new Attempt(late, isRetried: true);
+            return new Attempt(late, isRetried: true); // a limit further inside, such as SocketsHttpHandler.ConnectTimeout
         }
         catch (HttpRequestException error) when (!cancellationToken.IsCancellationRequested)
         {
@@ -131,11 +131,15 @@ public sealed class IdempotencyKeyHandler : DelegatingHandler
         }
     }
 
+    /// <summary>
+    /// Reads the answer's body while there is still time for another attempt. Not that of an answer which says that it is not recorded: the request was carried out, and
+    /// however the reading ends, a retry might carry it out again.
+    /// </summary>
     private static async ValueTask<Problem> ReadAheadAsync(HttpResponseMessage response, long limit, bool async, CancellationToken cancellationToken)
     {
         var isProblem = Problem.IsAnnouncedBy(response.Content);
         limit = isProblem ? Math.Max(limit, Problem.MaxSize) : limit;
-        if (limit == 0 || string.Equals(response.Content.Headers.ContentType?.MediaType, "text/event-stream", StringComparison.OrdinalIgnoreCase))
+        if (limit == 0 || RetryRules.IsNotStored(response) || string.Equals(response.Content.Headers.ContentType?.MediaType, "text/event-stream", StringComparison.OrdinalIgnoreCase))
         {
             return default;
         }

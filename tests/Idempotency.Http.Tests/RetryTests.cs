@@ -525,6 +525,19 @@ public sealed class RetryTests
     }
 
     [Fact]
+    public async Task But_not_one_that_says_it_is_not_recorded_because_its_effect_might_happen_again()
+    {
+        var service = new Service().Then(200, response =>
+        {
+            response.Headers.Add("Idempotency-Stored", "false");
+            response.Content = new StreamContent(new BreakingStream("{\"id\":"));
+        });
+        using var clients = Clients.Retrying(service);
+        await Assert.ThrowsAsync<HttpRequestException>(() => clients.PostAsync());
+        Assert.Single(service.Requests);
+    }
+
+    [Fact]
     public async Task An_answer_whose_body_takes_too_long_is_retried()
     {
         var service = new Service().Then(200, response => response.Content = new StreamContent(new SilentStream()));
