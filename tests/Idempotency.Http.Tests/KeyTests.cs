@@ -222,6 +222,26 @@ public sealed class KeyTests
     }
 
     [Fact]
+    public async Task Of_two_clones_that_make_a_key_at_the_same_moment_one_decides_for_both()
+    {
+        using var both = new Barrier(2);
+        var made = 0;
+        var service = new Service();
+        using var clients = Clients.Of(
+            service,
+            options => options.GenerateKey = _ =>
+            {
+                Assert.True(both.SignalAndWait(TimeSpan.FromSeconds(30)));
+                return Interlocked.Increment(ref made).ToString(CultureInfo.InvariantCulture);
+            },
+            outside: builder => builder.AddHttpMessageHandler(() => new Hedging(clones: 2, sideBySide: true)));
+        using var response = await clients.PostAsync();
+        Assert.Equal(2, made);
+        Assert.Equal(2, service.Requests.Count);
+        Assert.Single(service.Keys.Distinct());
+    }
+
+    [Fact]
     public async Task The_generator_is_asked_once_for_a_logical_request()
     {
         var asked = 0;

@@ -16,13 +16,13 @@ internal sealed class Resending(int attempts = 3) : DelegatingHandler
     }
 }
 
-/// <summary>What hedging does to a request: sends clones of it, made from what it was before the first one went out, and side by side.</summary>
-internal sealed class Hedging : DelegatingHandler
+/// <summary>What hedging does to a request: sends clones of it, made from what it was before the first one went out.</summary>
+internal sealed class Hedging(int clones = 3, bool sideBySide = false) : DelegatingHandler
 {
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var clones = new[] { Clone(request), Clone(request), Clone(request) };
-        var responses = await Task.WhenAll(clones.Select(clone => base.SendAsync(clone, cancellationToken)));
+        var requests = Enumerable.Range(0, clones).Select(_ => Clone(request)).ToList();
+        var responses = await Task.WhenAll(requests.Select(clone => sideBySide ? Task.Run(() => base.SendAsync(clone, cancellationToken)) : base.SendAsync(clone, cancellationToken)));
         return responses[^1];
     }
 

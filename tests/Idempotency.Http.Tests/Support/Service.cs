@@ -64,7 +64,11 @@ internal sealed class Service : HttpMessageHandler
 
     private async Task<HttpResponseMessage> AnswerAsync(Received received, HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        _requests.Add(received);
+        lock (_requests)
+        {
+            _requests.Add(received);
+        }
+
         var answer = _script.TryDequeue(out var scripted) ? scripted : _afterwards;
         var response = await answer(received, cancellationToken).ConfigureAwait(false);
         response.RequestMessage ??= request;
