@@ -17,6 +17,7 @@ public sealed class PackageTests
     [InlineData("Idempotency.AspNetCore.DynamoDB", "AddDynamoDBStore")]
     [InlineData("Idempotency.AspNetCore.OpenApi", "AddIdempotency")]
     [InlineData("Idempotency.AspNetCore.Redis", "AddRedisStore")]
+    [InlineData("Idempotency.Http", "AddIdempotencyKeys")]
     public async Task The_package_has_its_readme_documentation_and_symbols(string name, string inReadme)
     {
         var output = Directory.CreateTempSubdirectory("idempotency-pack-").FullName;
