@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace Idempotency.AspNetCore.Benchmarks;
 
-/// <summary>The baselines: a server without the library. A new floor (the stores' own scripts sent by hand, for one) is an endpoint more here.</summary>
+/// <summary>The baselines: a server without the library. What of a store's calls is the store's own is in <see cref="StoreFloors"/>.</summary>
 internal static class BareServer
 {
     public static Task<int> StartAsync(IDatabase? redis = null, AmazonDynamoDBClient? dynamo = null) => KestrelServer.StartAsync(
@@ -23,6 +23,7 @@ internal static class BareServer
                     await redis.StringSetAsync(key, "completed", TimeSpan.FromMinutes(1));
                     return Handlers.Pay(payment);
                 });
+                app.MapScripts(redis);
                 app.MapPost("/redis-read", async (Payment payment) =>
                 {
                     await redis.StringGetAsync("bare:read");

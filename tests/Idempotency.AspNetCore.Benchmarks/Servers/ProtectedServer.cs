@@ -20,6 +20,7 @@ internal static class ProtectedServer
             app.UseIdempotency();
             app.MapPost("/pay", Handlers.Pay).WithIdempotency();
             app.MapPost("/open", Handlers.Pay);
+            app.MapStoreAlone();
             app.MapPost("/slow", Handlers.SlowPay(runs ?? [])).WithIdempotency();
             started?.Invoke(app.Services);
         });

@@ -13,9 +13,11 @@ internal sealed class Goals(IReadOnlyList<Variant> variants, Dictionary<string, 
         AtLeast("First execution in memory, to the same endpoint without the middleware", Variants.First, 0.85);
         Calls("Redis", 2, 1, 0);
         AtLeast("Redis: first execution, to an endpoint that sends two bare commands", Variants.RedisFirst, 0.9);
+        AtLeast("… to an endpoint that sends the store's two scripts by hand", Variants.RedisFirstToScripts, 0.9);
         AtLeast("Redis: cold replay, to the same", Variants.RedisCold, 0.9);
         Calls("DynamoDB", 2, 1, 0);
         AtLeast("DynamoDB: first execution, to an endpoint that sends two bare writes", Variants.DynamoDBFirst, 0.9);
+        AtLeast("… to an endpoint that makes the store's two writes and nothing else", Variants.DynamoDBFirstToStore, 0.9);
         AtLeast("DynamoDB: cold replay, to the same", Variants.DynamoDBCold, 0.9);
         Fingerprints();
         PassThrough();

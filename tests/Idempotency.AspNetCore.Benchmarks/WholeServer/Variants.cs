@@ -7,6 +7,8 @@ internal static class Variants
     public const string First = "first execution";
     public const string Warm = "warm replay";
     public const string WarmToOutputCache = "warm replay, to a hit";
+    public const string RedisFirstToScripts = "Redis: first execution, to its two scripts by hand";
+    public const string DynamoDBFirstToStore = "DynamoDB: first execution, to its two writes alone";
     public const string RedisFirst = "Redis: first execution";
     public const string RedisCold = "Redis: cold replay";
     public const string DynamoDBFirst = "DynamoDB: first execution";
@@ -41,12 +43,15 @@ internal static class Variants
             var server = Once(() => ProtectedServer.StartAsync(redis.Use));
             var coldServer = Once(() => ProtectedServer.StartAsync(redis.Use, ProtectedServer.WithoutLocalCache));
             var twoCommands = new Variant("Redis: two bare commands", bare, bareServer, "/redis");
+            var twoScripts = new Variant("Redis: the store's two scripts by hand", twoCommands, bareServer, "/redis-scripts");
             var oneCommand = new Variant("Redis: one bare command", bare, bareServer, "/redis-read");
             variants.AddRange(
             [
                 twoCommands,
+                twoScripts,
                 oneCommand,
                 new(RedisFirst, twoCommands, server, "/pay", KeyKind.OneForEach),
+                new(RedisFirstToScripts, twoScripts, server, "/pay", KeyKind.OneForEach),
                 new(RedisCold, twoCommands, coldServer, "/pay", KeyKind.OneForAll),
                 new("Redis: cold replay, to one command", oneCommand, coldServer, "/pay", KeyKind.OneForAll),
                 new("Redis: warm replay", bare, server, "/pay", KeyKind.OneForAll),
@@ -58,10 +63,13 @@ internal static class Variants
             var server = Once(() => ProtectedServer.StartAsync(dynamo.Use));
             var coldServer = Once(() => ProtectedServer.StartAsync(dynamo.Use, ProtectedServer.WithoutLocalCache));
             var twoWrites = new Variant("DynamoDB: two bare writes", bare, bareServer, "/dynamo");
+            var storeAlone = new Variant("DynamoDB: the store's two writes alone", twoWrites, server, "/store-alone");
             variants.AddRange(
             [
                 twoWrites,
+                storeAlone,
                 new(DynamoDBFirst, twoWrites, server, "/pay", KeyKind.OneForEach),
+                new(DynamoDBFirstToStore, storeAlone, server, "/pay", KeyKind.OneForEach),
                 new(DynamoDBCold, twoWrites, coldServer, "/pay", KeyKind.OneForAll),
                 new("DynamoDB: warm replay", bare, server, "/pay", KeyKind.OneForAll),
             ]);
