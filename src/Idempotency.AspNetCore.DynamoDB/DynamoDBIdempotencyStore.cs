@@ -28,14 +28,16 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
     // it) and, if it is in progress, so is its lease. Superseding, 3. exactly that owner's claim must be there and have lapsed.
     private const string Free = "attribute_not_exists(#id) OR ((#exact <= :now OR (attribute_not_exists(#exact) AND #expiry <= :seconds)) "
         + "AND (#status <> :inprogress OR attribute_not_exists(#lease) OR #lease <= :lapsed))";
-    private const string Superseded = "#status = :inprogress AND #owner = :superseded AND #lease <= :lapsed";
+    private const string Superseded = "#status = :inprogress AND #owner = :superseded AND #lease <= :lapsed AND attribute_not_exists(#effects)";
     private const string OwnedAndThere = "#owner = :me AND #status = :inprogress AND #exact > :now";
     private const string Renewal = "SET #lease = :lease, #exact = :exact, #expiry = :expiry";
-    private const string Completion = "SET #status = :completed, #data = :data, #exact = :exact, #expiry = :expiry REMOVE #lease";
+    private const string Mark = Renewal + ", #effects = :true";
+    private const string Completion = "SET #status = :completed, #data = :data, #exact = :exact, #expiry = :expiry REMOVE #lease, #effects";
 
     // The client only reads what it is given, so what is always the same is made once.
     private static readonly AttributeValue InProgressValue = new(InProgress);
     private static readonly AttributeValue CompletedValue = new(Completed);
+    private static readonly AttributeValue True = new() { BOOL = true };
 
     private readonly IAmazonDynamoDB _client;
     private readonly bool _ownsClient;
@@ -45,6 +47,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
     private readonly Dictionary<string, string> _freeNames;
     private readonly Dictionary<string, string> _supersededNames;
     private readonly Dictionary<string, string> _renewalNames;
+    private readonly Dictionary<string, string> _markNames;
     private readonly Dictionary<string, string> _completionNames;
     private readonly Dictionary<string, string> _releaseNames;
 
@@ -77,6 +80,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
         _freeNames = Names(Free);
         _supersededNames = Names(Superseded);
         _renewalNames = Names(Renewal + OwnedAndThere);
+        _markNames = Names(Mark + OwnedAndThere);
         _completionNames = Names(Completion + OwnedAndThere);
         _releaseNames = Names(OwnedAndThere);
     }
@@ -150,12 +154,16 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
     /// <inheritdoc/>
     public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
     {
-        var now = Now;
-        var until = now + Milliseconds(lease);
-        var values = OwnedBy(owner, now);
-        values[":lease"] = Number(until);
-        AddExpiry(values, until + Milliseconds(retention));
+        var values = RenewedBy(owner, lease, retention);
         return UpdateAsync(key, Renewal, _renewalNames, values, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
+    {
+        var values = RenewedBy(owner, lease, retention);
+        values[":true"] = True;
+        return UpdateAsync(key, Mark, _markNames, values, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -227,6 +235,16 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
         [":inprogress"] = InProgressValue,
         [":now"] = Number(now),
     };
+
+    private Dictionary<string, AttributeValue> RenewedBy(Guid owner, TimeSpan lease, TimeSpan retention)
+    {
+        var now = Now;
+        var until = now + Milliseconds(lease);
+        var values = OwnedBy(owner, now);
+        values[":lease"] = Number(until);
+        AddExpiry(values, until + Milliseconds(retention));
+        return values;
+    }
 
     private static void AddExpiry(Dictionary<string, AttributeValue> values, long gone)
     {
@@ -302,6 +320,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
         ("#exact", _options.ExactExpiryAttribute),
         ("#lease", _options.InProgressExpiryAttribute),
         ("#data", _options.DataAttribute),
+        ("#effects", _options.EffectsStartedAttribute),
     }.Where(name => expression.Contains(name.Placeholder, StringComparison.Ordinal)).ToDictionary(name => name.Placeholder, name => name.Attribute);
 
     private bool IsGone(Dictionary<string, AttributeValue> item, long now)
@@ -335,6 +354,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
                 Attempt = (int)attempt,
                 Fingerprint = Sha256Hash.FromBytes(fingerprint.ToArray()),
                 Payload = item.GetValueOrDefault(_options.DataAttribute)?.B?.ToArray() ?? [],
+                EffectsStarted = status == InProgress && item.ContainsKey(_options.EffectsStartedAttribute),
                 LeaseRemaining = status == Completed ? TimeSpan.Zero : TimeSpan.FromMilliseconds(lease + Skew - now),
                 RetentionRemaining = TimeSpan.FromMilliseconds(gone - now),
             };

@@ -56,6 +56,9 @@ public sealed class DynamoDBIdempotencyStoreOptions
     /// <summary>Which attempt claimed it. Default: <c>attempt</c>.</summary>
     public string AttemptAttribute { get; set; } = "attempt";
 
+    /// <summary>Whether the effects of a claim may have begun; there only when they may. Default: <c>effects_started</c>.</summary>
+    public string EffectsStartedAttribute { get; set; } = "effects_started";
+
     /// <summary>
     /// How far the clocks of two servers may differ: DynamoDB has no clock of its own to ask, so a lease is taken as over only this long after
     /// its end. Default: 2 seconds.

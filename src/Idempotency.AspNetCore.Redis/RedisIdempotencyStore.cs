@@ -71,7 +71,11 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
 
     /// <inheritdoc/>
     public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
-        Renew.RunAsync(_connection, KeyOf(key), [Hex(owner), Milliseconds(lease), Milliseconds(retention)], cancellationToken);
+        Renew.RunAsync(_connection, KeyOf(key), [Hex(owner), Milliseconds(lease), Milliseconds(retention), 0], cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        Renew.RunAsync(_connection, KeyOf(key), [Hex(owner), Milliseconds(lease), Milliseconds(retention), 1], cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
@@ -145,7 +149,7 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
             return null;
         }
 
-        if (reply is [var status, var owner, var fingerprint, var attempt, var lease, var retention, var payload]
+        if (reply is [var status, var owner, var fingerprint, var attempt, var lease, var retention, var payload, var effects]
             && (status == InProgress || status == Completed)
             && TryParseGuid(owner, out var by)
             && TryParseHash(fingerprint, out var of)
@@ -161,6 +165,7 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
                 Attempt = number,
                 Fingerprint = of,
                 Payload = (byte[]?)payload ?? [],
+                EffectsStarted = !isCompleted && effects == 1,
                 LeaseRemaining = isCompleted ? TimeSpan.Zero : leaseRemaining,
                 RetentionRemaining = retentionRemaining,
             };

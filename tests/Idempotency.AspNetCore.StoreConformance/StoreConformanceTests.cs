@@ -227,6 +227,58 @@ public abstract class StoreConformanceTests
     }
 
     [Fact]
+    public async Task A_marked_claim_is_renewed_and_is_never_taken_over()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key, lease: Brief);
+        Assert.False((await Store.ReadAsync(key, default))!.EffectsStarted);
+        Assert.False(await Store.MarkEffectsStartedAsync(key, Guid.NewGuid(), Hour, Hour, default));
+        Assert.False((await Store.ReadAsync(key, default))!.EffectsStarted);
+        Assert.True(await Store.MarkEffectsStartedAsync(key, claim.Owner, Hour, Hour, default));
+        await PassAsync(Longer);
+        var marked = (await Store.ClaimAsync(key, NewClaim(), default)).Existing!;
+        Assert.True(marked.EffectsStarted);
+        Assert.False(marked.IsAbandoned);
+        Assert.True(await Store.RenewAsync(key, claim.Owner, Brief, Hour, default)); // a renewal does not take the mark away
+        await PassAsync(Longer);
+        var refused = await Store.ClaimAsync(key, NewClaim(supersedes: claim.Owner, attempt: 2), default);
+        Assert.False(refused.IsAcquired);
+        Assert.True(refused.Existing!.EffectsStarted);
+        Assert.True(refused.Existing.IsAbandoned);
+        Assert.True(await Store.CompleteAsync(key, claim.Owner, new byte[] { 1 }, Hour, default)); // its owner came back
+        Assert.False((await Store.ReadAsync(key, default))!.EffectsStarted);
+        Assert.False(await Store.MarkEffectsStartedAsync(key, claim.Owner, Hour, Hour, default));
+    }
+
+    [Fact]
+    public async Task A_marked_claim_can_be_given_up_at_once_and_stays_as_long_as_it_is_kept()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key);
+        Assert.True(await Store.MarkEffectsStartedAsync(key, claim.Owner, TimeSpan.Zero, 3 * Brief, default));
+        await PassAsync(TimeSpan.Zero);
+        var given = (await Store.ReadAsync(key, default))!;
+        Assert.True(given.IsAbandoned);
+        Assert.True(given.EffectsStarted);
+        await PassAsync(3 * Longer);
+        Assert.Null(await Store.ReadAsync(key, default));
+        var next = await ClaimedAsync(key);
+        Assert.False((await Store.ReadAsync(key, default))!.EffectsStarted);
+        Assert.Equal(next.Owner, (await Store.ReadAsync(key, default))!.Owner);
+    }
+
+    [Fact]
+    public async Task A_mark_does_not_outlive_its_claim()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key);
+        Assert.True(await Store.MarkEffectsStartedAsync(key, claim.Owner, Hour, Hour, default));
+        Assert.True(await Store.ReleaseAsync(key, claim.Owner, default));
+        await ClaimedAsync(key);
+        Assert.False((await Store.ReadAsync(key, default))!.EffectsStarted);
+    }
+
+    [Fact]
     public async Task A_completed_record_is_gone_when_its_retention_is_over()
     {
         var key = NewKey();

@@ -7,15 +7,15 @@ local exists = call('EXISTS', key) == 1
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if exists then
-    local r = call('HMGET', key, 'status', 'owner', 'fingerprint', 'attempt', 'lease', 'gone', 'data')
+    local r = call('HMGET', key, 'status', 'owner', 'fingerprint', 'attempt', 'lease', 'gone', 'data', 'effects')
     local lease, gone = tonumber(r[5]), tonumber(r[6])
     if not (r[1] and r[2] and r[3] and r[4] and lease and gone) then
         return { 'unreadable' }
     end
     if now < gone then
-        local superseded = r[1] == 'INPROGRESS' and r[2] == ARGV[6] and now >= lease
+        local superseded = r[1] == 'INPROGRESS' and r[2] == ARGV[6] and now >= lease and not r[8]
         if not superseded then
-            return { r[1], r[2], r[3], r[4], lease - now, gone - now, r[7] or '' }
+            return { r[1], r[2], r[3], r[4], lease - now, gone - now, r[7] or '', r[8] and 1 or 0 }
         end
     elseif ARGV[6] ~= '' then
         return 0
@@ -30,7 +30,7 @@ local gone = string.format('%.0f', lease + ARGV[5])
 call('HSET', key, 'status', 'INPROGRESS', 'owner', ARGV[1], 'fingerprint', ARGV[2], 'attempt', ARGV[3],
     'lease', string.format('%.0f', lease), 'gone', gone)
 if exists then
-    call('HDEL', key, 'data')
+    call('HDEL', key, 'data', 'effects')
 end
 call('PEXPIREAT', key, gone)
 return 1

@@ -2,7 +2,7 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>Where records live. Implement it to keep them elsewhere; register it with <c>AddIdempotency().AddStore&lt;TStore&gt;()</c>.</summary>
 /// <remarks>
-/// <para>A store keeps one record per key and does six things to it, each atomically with respect to the others on the same key, on
+/// <para>A store keeps one record per key and does seven things to it, each atomically with respect to the others on the same key, on
 /// however many servers share it. What a record means is not its business: it never reads a payload, and decides nothing but the
 /// conditions stated here.</para>
 /// <para>States. A record is <see cref="IdempotencyRecordStatus.InProgress"/> (it has an owner and a lease) or
@@ -32,7 +32,8 @@ public interface IIdempotencyStore
     /// <summary>Claims a key: one conditional write, one round trip.</summary>
     /// <remarks>
     /// Without <see cref="IdempotencyClaim.Supersedes"/> the claim is taken when there is no record (or it is gone). With it, only when
-    /// the record is in progress, owned by exactly that owner, and its lease is over. Otherwise nothing is changed and the existing record,
+    /// the record is in progress, owned by exactly that owner, its lease is over, and it is not marked
+    /// (<see cref="MarkEffectsStartedAsync"/>). Otherwise nothing is changed and the existing record,
     /// if any, is returned from the same atomic step.
     /// </remarks>
     /// <param name="key">The key.</param>
@@ -46,6 +47,18 @@ public interface IIdempotencyStore
     /// </summary>
     /// <returns>Whether it was.</returns>
     ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Marks a claim: its handler's effects may have begun. Under the same condition as <see cref="RenewAsync"/>, and it renews as that does, in the
+    /// same atomic step. The mark stays until the record is completed or removed; while it is there, nobody can supersede the claim.
+    /// </summary>
+    /// <param name="key">The key.</param>
+    /// <param name="owner">Who claimed it.</param>
+    /// <param name="lease">The lease from now on; zero gives the claim up, and with the mark it stays as one whose outcome is unknown.</param>
+    /// <param name="retention">How long it is kept after that.</param>
+    /// <param name="cancellationToken">Gives up waiting; the library may try again.</param>
+    /// <returns>Whether it was the owner's.</returns>
+    ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken);
 
     /// <summary>Completes a claim, if it is in progress and still owned by <paramref name="owner"/>, lapsed or not: its payload is kept for <paramref name="retention"/> from now.</summary>
     /// <param name="key">The key.</param>

@@ -24,6 +24,9 @@ public sealed record IdempotencyRecord
     /// <summary>How much of the retention was left when it was read, by the store's clock. Meaningful for completed records.</summary>
     public TimeSpan RetentionRemaining { get; init; }
 
+    /// <summary>Whether its effects may have begun (<see cref="IIdempotencyStore.MarkEffectsStartedAsync"/>): then it is never taken over. False for completed records.</summary>
+    public bool EffectsStarted { get; init; }
+
     /// <summary>Whether its owner vanished: in progress, and the lease is over.</summary>
     public bool IsAbandoned => Status == IdempotencyRecordStatus.InProgress && LeaseRemaining <= TimeSpan.Zero;
 }

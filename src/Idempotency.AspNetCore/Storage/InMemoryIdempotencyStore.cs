@@ -71,7 +71,14 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
     }
 
     /// <inheritdoc/>
-    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
+    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        Renew(key, owner, lease, retention, marks: false, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        Renew(key, owner, lease, retention, marks: true, cancellationToken);
+
+    private ValueTask<bool> Renew(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, bool marks, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var shard = ShardOf(key);
@@ -84,6 +91,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
             }
 
             entry.Lease(now, lease, retention);
+            entry.EffectsStarted |= marks;
             shard.Agenda.Schedule(entry);
             return ValueTask.FromResult(true);
         }
@@ -103,6 +111,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
             }
 
             entry.IsCompleted = true;
+            entry.EffectsStarted = false;
             entry.Payload = payload;
             entry.GoneAt = MonotonicClock.Later(now, retention);
             shard.Agenda.Schedule(entry);
@@ -223,7 +232,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
                 entry = new Entry { Key = key };
                 shard.Entries.Add(key, entry);
             }
-            else if (claim.Supersedes != entry.Owner || entry.IsCompleted || now < entry.LeaseUntil)
+            else if (claim.Supersedes != entry.Owner || entry.IsCompleted || entry.EffectsStarted || now < entry.LeaseUntil)
             {
                 return ClaimResult.Held(entry.Read(now));
             }
@@ -329,6 +338,8 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
 
         public bool IsCompleted { get; set; }
 
+        public bool EffectsStarted { get; set; }
+
         public ReadOnlyMemory<byte> Payload { get; set; }
 
         public long LeaseUntil { get; private set; }
@@ -346,6 +357,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
             Attempt = Attempt,
             Fingerprint = Fingerprint,
             Payload = Payload,
+            EffectsStarted = EffectsStarted,
             LeaseRemaining = IsCompleted ? TimeSpan.Zero : new TimeSpan(LeaseUntil - now),
             RetentionRemaining = new TimeSpan(GoneAt - now),
         };

@@ -28,6 +28,10 @@ internal sealed class StoreAccess(IIdempotencyStore inner, Telemetry telemetry, 
         ? TimedAsync("renew", (inner, key, owner, lease, retention, cancellationToken), static call => call.inner.RenewAsync(call.key, call.owner, call.lease, call.retention, call.cancellationToken), DoneOrNot)
         : inner.RenewAsync(key, owner, lease, retention, cancellationToken);
 
+    public ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => telemetry.IsTimingStoreCalls
+        ? TimedAsync("mark", (inner, key, owner, lease, retention, cancellationToken), static call => call.inner.MarkEffectsStartedAsync(call.key, call.owner, call.lease, call.retention, call.cancellationToken), DoneOrNot)
+        : inner.MarkEffectsStartedAsync(key, owner, lease, retention, cancellationToken);
+
     public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
     {
         var kept = protection is null ? payload : protection.Protect(key, payload.Span);

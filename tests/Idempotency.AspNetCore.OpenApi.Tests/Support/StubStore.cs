@@ -7,6 +7,8 @@ internal sealed class StubStore(Func<IdempotencyClaim, ClaimResult> answer) : II
 
     public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => ValueTask.FromResult(true);
 
+    public ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => ValueTask.FromResult(true);
+
     public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) => ValueTask.FromResult(true);
 
     public ValueTask<bool> ReleaseAsync(Sha256Hash key, Guid owner, CancellationToken cancellationToken) => ValueTask.FromResult(true);

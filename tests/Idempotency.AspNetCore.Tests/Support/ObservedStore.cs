@@ -37,6 +37,9 @@ internal sealed class ObservedStore(InMemoryIdempotencyStore inner) : IIdempoten
     public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
         DoAsync("renew", key, owner, () => inner.RenewAsync(key, owner, lease, retention, cancellationToken));
 
+    public ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        DoAsync("mark", key, owner, () => inner.MarkEffectsStartedAsync(key, owner, lease, retention, cancellationToken));
+
     public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
         DoAsync("complete", key, owner, () => inner.CompleteAsync(key, owner, payload, retention, cancellationToken));
 
