@@ -156,7 +156,7 @@ internal sealed class ClaimEngine(
         catch (IdempotencyRecordUnreadableException exception)
         {
             Log.RecordUnreadable(logger, key, exception.Message, exception);
-            return new ClaimDecision(ClaimOutcome.Unreadable);
+            return new ClaimDecision(ClaimOutcome.Unreadable, Error: exception);
         }
         catch (OperationCanceledException) when (isWaiting)
         {
@@ -172,7 +172,7 @@ internal sealed class ClaimEngine(
             }
 
             Log.ClaimFailed(logger, key, exception);
-            return new ClaimDecision(ClaimOutcome.StoreUnavailable);
+            return new ClaimDecision(ClaimOutcome.StoreUnavailable, Error: exception);
         }
         finally
         {
