@@ -128,6 +128,21 @@ public sealed class ExecutorTests
         Assert.Equal(2, await RunAsync());
     }
 
+    [Fact]
+    public async Task What_the_caller_leaves_out_the_compiler_finds()
+    {
+        // Each line would be ambiguous, or drop a result, if the overloads were in each other's way.
+        await using var functions = new Functions(options => options.AddPolicy("named", new IdempotencyPolicy()));
+        var executor = functions.Executor;
+        int number = await executor.ExecuteAsync("a", "1", (_, _) => Task.FromResult(1), new() { PolicyName = "named" });
+        int same = await executor.ExecuteAsync("a", "1", async (_, _) => { await Task.Yield(); return 2; }, null);
+        await executor.ExecuteAsync("a", "2", async (_, _) => await Task.Yield(), new() { Partition = "tenant-1" });
+        await executor.ExecuteAsync("a", "3", (_, cancellation) => Task.Delay(0, cancellation), new(), CancellationToken.None);
+        Receipt receipt = await executor.ExecuteAsync("a", "4", (run, _) => Task.FromResult(new Receipt(run.Key, 1, [])), FunctionJson.Default.Receipt, new() { PolicyName = "named" });
+        var batch = await executor.ExecuteBatchAsync("a", new[] { "5" }, item => item, (item, _, _) => Task.FromResult(item), new() { ForItem = item => new() { Payload = IdempotentPayload.Of(item, new()) } });
+        Assert.Equal((1, 1, "4", "5"), (number, same, receipt.Id, batch[0].Result));
+    }
+
     // Which call it is.
 
     [Fact]

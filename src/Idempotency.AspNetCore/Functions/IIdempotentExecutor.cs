@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
@@ -63,6 +64,7 @@ public interface IIdempotentExecutor
     /// <param name="options">The policy, the payload to validate, the partition. <see cref="IdempotentCallOptions.SerializerOptions"/> is not used.</param>
     /// <param name="cancellationToken">Cancels waiting and claiming, and reaches the work.</param>
     /// <inheritdoc cref="ExecuteAsync{T}(string, IdempotentCallKey, Func{IIdempotentRun, CancellationToken, Task{T}}, IdempotentCallOptions, CancellationToken)" path="/exception"/>
+    [OverloadResolutionPriority(-1)] // so that "new() { … }" in this place means options
     Task<T> ExecuteAsync<T>(
         string operation,
         IdempotentCallKey key,

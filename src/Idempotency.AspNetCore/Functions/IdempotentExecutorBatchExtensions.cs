@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Text.Json.Serialization.Metadata;
 
 namespace Idempotency.AspNetCore;
@@ -52,6 +53,7 @@ public static class IdempotentExecutorBatchExtensions
     /// <param name="cancellationToken">Ends the batch; what was done until then is recorded, and is not run again.</param>
     /// <returns>One result for each item, in their order.</returns>
     /// <exception cref="OperationCanceledException">The token has fired.</exception>
+    [OverloadResolutionPriority(-1)] // so that "new() { … }" in its place means options
     public static async Task<IReadOnlyList<IdempotentBatchResult<TItem, TResult>>> ExecuteBatchAsync<TItem, TResult>(
         this IIdempotentExecutor executor,
         string operation,

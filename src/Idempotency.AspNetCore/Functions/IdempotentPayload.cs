@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
@@ -42,6 +43,7 @@ public sealed class IdempotentPayload
     /// <param name="value">The value; not null.</param>
     /// <param name="type">Its metadata, for example <c>AppJsonContext.Default.Order</c>.</param>
     /// <exception cref="JsonException">It cannot be written: it has a cycle, or is too deep.</exception>
+    [OverloadResolutionPriority(-1)] // so that "new() { … }" in its place means options
     public static IdempotentPayload Of<T>(T value, JsonTypeInfo<T> type)
     {
         ArgumentNullException.ThrowIfNull(value);
