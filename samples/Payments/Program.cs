@@ -11,6 +11,8 @@ builder.Configuration.ApplyCacheTime();
 builder.Services.Configure<IdempotencyOptions>(options => options.DefaultPolicy = options.DefaultPolicy with { Partition = _ => "demo" });
 builder.Services.AddIdempotency(builder.Configuration.GetSection("Idempotency")).AddConfiguredStore(builder.Configuration);
 builder.Services.AddSingleton<Ledger>();
+builder.Services.AddSingleton<PayoutQueue>();
+builder.Services.AddHostedService(services => services.GetRequiredService<PayoutQueue>());
 builder.Services.AddProblemDetails();
 builder.Services.AddValidation();
 builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = false); // a bad body is a 400 in development too
@@ -47,6 +49,7 @@ app.MapGet("/payments/{id}", (string id, Ledger ledger) => ledger.Find(id) is { 
 
 app.MapControllers(); // RefundsController: the same with [Idempotent]
 app.MapOpenApi(); // /openapi/v1.json
+app.MapPayouts(); // PayoutQueue: the same without HTTP, for a queue's consumer
 
 app.MapGet("/demo/settings", (IOptions<IdempotencyOptions> options) => DemoSettings.Of(options.Value.DefaultPolicy));
 app.Run();

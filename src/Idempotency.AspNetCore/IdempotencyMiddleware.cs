@@ -118,7 +118,7 @@ internal sealed class IdempotencyMiddleware(
             ClaimOutcome.InProgress => RejectAsync(context, IdempotencyProblem.RequestInProgress),
             ClaimOutcome.OutcomeUnknown => RejectAsync(context, IdempotencyProblem.OutcomeUnknown),
             ClaimOutcome.Unreadable => RejectAsync(context, IdempotencyProblem.RecordUnreadable),
-            _ when policy.WhenStoreUnavailable == StoreUnavailableBehavior.Execute => RunUnprotectedAsync(context, body),
+            _ when policy.WhenStoreUnavailable == StoreUnavailableBehavior.Execute => RunUnprotectedAsync(context, body, new UnprotectedRequest(key, storeKey, fingerprint, engine)),
             _ => RejectAsync(context, IdempotencyProblem.StoreUnavailable),
         });
     }
@@ -133,7 +133,7 @@ internal sealed class IdempotencyMiddleware(
         }
         catch
         {
-            telemetry.RequestEnded(context, Telemetry.Failed);
+            telemetry.RequestEnded(context, claim.EffectsStarted ? Telemetry.OutcomeUnknown : Telemetry.Failed);
             throw;
         }
 
@@ -148,7 +148,7 @@ internal sealed class IdempotencyMiddleware(
 
         telemetry.RequestEnded(context, completion?.Outcome switch
         {
-            null => Telemetry.Released,
+            null => claim.EffectsStarted ? Telemetry.OutcomeUnknown : Telemetry.Released,
             CompletionOutcome.Recorded => Telemetry.Executed,
             _ => Telemetry.NotRecorded,
         });
@@ -194,13 +194,14 @@ internal sealed class IdempotencyMiddleware(
         await ResponseReplay.WriteAsync(context, policy, stored, body, engine.LocalCache.RetentionLeft(record));
     }
 
-    private Task RunUnprotectedAsync(HttpContext context, RequestBody body)
+    private Task RunUnprotectedAsync(HttpContext context, RequestBody body, UnprotectedRequest run)
     {
         body.GiveBackTo(context);
         telemetry.RequestEnded(context, Telemetry.Unprotected);
         Log.RunsUnprotected(logger, context.Request.Method, context.Request.Path);
         context.Response.Headers[IdempotencyHeaders.Stored] = "false";
-        return RunUnguardedAsync(context);
+        context.Features.Set<IIdempotencyFeature>(run);
+        return next(context);
     }
 
     private Task RunWithoutKeyAsync(HttpContext context)

@@ -63,6 +63,25 @@ public sealed class SampleTests : IDisposable
         Assert.Equal(["/orders", "/payments", "/refunds"], wanting.Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public async Task A_payout_that_the_queue_delivers_twice_is_executed_once()
+    {
+        using var client = _sample.CreateClient();
+        using var accepted = await client.SendAsync(Api.Request("/payouts", json: Payment));
+        Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
+        JsonElement? status = null;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                using var response = await client.GetAsync(accepted.Headers.Location);
+                status = response.IsSuccessStatusCode ? JsonDocument.Parse(await response.TextAsync()).RootElement : null;
+                return status?.GetProperty("deliveries").GetInt32() == 2;
+            },
+            "both deliveries");
+        Assert.Equal(("payout", 1), (status?.GetProperty("payment").GetProperty("kind").GetString(), status?.GetProperty("payment").GetProperty("execution").GetInt32()));
+        Assert.Equal(1, await CountAsync(client));
+    }
+
     private static async Task<int> CountAsync(HttpClient client)
     {
         using var ledger = JsonDocument.Parse(await client.GetStringAsync("/payments"));

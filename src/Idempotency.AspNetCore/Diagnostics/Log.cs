@@ -20,7 +20,7 @@ internal static partial class Log
     [LoggerMessage(5, LogLevel.Error, "{StoreKey}: the store could not be asked for a claim.", EventName = "ClaimFailed")]
     public static partial void ClaimFailed(ILogger logger, Sha256Hash storeKey, Exception exception);
 
-    [LoggerMessage(6, LogLevel.Error, "{StoreKey}: there is a record, but it cannot be read ({Reason}). The request is answered 503 and not run.", EventName = "RecordUnreadable")]
+    [LoggerMessage(6, LogLevel.Error, "{StoreKey}: there is a record, but it cannot be read ({Reason}). The call is refused (over HTTP with 503) and not run.", EventName = "RecordUnreadable")]
     public static partial void RecordUnreadable(ILogger logger, Sha256Hash storeKey, string reason, Exception? exception);
 
     [LoggerMessage(7, LogLevel.Warning, "{StoreKey}: renewing the lease failed; it is tried again every twelfth of it.", EventName = "RenewalFailed")]
@@ -35,7 +35,7 @@ internal static partial class Log
     [LoggerMessage(10, LogLevel.Warning, "{StoreKey}: recording the answer failed; it is tried again.", EventName = "CompletionRetried")]
     public static partial void CompletionRetried(ILogger logger, Sha256Hash storeKey, Exception exception);
 
-    [LoggerMessage(11, LogLevel.Critical, "{StoreKey}: the handler ran, but its answer could not be recorded. The client gets it marked 'Idempotency-Stored: false'; once the lease of the claim is over, a retry may run the handler again.", EventName = "AnswerNotRecorded")]
+    [LoggerMessage(11, LogLevel.Critical, "{StoreKey}: the handler or function ran, but its answer could not be recorded. The caller gets it (over HTTP marked 'Idempotency-Stored: false'); once the lease of the claim is over, a retry may run it again.", EventName = "AnswerNotRecorded")]
     public static partial void AnswerNotRecorded(ILogger logger, Sha256Hash storeKey, Exception? exception);
 
     [LoggerMessage(12, LogLevel.Warning, "{Method} {Path} runs unprotected, because the store could not be asked and the policy says so.", EventName = "RunsUnprotected")]
@@ -46,4 +46,13 @@ internal static partial class Log
 
     [LoggerMessage(13, LogLevel.Information, "{StoreKey}: the response is too large to keep, or streamed. It is sent in full, and retries are answered 409.", EventName = "ResponseNotKept")]
     public static partial void ResponseNotKept(ILogger logger, Sha256Hash storeKey);
+
+    [LoggerMessage(15, LogLevel.Error, "{StoreKey}: the run ended without an answer after its effects had begun. Repetitions are refused: the outcome is unknown.", EventName = "OutcomeUnknown")]
+    public static partial void OutcomeUnknown(ILogger logger, Sha256Hash storeKey);
+
+    [LoggerMessage(30, LogLevel.Warning, "{StoreKey}: the result of '{Operation}' is too large to keep ({Size} bytes of JSON). The caller gets it; every other call with the key gets IdempotencyResultUnavailableException.", EventName = "ResultNotKept")]
+    public static partial void ResultNotKept(ILogger logger, Sha256Hash storeKey, string operation, int size);
+
+    [LoggerMessage(31, LogLevel.Error, "{StoreKey}: the result of '{Operation}' cannot be written as JSON. The caller gets it; every other call with the key gets IdempotencyResultUnavailableException.", EventName = "ResultNotSerialized")]
+    public static partial void ResultNotSerialized(ILogger logger, Sha256Hash storeKey, string operation, Exception exception);
 }

@@ -17,6 +17,7 @@ internal sealed class Telemetry
     public const string Released = "released";
     public const string NotRecorded = "not-recorded";
     public const string Failed = "failed";
+    public const string OutcomeUnknown = "outcome-unknown";
     public const string Replayed = "replayed";
     public const string Unprotected = "unprotected";
     public const string WithoutKey = "without-key";

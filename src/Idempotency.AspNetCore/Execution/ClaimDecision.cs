@@ -1,7 +1,11 @@
 namespace Idempotency.AspNetCore;
 
 /// <summary>Who was here first, and what follows.</summary>
-internal readonly record struct ClaimDecision(ClaimOutcome Outcome, OwnedClaim? Claim = null, CompletedRecord? Record = null);
+/// <param name="Outcome">The state of the key.</param>
+/// <param name="Claim">With <see cref="ClaimOutcome.Acquired"/>: ours.</param>
+/// <param name="Record">With <see cref="ClaimOutcome.Completed"/>: the record.</param>
+/// <param name="Error">With <see cref="ClaimOutcome.StoreUnavailable"/> and <see cref="ClaimOutcome.Unreadable"/>: what the store threw.</param>
+internal readonly record struct ClaimDecision(ClaimOutcome Outcome, OwnedClaim? Claim = null, CompletedRecord? Record = null, Exception? Error = null);
 
 /// <summary>The states a request can find its key in.</summary>
 internal enum ClaimOutcome

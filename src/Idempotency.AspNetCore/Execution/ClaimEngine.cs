@@ -144,6 +144,11 @@ internal sealed class ClaimEngine(
                     return new ClaimDecision(ClaimOutcome.Completed, Record: Known(existing, askedAt));
                 }
 
+                if (existing is { IsAbandoned: true, EffectsStarted: true })
+                {
+                    return new ClaimDecision(ClaimOutcome.OutcomeUnknown);
+                }
+
                 // What we were just refused to take over is alive, whatever the store says of its lease: not asked for twice in a row.
                 if (existing.IsAbandoned && claim.Supersedes != existing.Owner)
                 {
@@ -189,7 +194,7 @@ internal sealed class ClaimEngine(
         catch (IdempotencyRecordUnreadableException exception)
         {
             Log.RecordUnreadable(logger, key, exception.Message, exception);
-            return new ClaimDecision(ClaimOutcome.Unreadable);
+            return new ClaimDecision(ClaimOutcome.Unreadable, Error: exception);
         }
         catch (OperationCanceledException) when (isWaiting)
         {
@@ -205,7 +210,7 @@ internal sealed class ClaimEngine(
             }
 
             Log.ClaimFailed(logger, key, exception);
-            return new ClaimDecision(ClaimOutcome.StoreUnavailable);
+            return new ClaimDecision(ClaimOutcome.StoreUnavailable, Error: exception);
         }
         finally
         {
@@ -264,21 +269,68 @@ internal sealed class ClaimEngine(
         waitingRoom.Call(claim.Key);
     }
 
-    /// <summary>Frees the key. Never throws: the exception or answer that brought us here is what the caller must see.</summary>
+    /// <summary>Frees the key; or, once effects may have begun, gives the claim up as one whose outcome is unknown. Never throws: the exception or answer that brought us here is what the caller must see.</summary>
     public async ValueTask ReleaseAsync(OwnedClaim claim)
     {
         LeaseKeeper.Stop(claim);
         try
         {
-            await Within(store.ReleaseAsync(claim.Key, claim.Owner, CancellationToken.None), CallBudget);
+            if (claim.EffectsStarted)
+            {
+                Log.OutcomeUnknown(logger, claim.Key);
+                await Within(store.MarkEffectsStartedAsync(claim.Key, claim.Owner, TimeSpan.Zero, claim.Policy.Retention, CancellationToken.None), CallBudget);
+            }
+            else
+            {
+                await Within(store.ReleaseAsync(claim.Key, claim.Owner, CancellationToken.None), CallBudget);
+            }
         }
         catch (Exception exception)
         {
             Log.ReleaseFailed(logger, claim.Key, exception);
-            ReleaseInBackground(claim.Key, claim.Owner);
+            if (!claim.EffectsStarted) // a marked claim that is left to its lease comes to the same
+            {
+                ReleaseInBackground(claim.Key, claim.Owner);
+            }
         }
 
         waitingRoom.Call(claim.Key);
+    }
+
+    /// <summary>Tells the store that effects may have begun. When it throws they must not.</summary>
+    public async Task MarkEffectsStartedAsync(OwnedClaim claim, CancellationToken cancellationToken)
+    {
+        if (claim.EffectsStarted)
+        {
+            return;
+        }
+
+        var leaseUntil = MonotonicClock.Later(_clock.Now, claim.Policy.ClaimDuration);
+        bool isOurs;
+        try
+        {
+            isOurs = await Within(store.MarkEffectsStartedAsync(claim.Key, claim.Owner, claim.Policy.ClaimDuration, claim.Policy.Retention, cancellationToken), CallBudget);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // It may have been told and only its reply lost. What releases the claim takes the mark with it.
+            throw new IdempotencyStoreUnavailableException("The idempotency store could not be told that effects begin. Do not begin them; let this exception end the run.", exception) { RetryAfter = TimeSpan.FromSeconds(5) };
+        }
+
+        if (isOurs)
+        {
+            claim.LeaseUntil = leaseUntil;
+            claim.EffectsStarted = true;
+            return;
+        }
+
+        if (claim.MarkLost())
+        {
+            telemetry.ClaimLost();
+            Log.ClaimLost(logger, claim.Key);
+        }
+
+        throw new IdempotencyClaimLostException("The claim of this run was lost before its effects began: another attempt took it over, or an operator removed it. Do not begin them; let this exception end the run.");
     }
 
     private OwnedClaim Take(Sha256Hash key, IdempotencyClaim claim, IdempotencyPolicy policy, long leaseUntil)

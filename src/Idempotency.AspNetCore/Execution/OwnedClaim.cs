@@ -20,6 +20,9 @@ internal sealed class OwnedClaim(Sha256Hash key, Sha256Hash fingerprint, Guid ow
     /// <summary>Until when nobody else can take it over, in ticks of this process's clock: counted from before the store was asked, so never too long.</summary>
     public long LeaseUntil { get; set; } = leaseUntil;
 
+    /// <summary>Whether the store was told that effects may have begun.</summary>
+    public bool EffectsStarted { get; set; }
+
     // Its place in the lease keeper's lane, which alone touches these. They are here so that keeping a claim takes nothing but the claim.
 
     /// <summary>Where its lease is kept; null while it is not.</summary>

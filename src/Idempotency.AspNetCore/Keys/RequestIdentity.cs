@@ -7,6 +7,7 @@ namespace Idempotency.AspNetCore;
 internal static class RequestIdentity
 {
     // Both layouts are part of what stores keep: a change of either needs a new first byte, or retries across a deployment become strangers.
+    // Bytes from 128 up are those of FunctionIdentity.
     private const byte KeyVersion = 1;
     private const byte FingerprintVersion = 1;
 
@@ -64,17 +65,16 @@ internal static class RequestIdentity
     }
 
     /// <summary>The key of a request that is its own key: the SHA-256 of its canonical JSON body in hexadecimal, or, when it has no canonical form, of its bytes after <c>raw-</c>.</summary>
-    public static string KeyOf(HttpContext context, RequestBody body)
+    public static string KeyOf(HttpContext context, RequestBody body) =>
+        KeyOf(body.Bytes.Span, isJson: !body.IsParsedForm && IsJson(context.Request.ContentType, out _));
+
+    /// <summary>The same of any content.</summary>
+    public static string KeyOf(ReadOnlySpan<byte> content, bool isJson)
     {
-        var input = new PooledBytes((2 * body.Bytes.Length) + 64);
+        var input = new PooledBytes((2 * content.Length) + 64);
         try
         {
-            if (!body.IsParsedForm && IsJson(context.Request.ContentType, out _) && CanonicalJson.TryAppend(body.Bytes.Span, ref input))
-            {
-                return Sha256Hash.Of(input.Written).ToString();
-            }
-
-            return "raw-" + Sha256Hash.Of(body.Bytes.Span);
+            return isJson && CanonicalJson.TryAppend(content, ref input) ? Sha256Hash.Of(input.Written).ToString() : "raw-" + Sha256Hash.Of(content);
         }
         finally
         {

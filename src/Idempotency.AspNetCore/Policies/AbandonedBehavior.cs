@@ -4,13 +4,13 @@ namespace Idempotency.AspNetCore;
 public enum AbandonedBehavior
 {
     /// <summary>
-    /// The next request with the key takes the claim over and runs the handler again, with
-    /// <see cref="IIdempotencyFeature.TookOver"/> set and <see cref="IIdempotencyFeature.Attempt"/> one higher. The default.
+    /// The next request with the key takes the claim over and runs the handler (or the function) again, with
+    /// <see cref="IIdempotentRun.TookOver"/> set and <see cref="IIdempotentRun.Attempt"/> one higher. The default.
     /// </summary>
     TakeOver,
 
     /// <summary>
-    /// The key is answered 409 <c>idempotency-outcome-unknown</c> until its retention is over: for effects that must never happen twice,
+    /// The key is answered 409 <c>idempotency-outcome-unknown</c>, or with <see cref="IdempotencyOutcomeUnknownException"/>, until its retention is over: for effects that must never happen twice,
     /// even at the price of somebody looking into it.
     /// </summary>
     Refuse,

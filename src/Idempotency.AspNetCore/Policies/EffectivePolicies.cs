@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Finds the policy of an endpoint, and what a policy implies for its responses.</summary>
+/// <summary>Finds the policy of an endpoint or a function, and what a policy implies for responses.</summary>
 internal sealed class EffectivePolicies(IOptions<IdempotencyOptions> options)
 {
     private readonly IdempotencyOptions _options = options.Value;
@@ -30,10 +30,18 @@ internal sealed class EffectivePolicies(IOptions<IdempotencyOptions> options)
             return policy;
         }
 
-        return metadata.PolicyName is not { } name ? _options.DefaultPolicy
-            : _options.Policies.TryGetValue(name, out var named) ? named
-            : throw new InvalidOperationException($"Endpoint '{endpoint.DisplayName}' names the policy '{name}', which is not registered. Add it with options.AddPolicy(\"{name}\", new IdempotencyPolicy {{ ... }}).");
+        return metadata.PolicyName is not { } name ? _options.DefaultPolicy : Find(name) ?? throw Unknown($"Endpoint '{endpoint.DisplayName}'", name);
     }
 
+    /// <summary>The policy of a function.</summary>
+    /// <exception cref="InvalidOperationException">It names a policy that is not registered.</exception>
+    public IdempotencyPolicy Of(string operation, string? policyName) =>
+        policyName is null ? _options.DefaultPolicy : Find(policyName) ?? throw Unknown($"The operation '{operation}'", policyName);
+
     public ResponseRules RulesOf(IdempotencyPolicy policy) => _rules.GetValue(policy, static policy => new ResponseRules(policy));
+
+    private IdempotencyPolicy? Find(string name) => _options.Policies.TryGetValue(name, out var policy) ? policy : null;
+
+    private static InvalidOperationException Unknown(string who, string name) =>
+        new($"{who} names the policy '{name}', which is not registered. Add it with options.AddPolicy(\"{name}\", new IdempotencyPolicy {{ ... }}).");
 }

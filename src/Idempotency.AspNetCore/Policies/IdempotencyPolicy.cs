@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// How an endpoint is protected. Immutable; derive one from another with <c>policy with { Retention = TimeSpan.FromHours(1) }</c>.
+/// How an endpoint, or a function, is protected. What is about requests and responses, a function passes over. Immutable; derive one from another with <c>policy with { Retention = TimeSpan.FromHours(1) }</c>.
 /// </summary>
 public sealed record IdempotencyPolicy
 {
@@ -70,7 +70,7 @@ public sealed record IdempotencyPolicy
 
     /// <summary>
     /// The largest response body that is kept, in bytes. A larger one streams to the first caller in full and is never run again: a retry
-    /// is answered 409 <c>idempotency-response-unavailable</c>. Default: 1 MiB (1 048 576).
+    /// is answered 409 <c>idempotency-response-unavailable</c>. Of a function: the JSON of its result, likewise. Default: 1 MiB (1 048 576).
     /// </summary>
     public long MaxResponseBodySize { get; init; } = 1024 * 1024;
 

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Primitives;
 namespace Idempotency.AspNetCore;
 
 /// <summary>Runs the handler of an acquired claim: once, recorded before told.</summary>
-internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim claim, ResponseRules rules, ClaimEngine engine, ILogger logger) : IIdempotencyFeature
+internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim claim, ResponseRules rules, ClaimEngine engine, ILogger logger) : IdempotentRun, IIdempotencyFeature
 {
     // One for each thread, in use while an answer is encoded, which never waits.
     [ThreadStatic]
@@ -18,15 +18,13 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
     private Completion? _completion;
     private byte[] _payload = [];
 
-    // What the handler sees of it.
+    public override string Key => key;
 
-    string IIdempotencyFeature.Key => key;
+    protected override OwnedClaim? Claim => claim;
 
-    int IIdempotencyFeature.Attempt => claim.Attempt;
+    protected override (Sha256Hash StoreKey, Sha256Hash Fingerprint) Identity => (claim.Key, claim.Fingerprint);
 
-    bool IIdempotencyFeature.TookOver => claim.Attempt > 1;
-
-    CancellationToken IIdempotencyFeature.ClaimLost => claim.Lost;
+    protected override ClaimEngine Engine => engine;
 
     /// <summary>Runs the handler and sends its answer, or tells that another attempt's answer counts.</summary>
     /// <returns>The outcome of recording; null when the answer was not to be recorded, and the key is free.</returns>

@@ -1,7 +1,4 @@
 using System.Buffers.Binary;
-using System.IO.Compression;
-using System.Numerics;
-using System.Text;
 using Microsoft.Extensions.Primitives;
 
 namespace Idempotency.AspNetCore;
@@ -23,15 +20,13 @@ namespace Idempotency.AspNetCore;
 /// 4 bytes   CRC-32C of all that comes before
 /// </code>
 /// <para>A reader that meets another version, a flag it does not know, or a checksum that is wrong, gives no response but a reason: such a
-/// record stands for an effect and is never run again because it could not be read. A new version gets a new number and keeps the old reader.</para>
+/// record stands for an effect and is never run again because it could not be read. A new version gets a new number, below 128 (above are those of <see cref="StoredResult"/>), and keeps the old reader.</para>
 /// </remarks>
 internal sealed class StoredResponse : IDecodedPayload
 {
     private const byte Version = 1;
     private const byte BodyKept = 1;
     private const byte BodyCompressed = 2;
-    private const int ChecksumSize = sizeof(uint);
-    private const int LongestBody = int.MaxValue / 4; // the most a policy can ask for
 
     private readonly ReadOnlyMemory<byte> _body;
     private readonly bool _ownsBody;
@@ -69,16 +64,13 @@ internal sealed class StoredResponse : IDecodedPayload
     public static byte[] Encode(int status, string? reasonPhrase, ReadOnlySpan<StoredHeader> headers, ReadOnlyMemory<byte>? body, int compressFrom)
     {
         var head = new PooledBytes(512);
-        var compressed = body is { } large && large.Length >= compressFrom ? new PooledBytes(large.Length) : default;
+        var compressed = default(PooledBytes);
         try
         {
             var content = body.GetValueOrDefault().Span;
             var flags = body is null ? (byte)0 : BodyKept;
-            // Fast settings: the client is waiting. A tenth must be gained, or the time to decompress is not worth it.
-            if (body is not null && content.Length >= compressFrom
-                && BrotliEncoder.TryCompress(content, compressed.Room(content.Length)[..(content.Length - (content.Length / 10))], out var written, quality: 1, window: 18))
+            if (body is not null && RecordBytes.TryCompress(content, compressFrom, ref compressed))
             {
-                compressed.Advance(written);
                 flags |= BodyCompressed;
             }
 
@@ -99,12 +91,7 @@ internal sealed class StoredResponse : IDecodedPayload
             }
 
             head.AddVarint(content.Length);
-            var kept = (flags & BodyCompressed) != 0 ? compressed.Written : content;
-            var payload = GC.AllocateUninitializedArray<byte>(head.Length + kept.Length + ChecksumSize);
-            head.Written.CopyTo(payload);
-            kept.CopyTo(payload.AsSpan(head.Length));
-            BinaryPrimitives.WriteUInt32LittleEndian(payload.AsSpan(payload.Length - ChecksumSize), Checksum(payload.AsSpan(0, payload.Length - ChecksumSize)));
-            return payload;
+            return RecordBytes.Seal(head.Written, (flags & BodyCompressed) != 0 ? compressed.Written : content);
         }
         finally
         {
@@ -125,8 +112,7 @@ internal sealed class StoredResponse : IDecodedPayload
         }
 
         reason = "it is damaged";
-        if (bytes.Length < 2 + sizeof(ushort) + ChecksumSize
-            || BinaryPrimitives.ReadUInt32LittleEndian(bytes[^ChecksumSize..]) != Checksum(bytes[..^ChecksumSize]))
+        if (bytes.Length < 2 + sizeof(ushort) + RecordBytes.ChecksumSize || !RecordBytes.IsSealed(bytes))
         {
             return null;
         }
@@ -139,7 +125,7 @@ internal sealed class StoredResponse : IDecodedPayload
         }
 
         var status = BinaryPrimitives.ReadUInt16LittleEndian(bytes[2..]);
-        var reader = new Reader(bytes[4..^ChecksumSize]);
+        var reader = new RecordReader(bytes[4..^RecordBytes.ChecksumSize]);
         if (status is < 100 or > 999 || !reader.TryText(out var reasonPhrase) || !reader.TryVarint(out var headerCount) || headerCount > reader.Left)
         {
             return null;
@@ -167,14 +153,14 @@ internal sealed class StoredResponse : IDecodedPayload
             headers[i] = new StoredHeader(name, values.Length == 1 ? new StringValues(values[0]) : new StringValues(values), IsAppended: count % 2 == 1);
         }
 
-        if (!reader.TryVarint(out var length) || length > LongestBody)
+        if (!reader.TryVarint(out var length) || length > RecordBytes.LongestContent)
         {
             return null;
         }
 
         var isCompressed = (flags & BodyCompressed) != 0;
-        var kept = payload[^(reader.Left + ChecksumSize)..^ChecksumSize];
-        var body = isCompressed ? Decompress(kept.Span, length) : kept;
+        var kept = payload[^(reader.Left + RecordBytes.ChecksumSize)..^RecordBytes.ChecksumSize];
+        var body = isCompressed ? RecordBytes.Decompress(kept.Span, length) : kept;
         if (body is not { } whole || whole.Length != length)
         {
             return null;
@@ -220,29 +206,6 @@ internal sealed class StoredResponse : IDecodedPayload
         return flagged.IsFlagged ? flagged.Bytes : _body;
     }
 
-    private static ReadOnlyMemory<byte>? Decompress(ReadOnlySpan<byte> compressed, int length)
-    {
-        var body = GC.AllocateUninitializedArray<byte>(length);
-        return BrotliDecoder.TryDecompress(compressed, body, out var written) ? body.AsMemory(0, written) : null;
-    }
-
-    private static uint Checksum(ReadOnlySpan<byte> bytes)
-    {
-        var crc = uint.MaxValue;
-        while (bytes.Length >= sizeof(ulong))
-        {
-            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
-            bytes = bytes[sizeof(ulong)..];
-        }
-
-        foreach (var value in bytes)
-        {
-            crc = BitOperations.Crc32C(crc, value);
-        }
-
-        return ~crc;
-    }
-
     private sealed class FlaggedBody(ReplayFlag flag, byte[]? bytes)
     {
         public ReplayFlag Flag { get; } = flag;
@@ -250,42 +213,5 @@ internal sealed class StoredResponse : IDecodedPayload
         public bool IsFlagged { get; } = bytes is not null;
 
         public byte[] Bytes { get; } = bytes ?? [];
-    }
-
-    private ref struct Reader(ReadOnlySpan<byte> bytes)
-    {
-        private ReadOnlySpan<byte> _rest = bytes;
-
-        public readonly int Left => _rest.Length;
-
-        public bool TryVarint(out int value)
-        {
-            value = 0;
-            for (var shift = 0; shift < 35 && !_rest.IsEmpty; shift += 7)
-            {
-                var next = _rest[0];
-                _rest = _rest[1..];
-                value |= (next & 0x7F) << shift;
-                if (next < 0x80)
-                {
-                    return value >= 0;
-                }
-            }
-
-            return false;
-        }
-
-        public bool TryText(out string text)
-        {
-            text = "";
-            if (!TryVarint(out var length) || length > _rest.Length)
-            {
-                return false;
-            }
-
-            text = Encoding.UTF8.GetString(_rest[..length]);
-            _rest = _rest[length..];
-            return true;
-        }
     }
 }

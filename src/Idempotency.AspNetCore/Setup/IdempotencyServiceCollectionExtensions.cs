@@ -12,12 +12,16 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers idempotency.</summary>
 public static class IdempotencyServiceCollectionExtensions
 {
-    /// <summary>Adds idempotency with records in memory, until a store is chosen with one of the builder's methods.</summary>
+    /// <summary>
+    /// Adds idempotency with records in memory, until a store is chosen with one of the builder's methods. Endpoints opt in after
+    /// <c>app.UseIdempotency()</c>; functions go through <see cref="IIdempotentExecutor"/>, in a host without HTTP too.
+    /// </summary>
     /// <param name="services">The application's services.</param>
     /// <param name="configure">Sets the options; invalid ones fail at start-up.</param>
     public static IIdempotencyBuilder AddIdempotency(this IServiceCollection services, Action<IdempotencyOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
+        services.AddLogging(); // hosts have it; a bare service collection may not
         services.AddOptions<IdempotencyOptions>().ValidateOnStart();
         if (configure is not null)
         {
@@ -39,6 +43,7 @@ public static class IdempotencyServiceCollectionExtensions
         services.TryAddSingleton<EffectivePolicies>();
         services.TryAddSingleton<PipelinePlacement>();
         services.TryAddSingleton<IIdempotencyRecords, IdempotencyRecords>();
+        services.TryAddSingleton<IIdempotentExecutor, IdempotentExecutor>();
         return new Builder(services);
     }
 

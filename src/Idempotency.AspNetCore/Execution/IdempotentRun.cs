@@ -1,0 +1,56 @@
+using System.Buffers.Binary;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>A run as its own work sees it, over HTTP and of functions alike.</summary>
+internal abstract class IdempotentRun : IIdempotentRun
+{
+    private const byte DownstreamVersion = 1;
+
+    public abstract string Key { get; }
+
+    public int Attempt => Claim?.Attempt ?? 1;
+
+    public bool TookOver => Attempt > 1;
+
+    public CancellationToken ClaimLost => Claim?.Lost ?? CancellationToken.None;
+
+    /// <summary>The claim it runs under; null when it runs unprotected.</summary>
+    protected abstract OwnedClaim? Claim { get; }
+
+    /// <summary>Which request or call it is of.</summary>
+    protected abstract (Sha256Hash StoreKey, Sha256Hash Fingerprint) Identity { get; }
+
+    protected abstract ClaimEngine Engine { get; }
+
+    /// <remarks>
+    /// The first 16 bytes of a SHA-256 over version, stored key, fingerprint and name, as a UUID of version 8 (RFC 9562 section 5.8). The
+    /// fingerprint, because a key may come again for another request when its retention is over.
+    /// </remarks>
+    public string DownstreamKey(string name)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        var (storeKey, fingerprint) = Identity;
+        var input = new PooledBytes(256);
+        try
+        {
+            input.Add(DownstreamVersion);
+            storeKey.CopyTo(input.Room(Sha256Hash.Length));
+            input.Advance(Sha256Hash.Length);
+            fingerprint.CopyTo(input.Room(Sha256Hash.Length));
+            input.Advance(Sha256Hash.Length);
+            input.AddPart(name);
+            Span<byte> hash = stackalloc byte[Sha256Hash.Length];
+            Sha256Hash.Of(input.Written).CopyTo(hash);
+            hash[6] = (byte)((hash[6] & 0x0F) | 0x80);
+            hash[8] = (byte)((hash[8] & 0x3F) | 0x80);
+            return new Guid(hash[..16], bigEndian: true).ToString();
+        }
+        finally
+        {
+            input.Dispose();
+        }
+    }
+
+    public Task EffectsStarted(CancellationToken cancellationToken) => Claim is { } claim ? Engine.MarkEffectsStartedAsync(claim, cancellationToken) : Task.CompletedTask;
+}

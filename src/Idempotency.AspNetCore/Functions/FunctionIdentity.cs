@@ -1,0 +1,56 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>Which call of a function this is: where its record is kept (the stored key), and what a repetition must equal (the fingerprint).</summary>
+internal static class FunctionIdentity
+{
+    // As in RequestIdentity: part of what stores keep. The high bit keeps both apart from those of requests for ever.
+    private const byte KeyVersion = 0x81;
+    private const byte FingerprintVersion = 0x81;
+
+    private const byte Shared = 0;
+    private const byte Custom = 1;
+
+    private const byte FromText = 1;
+    private const byte FromPayload = 2;
+
+    /// <summary>SHA-256 of a call's partition, operation and key. Layout: version, tagged partition, operation, source of the key, key. See <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
+    public static Sha256Hash StoreKeyOf(string operation, IdempotentCallKey key, string? partition)
+    {
+        var input = new PooledBytes(512);
+        try
+        {
+            input.Add(KeyVersion);
+            input.Add(partition is null ? Shared : Custom);
+            input.AddPart(partition ?? "");
+            input.AddPart(operation);
+            input.Add(key.IsPayload ? FromPayload : FromText);
+            input.AddPart(key.Text ?? "");
+            return Sha256Hash.Of(input.Written);
+        }
+        finally
+        {
+            input.Dispose();
+        }
+    }
+
+    /// <summary>SHA-256 of the payload to validate: version, then the hash of its canonical form. Without one: nothing, which no payload equals.</summary>
+    public static Sha256Hash FingerprintOf(IdempotentPayload? payload, IdempotencyPolicy policy)
+    {
+        if (payload is null || policy.Fingerprint == RequestFingerprintMode.None)
+        {
+            return default;
+        }
+
+        var input = new PooledBytes(256);
+        try
+        {
+            input.Add(FingerprintVersion);
+            input.AddPart(payload.Key);
+            return Sha256Hash.Of(input.Written);
+        }
+        finally
+        {
+            input.Dispose();
+        }
+    }
+}

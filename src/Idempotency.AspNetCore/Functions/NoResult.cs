@@ -1,0 +1,4 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>The result of work that has none.</summary>
+internal readonly record struct NoResult;

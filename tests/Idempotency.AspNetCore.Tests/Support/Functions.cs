@@ -1,0 +1,61 @@
+using System.Text.Json.Serialization;
+using Microsoft.Extensions.Logging;
+
+namespace Idempotency.AspNetCore.Tests;
+
+/// <summary>A process that has functions and no HTTP, with its time and its store in the test's hands.</summary>
+internal sealed class Functions : IAsyncDisposable
+{
+    private readonly ServiceProvider _services;
+
+    /// <summary>Starts one.</summary>
+    /// <param name="options">Its idempotency options.</param>
+    /// <param name="other">Another process, whose store and clock this one shares.</param>
+    public Functions(Action<IdempotencyOptions>? options = null, Functions? other = null)
+    {
+        Time = other?.Time ?? new FakeTime();
+        var services = new ServiceCollection();
+        services.AddLogging(logging => logging.AddProvider(Logs).SetMinimumLevel(LogLevel.Debug));
+        services.AddSingleton<TimeProvider>(Time);
+        if (other is null)
+        {
+            services.AddSingleton<InMemoryIdempotencyStore>();
+        }
+        else
+        {
+            services.AddSingleton(other.Store.Inner);
+        }
+
+        services.AddIdempotency(options).AddStore<ObservedStore>();
+        _services = services.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
+    }
+
+    public FakeTime Time { get; }
+
+    public LogCollector Logs { get; } = new();
+
+    public IIdempotentExecutor Executor => _services.GetRequiredService<IIdempotentExecutor>();
+
+    public ObservedStore Store => (ObservedStore)_services.GetRequiredService<IIdempotencyStore>();
+
+    public LocalCache LocalCache => _services.GetRequiredService<LocalCache>();
+
+    /// <summary>Moves the clock until a task is done: something in between waits for it.</summary>
+    public Task PassUntilDoneAsync(Task task) => Eventually.TrueAsync(
+        () =>
+        {
+            Time.Advance(TimeSpan.FromSeconds(1));
+            return task.IsCompleted;
+        },
+        "done");
+
+    public ValueTask DisposeAsync() => _services.DisposeAsync();
+}
+
+internal sealed record Receipt(string Id, decimal Amount, List<string> Lines);
+
+internal sealed record Order(string Id, decimal Amount);
+
+[JsonSerializable(typeof(Receipt))]
+[JsonSerializable(typeof(Order))]
+internal sealed partial class FunctionJson : JsonSerializerContext;
