@@ -17,6 +17,7 @@ builder.Services.AddProblemDetails();
 builder.Services.AddValidation();
 builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = false); // a bad body is a 400 in development too
 builder.Services.AddControllers();
+builder.Services.AddOpenApi(options => options.AddIdempotency());
 
 var app = builder.Build();
 app.UseExceptionHandler();
@@ -48,6 +49,7 @@ app.MapGet("/payments/{id}", (string id, Ledger ledger) => ledger.Find(id) is { 
 
 app.MapControllers(); // RefundsController: the same with [Idempotent]
 app.MapPayouts(); // PayoutQueue: the same without HTTP, for a queue's consumer
+app.MapOpenApi(); // /openapi/v1.json
 
 app.MapGet("/demo/settings", (IOptions<IdempotencyOptions> options) => DemoSettings.Of(options.Value.DefaultPolicy));
 app.Run();

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Amazon.DynamoDBv2;
 using Amazon.DynamoDBv2.Model;
 using Microsoft.Extensions.DependencyInjection;
@@ -23,12 +24,29 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
     // An item may have 400 KB with its attribute names (Amazon DynamoDB Developer Guide, "Quotas"); what is not data stays far below 8 KB.
     private const int LargestData = (400 - 8) * 1024;
 
+    // Free when: 1. there is no item; 2. it is gone: its expiry is over (to the millisecond, or to the second where another library wrote
+    // it) and, if it is in progress, so is its lease. Superseding, 3. exactly that owner's claim must be there and have lapsed.
+    private const string Free = "attribute_not_exists(#id) OR ((#exact <= :now OR (attribute_not_exists(#exact) AND #expiry <= :seconds)) "
+        + "AND (#status <> :inprogress OR attribute_not_exists(#lease) OR #lease <= :lapsed))";
+    private const string Superseded = "#status = :inprogress AND #owner = :superseded AND #lease <= :lapsed";
+    private const string OwnedAndThere = "#owner = :me AND #status = :inprogress AND #exact > :now";
+    private const string Renewal = "SET #lease = :lease, #exact = :exact, #expiry = :expiry";
+    private const string Completion = "SET #status = :completed, #data = :data, #exact = :exact, #expiry = :expiry REMOVE #lease";
+
+    // The client only reads what it is given, so what is always the same is made once.
+    private static readonly AttributeValue InProgressValue = new(InProgress);
+    private static readonly AttributeValue CompletedValue = new(Completed);
+
     private readonly IAmazonDynamoDB _client;
     private readonly bool _ownsClient;
     private readonly DynamoDBIdempotencyStoreOptions _options;
     private readonly DynamoDBTable _table;
     private readonly TimeProvider _time;
-    private readonly Dictionary<string, string> _names;
+    private readonly Dictionary<string, string> _freeNames;
+    private readonly Dictionary<string, string> _supersededNames;
+    private readonly Dictionary<string, string> _renewalNames;
+    private readonly Dictionary<string, string> _completionNames;
+    private readonly Dictionary<string, string> _releaseNames;
 
     /// <summary>Creates the store. Applications register it with <c>AddIdempotency().AddDynamoDBStore(...)</c>.</summary>
     /// <param name="options">Where and how.</param>
@@ -56,16 +74,11 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
         }
 
         _table = new DynamoDBTable(_client, _options);
-        _names = new Dictionary<string, string>
-        {
-            ["#id"] = _options.KeyAttribute,
-            ["#status"] = _options.StatusAttribute,
-            ["#owner"] = _options.OwnerAttribute,
-            ["#expiry"] = _options.ExpiryAttribute,
-            ["#exact"] = _options.ExactExpiryAttribute,
-            ["#lease"] = _options.InProgressExpiryAttribute,
-            ["#data"] = _options.DataAttribute,
-        };
+        _freeNames = Names(Free);
+        _supersededNames = Names(Superseded);
+        _renewalNames = Names(Renewal + OwnedAndThere);
+        _completionNames = Names(Completion + OwnedAndThere);
+        _releaseNames = Names(OwnedAndThere);
     }
 
     /// <inheritdoc/>
@@ -83,28 +96,21 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
         var now = Now;
         var lease = now + Milliseconds(claim.Lease);
         var gone = lease + Milliseconds(claim.Retention);
-        var item = KeyOf(key);
-        item[_options.StatusAttribute] = new AttributeValue(InProgress);
+        var item = KeyOf(key, attributes: 9);
+        item[_options.StatusAttribute] = InProgressValue;
         item[_options.OwnerAttribute] = new AttributeValue(Text(claim.Owner));
         item[_options.AttemptAttribute] = Number(claim.Attempt);
         item[_options.ValidationAttribute] = Binary(BytesOf(claim.Fingerprint));
         item[_options.InProgressExpiryAttribute] = Number(lease);
         item[_options.ExactExpiryAttribute] = Number(gone);
         item[_options.ExpiryAttribute] = Number(Seconds(gone));
-
-        // Taken when: 1. there is no item; 2. it is gone: its expiry is over (to the millisecond, or to the second where another library wrote
-        // it) and, if it is in progress, so is its lease; or, when superseding, 3. exactly that owner's claim is there and has lapsed.
-        var values = new Dictionary<string, AttributeValue> { [":inprogress"] = new(InProgress), [":lapsed"] = Number(now - Skew) };
-        string condition;
+        var values = new Dictionary<string, AttributeValue>(4) { [":inprogress"] = InProgressValue, [":lapsed"] = Number(now - Skew) };
         if (claim.Supersedes is { } superseded)
         {
-            condition = "#status = :inprogress AND #owner = :superseded AND #lease <= :lapsed";
             values[":superseded"] = new AttributeValue(Text(superseded));
         }
         else
         {
-            condition = "attribute_not_exists(#id) OR ((#exact <= :now OR (attribute_not_exists(#exact) AND #expiry <= :seconds)) "
-                + "AND (#status <> :inprogress OR attribute_not_exists(#lease) OR #lease <= :lapsed))";
             values[":now"] = Number(now);
             values[":seconds"] = Number(now / 1000);
         }
@@ -116,8 +122,8 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
                 {
                     TableName = _options.TableName,
                     Item = item,
-                    ConditionExpression = condition,
-                    ExpressionAttributeNames = Names(condition),
+                    ConditionExpression = claim.Supersedes is null ? Free : Superseded,
+                    ExpressionAttributeNames = claim.Supersedes is null ? _freeNames : _supersededNames,
                     ExpressionAttributeValues = values,
                     ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure.ALL_OLD,
                 },
@@ -144,26 +150,23 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
     /// <inheritdoc/>
     public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
     {
-        var until = Now + Milliseconds(lease);
-        var gone = until + Milliseconds(retention);
-        return UpdateAsync(
-            key,
-            owner,
-            "SET #lease = :lease, #exact = :exact, #expiry = :expiry",
-            new() { [":lease"] = Number(until), [":exact"] = Number(gone), [":expiry"] = Number(Seconds(gone)) },
-            cancellationToken);
+        var now = Now;
+        var until = now + Milliseconds(lease);
+        var values = OwnedBy(owner, now);
+        values[":lease"] = Number(until);
+        AddExpiry(values, until + Milliseconds(retention));
+        return UpdateAsync(key, Renewal, _renewalNames, values, cancellationToken);
     }
 
     /// <inheritdoc/>
     public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
     {
-        var gone = Now + Milliseconds(retention);
-        return UpdateAsync(
-            key,
-            owner,
-            "SET #status = :completed, #data = :data, #exact = :exact, #expiry = :expiry REMOVE #lease",
-            new() { [":completed"] = new(Completed), [":data"] = Binary(payload.ToArray()), [":exact"] = Number(gone), [":expiry"] = Number(Seconds(gone)) },
-            cancellationToken);
+        var now = Now;
+        var values = OwnedBy(owner, now);
+        values[":completed"] = CompletedValue;
+        values[":data"] = Binary(payload);
+        AddExpiry(values, now + Milliseconds(retention));
+        return UpdateAsync(key, Completion, _completionNames, values, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -179,8 +182,8 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
                     TableName = _options.TableName,
                     Key = KeyOf(key),
                     ConditionExpression = OwnedAndThere,
-                    ExpressionAttributeNames = Names(OwnedAndThere),
-                    ExpressionAttributeValues = OwnedBy(owner),
+                    ExpressionAttributeNames = _releaseNames,
+                    ExpressionAttributeValues = OwnedBy(owner, Now),
                 },
                 cancellationToken);
             return true;
@@ -218,24 +221,23 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
         }
     }
 
-    private const string OwnedAndThere = "#owner = :me AND #status = :inprogress AND #exact > :now";
-
-    private Dictionary<string, AttributeValue> OwnedBy(Guid owner) => new()
+    private static Dictionary<string, AttributeValue> OwnedBy(Guid owner, long now) => new(7)
     {
         [":me"] = new AttributeValue(Text(owner)),
-        [":inprogress"] = new AttributeValue(InProgress),
-        [":now"] = Number(Now),
+        [":inprogress"] = InProgressValue,
+        [":now"] = Number(now),
     };
 
-    private async ValueTask<bool> UpdateAsync(Sha256Hash key, Guid owner, string update, Dictionary<string, AttributeValue> values, CancellationToken cancellationToken)
+    private static void AddExpiry(Dictionary<string, AttributeValue> values, long gone)
+    {
+        values[":exact"] = Number(gone);
+        values[":expiry"] = Number(Seconds(gone));
+    }
+
+    private async ValueTask<bool> UpdateAsync(Sha256Hash key, string update, Dictionary<string, string> names, Dictionary<string, AttributeValue> values, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         await _table.EnsureAsync(cancellationToken);
-        foreach (var (name, value) in OwnedBy(owner))
-        {
-            values[name] = value;
-        }
-
         try
         {
             await _client.UpdateItemAsync(
@@ -245,7 +247,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
                     Key = KeyOf(key),
                     UpdateExpression = update,
                     ConditionExpression = OwnedAndThere,
-                    ExpressionAttributeNames = Names(update + OwnedAndThere),
+                    ExpressionAttributeNames = names,
                     ExpressionAttributeValues = values,
                 },
                 cancellationToken);
@@ -278,13 +280,29 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
         && item.TryGetValue(_options.OwnerAttribute, out var owner) && owner.S == Text(claim.Owner)
         && item.TryGetValue(_options.StatusAttribute, out var status) && status.S == InProgress;
 
-    private Dictionary<string, AttributeValue> KeyOf(Sha256Hash key) => _options.SortKeyAttribute is { } sort
-        ? new() { [_options.KeyAttribute] = new(_options.StaticPartitionKey), [sort] = new(key.ToString()) }
-        : new() { [_options.KeyAttribute] = new(key.ToString()) };
+    private Dictionary<string, AttributeValue> KeyOf(Sha256Hash key, int attributes = 2)
+    {
+        var item = new Dictionary<string, AttributeValue>(attributes);
+        item[_options.KeyAttribute] = new AttributeValue(_options.SortKeyAttribute is null ? key.ToString() : _options.StaticPartitionKey);
+        if (_options.SortKeyAttribute is { } sort)
+        {
+            item[sort] = new AttributeValue(key.ToString());
+        }
+
+        return item;
+    }
 
     // DynamoDB refuses names that an expression does not use.
-    private Dictionary<string, string> Names(string expression) =>
-        _names.Where(name => expression.Contains(name.Key, StringComparison.Ordinal)).ToDictionary(name => name.Key, name => name.Value);
+    private Dictionary<string, string> Names(string expression) => new (string Placeholder, string Attribute)[]
+    {
+        ("#id", _options.KeyAttribute),
+        ("#status", _options.StatusAttribute),
+        ("#owner", _options.OwnerAttribute),
+        ("#expiry", _options.ExpiryAttribute),
+        ("#exact", _options.ExactExpiryAttribute),
+        ("#lease", _options.InProgressExpiryAttribute),
+        ("#data", _options.DataAttribute),
+    }.Where(name => expression.Contains(name.Placeholder, StringComparison.Ordinal)).ToDictionary(name => name.Placeholder, name => name.Attribute);
 
     private bool IsGone(Dictionary<string, AttributeValue> item, long now)
     {
@@ -340,7 +358,12 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
 
     private static AttributeValue Number(long value) => new() { N = value.ToString(CultureInfo.InvariantCulture) };
 
-    private static AttributeValue Binary(byte[] bytes) => new() { B = new MemoryStream(bytes) };
+    // A payload never changes: one that is a whole array is sent from there. Visible, so that the client does not copy it either.
+    private static AttributeValue Binary(ReadOnlyMemory<byte> bytes)
+    {
+        var array = MemoryMarshal.TryGetArray(bytes, out var segment) && segment.Array is { } whole && whole.Length == bytes.Length ? whole : bytes.ToArray();
+        return new AttributeValue { B = new MemoryStream(array, 0, array.Length, writable: false, publiclyVisible: true) };
+    }
 
     private static string Text(Guid owner) => owner.ToString("N");
 

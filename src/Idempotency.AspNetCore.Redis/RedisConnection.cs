@@ -9,12 +9,13 @@ internal sealed class RedisConnection(IOptions<RedisIdempotencyStoreOptions> opt
     private readonly Lock _lock = new();
     private Task<ConnectionMultiplexer>? _own;
     private bool _isDisposed;
+    private IDatabase? _database = shared?.GetDatabase(options.Value.Database);
 
     public ValueTask<IDatabase> DatabaseAsync(CancellationToken cancellationToken)
     {
-        if (options.Value.Configuration is not { } configuration)
+        if (_database is { } database)
         {
-            return ValueTask.FromResult(shared!.GetDatabase(options.Value.Database));
+            return ValueTask.FromResult(database);
         }
 
         Task<ConnectionMultiplexer> own;
@@ -23,13 +24,13 @@ internal sealed class RedisConnection(IOptions<RedisIdempotencyStoreOptions> opt
             ObjectDisposedException.ThrowIf(_isDisposed, typeof(RedisIdempotencyStore));
             if (_own is null || _own.IsFaulted || _own.IsCanceled)
             {
-                _own = ConnectAsync(configuration);
+                _own = ConnectAsync(options.Value.Configuration!);
             }
 
             own = _own;
         }
 
-        return own.IsCompletedSuccessfully ? ValueTask.FromResult(own.Result.GetDatabase(options.Value.Database)) : WhenConnectedAsync(own, cancellationToken);
+        return WhenConnectedAsync(own, cancellationToken);
     }
 
     public void Dispose()
@@ -38,6 +39,7 @@ internal sealed class RedisConnection(IOptions<RedisIdempotencyStoreOptions> opt
         lock (_lock)
         {
             _isDisposed = true;
+            _database = null;
             own = _own;
         }
 
@@ -46,7 +48,7 @@ internal sealed class RedisConnection(IOptions<RedisIdempotencyStoreOptions> opt
     }
 
     private async ValueTask<IDatabase> WhenConnectedAsync(Task<ConnectionMultiplexer> own, CancellationToken cancellationToken) =>
-        (await own.WaitAsync(cancellationToken)).GetDatabase(options.Value.Database);
+        _database = (await own.WaitAsync(cancellationToken)).GetDatabase(options.Value.Database);
 
     private static Task<ConnectionMultiplexer> ConnectAsync(string configuration)
     {

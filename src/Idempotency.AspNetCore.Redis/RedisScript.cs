@@ -6,41 +6,54 @@ using StackExchange.Redis;
 namespace Idempotency.AspNetCore;
 
 /// <summary>A Lua script on one key, run by its hash: one round trip, and a second one only when the server does not know the script.</summary>
-internal sealed class RedisScript
+internal sealed class RedisScript<T>
 {
     private readonly string _text;
     private readonly byte[] _hash;
+    private readonly Func<RedisValue[], T> _parse;
 
+    /// <param name="name">The script's file, without its extension.</param>
+    /// <param name="parse">Reads what it returned; a single value comes as an array of one.</param>
     [SuppressMessage("Security", "CA5350:Do Not Use Weak Cryptographic Algorithms", Justification = "Redis names scripts by their SHA-1 (EVALSHA); nothing is secured by it.")]
-    public RedisScript(string name)
+    public RedisScript(string name, Func<RedisValue[], T> parse)
     {
-        using var stream = typeof(RedisScript).Assembly.GetManifestResourceStream(name)!;
+        using var stream = typeof(RedisScript<T>).Assembly.GetManifestResourceStream(name)!;
         using var reader = new StreamReader(stream);
         _text = reader.ReadToEnd();
         _hash = SHA1.HashData(Encoding.UTF8.GetBytes(_text));
+        _parse = parse;
     }
 
     /// <remarks>
     /// A server forgets scripts (SCRIPT FLUSH, a restart, a failover, another node of a cluster). It says so before it runs anything, so
     /// sending the text then is no second run.
     /// </remarks>
-    public async Task<RedisResult> RunAsync(IDatabase database, RedisKey key, RedisValue[] arguments, CancellationToken cancellationToken)
+    public async ValueTask<T> RunAsync(RedisConnection connection, RedisKey key, RedisValue[] arguments, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        var database = await connection.DatabaseAsync(cancellationToken);
+        RedisKey[] keys = [key];
         RedisResult result;
         try
         {
-            result = await database.ScriptEvaluateAsync(_hash, [key], arguments).WaitAsync(cancellationToken);
+            try
+            {
+                result = await database.ScriptEvaluateAsync(_hash, keys, arguments).WaitAsync(cancellationToken);
+            }
+            catch (RedisServerException unknown) when (unknown.Message.Contains("NOSCRIPT", StringComparison.Ordinal))
+            {
+                // As EVAL, whatever the client believes of the server's memory: that may have been emptied again.
+                result = await database.ScriptEvaluateAsync(_text, keys, arguments, CommandFlags.NoScriptCache).WaitAsync(cancellationToken);
+            }
         }
-        catch (RedisServerException unknown) when (unknown.Message.Contains("NOSCRIPT", StringComparison.Ordinal))
+        catch (RedisServerException wrongType) when (wrongType.Message.Contains("WRONGTYPE", StringComparison.Ordinal))
         {
-            // As EVAL, whatever the client believes of the server's memory: that may have been emptied again.
-            result = await database.ScriptEvaluateAsync(_text, [key], arguments, CommandFlags.NoScriptCache).WaitAsync(cancellationToken);
+            throw new IdempotencyRecordUnreadableException($"The Redis key '{(string?)key}' holds something that is no idempotency record. Give the store a KeyPrefix of its own.", wrongType);
         }
 
         // Version 1 of the client runs what comes next on the thread that reads replies, in order: a handler that blocks there would stop every
         // reply of the process. So what comes next starts on a thread of the pool.
         await Task.Yield();
-        return result;
+        return _parse((RedisValue[])result!);
     }
 }

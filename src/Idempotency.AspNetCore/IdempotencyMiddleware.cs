@@ -13,6 +13,7 @@ internal sealed class IdempotencyMiddleware(
     RequestDelegate next,
     EffectivePolicies policies,
     ClaimEngine engine,
+    Telemetry telemetry,
     ILogger<IdempotencyMiddleware> logger)
 {
     public Task InvokeAsync(HttpContext context)
@@ -53,7 +54,7 @@ internal sealed class IdempotencyMiddleware(
         }
         else if (policy.KeySource == IdempotencyKeySource.Header)
         {
-            await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(policy.HeaderName)) : RunUnguardedAsync(context));
+            await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(policy.HeaderName)) : RunWithoutKeyAsync(context));
             return;
         }
 
@@ -81,7 +82,7 @@ internal sealed class IdempotencyMiddleware(
             if (body.Bytes.IsEmpty)
             {
                 var headerName = policy.KeySource == IdempotencyKeySource.Body ? null : policy.HeaderName;
-                await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(headerName)) : RunUnguardedAsync(context));
+                await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(headerName)) : RunWithoutKeyAsync(context));
                 return;
             }
 
@@ -89,7 +90,8 @@ internal sealed class IdempotencyMiddleware(
         }
 
         var storeKey = RequestIdentity.StoreKeyOf(context, policy, key, keyIsFromBody);
-        if (engine.LocalCache.TryGet(storeKey, out var known) && known.Request?.Equals(context, policy, body) == true)
+        var known = engine.Recall(storeKey);
+        if (known?.Request?.Equals(context, policy, body) == true)
         {
             // The very bytes that this answer was replayed to before: what they mean need not be worked out again.
             await ReplayAsync(context, policy, body, storeKey, known);
@@ -124,14 +126,32 @@ internal sealed class IdempotencyMiddleware(
     private async Task RunAsync(HttpContext context, RequestBody body, OwnedClaim claim, string key)
     {
         body.GiveBackTo(context);
-        var completion = await new ProtectedRun(context, key, claim, policies.RulesOf(claim.Policy), engine, logger).RunAsync(next);
+        Completion? completion;
+        try
+        {
+            completion = await new ProtectedRun(context, key, claim, policies.RulesOf(claim.Policy), engine, logger).RunAsync(next);
+        }
+        catch
+        {
+            telemetry.RequestEnded(context, Telemetry.Failed);
+            throw;
+        }
+
         if (completion is { Outcome: CompletionOutcome.Superseded } superseded)
         {
             // We came back too late. The answer that counts is the recorded one, so that no retry contradicts what is told here.
             await (superseded.Record is { } record
                 ? ReplayAsync(context, claim.Policy, body, claim.Key, record)
                 : RejectAsync(context, IdempotencyProblem.RequestInProgress));
+            return;
         }
+
+        telemetry.RequestEnded(context, completion?.Outcome switch
+        {
+            null => Telemetry.Released,
+            CompletionOutcome.Recorded => Telemetry.Executed,
+            _ => Telemetry.NotRecorded,
+        });
     }
 
     private async Task ReplayAsync(HttpContext context, IdempotencyPolicy policy, RequestBody requestBody, Sha256Hash storeKey, CompletedRecord record)
@@ -169,6 +189,7 @@ internal sealed class IdempotencyMiddleware(
             context.Response.Headers[IdempotencyHeaders.Stored] = "false"; // as the first answer said
         }
 
+        telemetry.RequestEnded(context, Telemetry.Replayed);
         Log.Replayed(logger, storeKey);
         await ResponseReplay.WriteAsync(context, policy, stored, body, engine.LocalCache.RetentionLeft(record));
     }
@@ -176,8 +197,15 @@ internal sealed class IdempotencyMiddleware(
     private Task RunUnprotectedAsync(HttpContext context, RequestBody body)
     {
         body.GiveBackTo(context);
+        telemetry.RequestEnded(context, Telemetry.Unprotected);
         Log.RunsUnprotected(logger, context.Request.Method, context.Request.Path);
         context.Response.Headers[IdempotencyHeaders.Stored] = "false";
+        return RunUnguardedAsync(context);
+    }
+
+    private Task RunWithoutKeyAsync(HttpContext context)
+    {
+        telemetry.RequestEnded(context, Telemetry.WithoutKey);
         return RunUnguardedAsync(context);
     }
 
@@ -187,5 +215,9 @@ internal sealed class IdempotencyMiddleware(
         return next(context);
     }
 
-    private Task RejectAsync(HttpContext context, IdempotencyProblem problem) => ProblemWriter.WriteAsync(context, problem, logger);
+    private Task RejectAsync(HttpContext context, IdempotencyProblem problem)
+    {
+        telemetry.RequestEnded(context, problem.Code);
+        return ProblemWriter.WriteAsync(context, problem, logger);
+    }
 }

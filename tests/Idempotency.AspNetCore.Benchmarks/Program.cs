@@ -1,12 +1,29 @@
 using BenchmarkDotNet.Running;
 using Idempotency.AspNetCore.Benchmarks;
 
-// "server": the whole-server comparison. Anything else goes to BenchmarkDotNet, for example --filter '*Fingerprint*'.
-if (args is ["server", .. var options])
+// Each command prints its tables; with --write they also go into the README. Anything else goes to BenchmarkDotNet, for example
+// --filter '*Fingerprint*'.
+switch (args)
 {
-    await WholeServer.RunAsync(options);
+    case ["load"]:
+        await LoadGenerator.ServeOrdersAsync();
+        break;
+    case ["server", .. var rest]:
+        await WholeServer.RunAsync(new Arguments("server", rest));
+        break;
+    case ["growth", .. var rest]:
+        await Growth.RunAsync(new Arguments("growth", rest));
+        break;
+    case ["micro", .. var rest]:
+        MicroTable.Run(new Arguments("micro", rest));
+        break;
+    case ["results"]:
+        AllResults.Write();
+        break;
+    default:
+        BenchmarkSwitcher.FromAssembly(typeof(WholeServer).Assembly).Run(args);
+        break;
 }
-else
-{
-    BenchmarkSwitcher.FromAssembly(typeof(WholeServer).Assembly).Run(args);
-}
+
+// Servers and clients of other libraries have threads of their own.
+Environment.Exit(0);

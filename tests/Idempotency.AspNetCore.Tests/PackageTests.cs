@@ -15,7 +15,9 @@ public sealed class PackageTests
     [Theory]
     [InlineData("Idempotency.AspNetCore", "UseIdempotency")]
     [InlineData("Idempotency.AspNetCore.DynamoDB", "AddDynamoDBStore")]
+    [InlineData("Idempotency.AspNetCore.OpenApi", "AddIdempotency")]
     [InlineData("Idempotency.AspNetCore.Redis", "AddRedisStore")]
+    [InlineData("Idempotency.Http", "AddIdempotencyKeys")]
     public async Task The_package_has_its_readme_documentation_and_symbols(string name, string inReadme)
     {
         var output = Directory.CreateTempSubdirectory("idempotency-pack-").FullName;
@@ -40,6 +42,9 @@ public sealed class PackageTests
         var nuspec = await specification.ReadToEndAsync();
         Assert.Contains("<license type=\"expression\">MIT</license>", nuspec, StringComparison.Ordinal);
         Assert.Equal(name != "Idempotency.AspNetCore", nuspec.Contains("<dependency ", StringComparison.Ordinal));
+
+        // What is built on the core's internals must not meet another version of them.
+        Assert.Equal(name == "Idempotency.AspNetCore.OpenApi", nuspec.Contains("<dependency id=\"Idempotency.AspNetCore\" version=\"[", StringComparison.Ordinal));
         Directory.Delete(output, recursive: true);
     }
 }

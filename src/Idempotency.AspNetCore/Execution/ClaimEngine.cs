@@ -4,10 +4,11 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>Claiming, completing and releasing: what a record's states mean. Knows nothing of HTTP; the payload is bytes to it.</summary>
 internal sealed class ClaimEngine(
-    IIdempotencyStore store,
+    StoreAccess store,
     LocalCache localCache,
     LeaseKeeper leases,
     WaitingRoom waitingRoom,
+    Telemetry telemetry,
     TimeProvider time,
     ILogger<ClaimEngine> logger)
 {
@@ -20,27 +21,59 @@ internal sealed class ClaimEngine(
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(100);
 
     // A store in this very memory has an answer as near as the cache has: there it is cached when it is replayed first, decoded.
-    private readonly bool _cachesWhenRecorded = store is not InMemoryIdempotencyStore;
+    private readonly bool _cachesWhenRecorded = !store.IsInProcess;
     private readonly MonotonicClock _clock = new(time);
 
-    public IIdempotencyStore Store => store;
+    public StoreAccess Store => store;
 
     public LocalCache LocalCache => localCache;
 
+    /// <summary>What the local cache has for a key: step 1 of a claim, for the caller, who may know a shorter way to go on from it.</summary>
+    public CompletedRecord? Recall(Sha256Hash key)
+    {
+        var isHit = localCache.TryGet(key, out var known);
+        telemetry.LookedUp(isHit);
+        return known;
+    }
+
     /// <summary>Claims the key, or says why not.</summary>
     /// <remarks>
-    /// <para>The order is the rule: 1. a completed record in the local cache, where the caller has looked already; 2. the store's conditional write; and of the record that is in its
+    /// <para>The order is the rule: 1. a completed record in the local cache (<see cref="Recall"/>); 2. the store's conditional write; and of the record that is in its
     /// way: 3. another fingerprint: reused, whatever its state; 4. completed: its answer; 5. abandoned: taken over, or refused; 6. in progress:
     /// rejected, or waited for.</para>
     /// </remarks>
     /// <param name="key">The stored key.</param>
     /// <param name="fingerprint">What the request is.</param>
     /// <param name="policy">The endpoint's policy.</param>
-    /// <param name="known">What the local cache had for the key a moment ago; null for nothing.</param>
+    /// <param name="known">What <see cref="Recall"/> gave for the key.</param>
     /// <param name="waiting">Ends a wait for somebody else's answer.</param>
     /// <param name="claiming">Ends the claim itself.</param>
     public ValueTask<ClaimDecision> ClaimAsync(Sha256Hash key, Sha256Hash fingerprint, IdempotencyPolicy policy, CompletedRecord? known, CancellationToken waiting, CancellationToken claiming) =>
-        known is not null ? ValueTask.FromResult(FromCache(known, fingerprint)) : ClaimFromStoreAsync(key, fingerprint, policy, waiting, claiming);
+        known is not null ? ValueTask.FromResult(FromCache(known, fingerprint))
+        : Telemetry.Activities.HasListeners() ? TracedClaimAsync(key, fingerprint, policy, waiting, claiming)
+        : ClaimFromStoreAsync(key, fingerprint, policy, waiting, claiming);
+
+    private async ValueTask<ClaimDecision> TracedClaimAsync(Sha256Hash key, Sha256Hash fingerprint, IdempotencyPolicy policy, CancellationToken waiting, CancellationToken claiming)
+    {
+        using var activity = Telemetry.Activities.StartActivity("idempotency.claim");
+        var decision = await ClaimFromStoreAsync(key, fingerprint, policy, waiting, claiming);
+        Telemetry.End(
+            activity,
+            key,
+            decision.Outcome switch
+            {
+                ClaimOutcome.Acquired => "acquired",
+                ClaimOutcome.Completed => "completed",
+                ClaimOutcome.Reused => "reused",
+                ClaimOutcome.InProgress => "in-progress",
+                ClaimOutcome.OutcomeUnknown => "outcome-unknown",
+                ClaimOutcome.Unreadable => "unreadable",
+                _ => "store-unavailable",
+            },
+            decision.Claim?.Attempt,
+            isError: decision.Outcome is ClaimOutcome.Unreadable or ClaimOutcome.StoreUnavailable);
+        return decision;
+    }
 
     private static ClaimDecision FromCache(CompletedRecord known, Sha256Hash fingerprint) => known.Fingerprint == fingerprint
         ? new ClaimDecision(ClaimOutcome.Completed, Record: known)
@@ -94,7 +127,7 @@ internal sealed class ClaimEngine(
                     // The record that was in the way is gone by now: once more. Over and over, it is the store that is wrong.
                     if (claim.Supersedes is null && ++unexplained == 10)
                     {
-                        throw new InvalidOperationException($"The store '{store.GetType()}' refused a fresh claim without a record that is in its way. Return that record from ClaimAsync.");
+                        throw new InvalidOperationException($"The store '{store.Inner.GetType()}' refused a fresh claim without a record that is in its way. Return that record from ClaimAsync.");
                     }
 
                     claim = claim with { Supersedes = null, Attempt = 1 }; // what we meant to take over is gone
@@ -184,7 +217,28 @@ internal sealed class ClaimEngine(
     }
 
     /// <summary>Records the answer of a claim, with retries on a budget of its own: what has happened is written down whoever still listens.</summary>
-    public async ValueTask<Completion> CompleteAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload)
+    public ValueTask<Completion> CompleteAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload) =>
+        Telemetry.Activities.HasListeners() ? TracedCompleteAsync(claim, payload) : CompleteInTimeAsync(claim, payload);
+
+    private async ValueTask<Completion> TracedCompleteAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload)
+    {
+        using var activity = Telemetry.Activities.StartActivity("idempotency.complete");
+        var completion = await CompleteInTimeAsync(claim, payload);
+        Telemetry.End(
+            activity,
+            claim.Key,
+            completion.Outcome switch
+            {
+                CompletionOutcome.Recorded => "recorded",
+                CompletionOutcome.Superseded => "superseded",
+                _ => Telemetry.NotRecorded,
+            },
+            claim.Attempt,
+            isError: completion.Outcome != CompletionOutcome.Recorded);
+        return completion;
+    }
+
+    private async ValueTask<Completion> CompleteInTimeAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload)
     {
         var askedAt = _clock.Now;
         try
@@ -233,6 +287,7 @@ internal sealed class ClaimEngine(
         leases.Start(taken);
         if (claim.Supersedes is not null)
         {
+            telemetry.TookOver();
             Log.TookOver(logger, key, claim.Attempt);
         }
 
@@ -247,6 +302,7 @@ internal sealed class ClaimEngine(
     private Completion Recorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, long askedAt)
     {
         LeaseKeeper.Stop(claim);
+        telemetry.Recorded(payload.Length);
         if (_cachesWhenRecorded)
         {
             localCache.Set(claim.Key, new CompletedRecord(claim.Fingerprint, payload, MonotonicClock.Later(askedAt, claim.Policy.Retention)));
@@ -292,8 +348,12 @@ internal sealed class ClaimEngine(
                 }
                 else if (existing.Owner != claim.Owner)
                 {
-                    claim.MarkLost();
-                    Log.ClaimLost(logger, claim.Key);
+                    if (claim.MarkLost())
+                    {
+                        telemetry.ClaimLost();
+                        Log.ClaimLost(logger, claim.Key);
+                    }
+
                     Leave(claim);
                     if (existing.Fingerprint != claim.Fingerprint)
                     {

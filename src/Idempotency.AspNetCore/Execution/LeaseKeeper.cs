@@ -9,12 +9,24 @@ namespace Idempotency.AspNetCore;
 /// due in, so starting and stopping is a pointer move. Handlers that finish within a third of their lease, as nearly all do, cost no more.
 /// A renewal that fails is tried again every twelfth of the lease, so a store may be away for half of it and nothing is lost.
 /// </remarks>
-internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, ILogger<LeaseKeeper> logger) : IDisposable
+internal sealed class LeaseKeeper : IDisposable
 {
     private readonly ConcurrentDictionary<TimeSpan, Lane> _lanes = new();
-    private readonly MonotonicClock _clock = new(time);
+    private readonly StoreAccess _store;
+    private readonly Telemetry _telemetry;
+    private readonly TimeProvider _time;
+    private readonly MonotonicClock _clock;
+    private readonly ILogger<LeaseKeeper> _logger;
 
-    private TimeProvider Time => time;
+    public LeaseKeeper(StoreAccess store, Telemetry telemetry, TimeProvider time, ILogger<LeaseKeeper> logger)
+    {
+        _store = store;
+        _telemetry = telemetry;
+        _time = time;
+        _clock = new MonotonicClock(time);
+        _logger = logger;
+        telemetry.ObserveClaims(() => _lanes.Values.Sum(static lane => lane.Count));
+    }
 
     public void Start(OwnedClaim claim) => _lanes.GetOrAdd(claim.Policy.ClaimDuration, static (lease, keeper) => new Lane(keeper, lease), this).Add(claim);
 
@@ -38,26 +50,30 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
             var leaseUntil = MonotonicClock.Later(_clock.Now, lease);
             try
             {
-                using var patience = new CancellationTokenSource(lease / 3, time);
-                if (await store.RenewAsync(claim.Key, claim.Owner, lease, claim.Policy.Retention, patience.Token).AsTask().WaitAsync(lease / 3, time))
+                using var patience = new CancellationTokenSource(lease / 3, _time);
+                if (await _store.RenewAsync(claim.Key, claim.Owner, lease, claim.Policy.Retention, patience.Token).AsTask().WaitAsync(lease / 3, _time))
                 {
                     claim.LeaseUntil = leaseUntil;
                 }
                 else if (lane.Remove(claim))
                 {
                     // Not ours any more. (When it is not kept, its handler has ended meanwhile, and the record is completed or released.)
-                    Log.ClaimLost(logger, claim.Key);
-                    claim.MarkLost();
+                    if (claim.MarkLost())
+                    {
+                        Log.ClaimLost(_logger, claim.Key);
+                        _telemetry.ClaimLost();
+                    }
                 }
 
                 return;
             }
             catch (Exception exception)
             {
-                Log.RenewalFailed(logger, claim.Key, exception);
+                Log.RenewalFailed(_logger, claim.Key, exception);
+                _telemetry.RenewalFailed();
             }
 
-            await Task.Delay(lease / 12, time);
+            await Task.Delay(lease / 12, _time);
         }
         while (_clock.Now < until && lane.IsKept(claim));
     }
@@ -72,19 +88,23 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
         private OwnedClaim? _first;
         private OwnedClaim? _last;
         private bool _armed;
+        private long _count;
 
         public Lane(LeaseKeeper keeper, TimeSpan lease)
         {
             _keeper = keeper;
             _third = lease / 3;
-            _timer = SharedTimer.Create(keeper.Time, static lane => ((Lane)lane!).RenewDue(), this, Timeout.InfiniteTimeSpan);
+            _timer = SharedTimer.Create(keeper._time, static lane => ((Lane)lane!).RenewDue(), this, Timeout.InfiniteTimeSpan);
         }
+
+        public long Count => Volatile.Read(ref _count);
 
         public void Add(OwnedClaim claim)
         {
             lock (_lock)
             {
                 claim.Lane = this;
+                _count++;
                 Append(claim, _keeper._clock.Now);
                 Arm();
             }
@@ -102,6 +122,7 @@ internal sealed class LeaseKeeper(IIdempotencyStore store, TimeProvider time, IL
 
                 Unlink(claim);
                 claim.Lane = null;
+                _count--;
                 return true;
             }
         }

@@ -47,11 +47,12 @@ internal sealed class OwnedClaim(Sha256Hash key, Sha256Hash fingerprint, Guid ow
         }
     }
 
-    public void MarkLost()
+    /// <returns>Whether it was not known before.</returns>
+    public bool MarkLost()
     {
-        Volatile.Write(ref _isLost, true);
-        Interlocked.MemoryBarrier(); // or the source may be made, and the flag not seen, between the write above and the read below
+        var wasLost = Interlocked.Exchange(ref _isLost, true); // a full fence: or the source may be made, and the flag not seen, between this and the next line
         // Asynchronously: what a handler hangs on the token must not hold up renewals.
         Volatile.Read(ref _lost)?.CancelAsync();
+        return !wasLost;
     }
 }

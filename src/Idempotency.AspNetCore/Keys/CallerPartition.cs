@@ -55,6 +55,18 @@ internal static class CallerPartition
         }
     }
 
+    /// <summary>The same for a request that is named rather than there.</summary>
+    public static void Append(IdempotencyRequestName request, ref PooledBytes input)
+    {
+        var (tag, first, second) = request switch
+        {
+            { Partition: { } partition } => (Custom, partition, ""),
+            { Subject: { } subject } => (User, request.Issuer ?? "", subject),
+            _ => (Shared, "", ""),
+        };
+        AppendTagged(ref input, tag, first, second);
+    }
+
     private static void AppendTagged(ref PooledBytes input, byte tag, string first, string second)
     {
         input.Add(tag);

@@ -44,6 +44,26 @@ internal static class RequestIdentity
         }
     }
 
+    /// <summary>The same for a request that is named rather than there: one with a key header.</summary>
+    public static Sha256Hash StoreKeyOf(IdempotencyRequestName request, string key)
+    {
+        var input = new PooledBytes(512);
+        try
+        {
+            input.Add(KeyVersion);
+            CallerPartition.Append(request, ref input);
+            input.AddPart(request.Method);
+            input.AddPart(request.Path);
+            input.Add(FromHeader);
+            input.AddPart(key);
+            return Sha256Hash.Of(input.Written);
+        }
+        finally
+        {
+            input.Dispose();
+        }
+    }
+
     /// <summary>The key of a request that is its own key: the SHA-256 of its canonical JSON body in hexadecimal, or, when it has no canonical form, of its bytes after <c>raw-</c>.</summary>
     public static string KeyOf(HttpContext context, RequestBody body) =>
         KeyOf(body.Bytes.Span, isJson: !body.IsParsedForm && IsJson(context.Request.ContentType, out _));

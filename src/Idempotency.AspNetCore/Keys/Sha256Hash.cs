@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 
@@ -38,6 +39,20 @@ public readonly struct Sha256Hash : IEquatable<Sha256Hash>
     public static Sha256Hash FromBytes(ReadOnlySpan<byte> bytes) => bytes.Length == Length
         ? new Sha256Hash(bytes)
         : throw new ArgumentException($"A SHA-256 value has {Length} bytes; these are {bytes.Length}.", nameof(bytes));
+
+    /// <summary>Reads what <see cref="ToString"/> wrote: 64 hexadecimal digits.</summary>
+    public static bool TryParse(string? hexadecimal, out Sha256Hash hash)
+    {
+        hash = default;
+        Span<byte> bytes = stackalloc byte[Length];
+        if (hexadecimal is not { Length: 2 * Length } || Convert.FromHexString(hexadecimal, bytes, out _, out _) != OperationStatus.Done)
+        {
+            return false;
+        }
+
+        hash = new Sha256Hash(bytes);
+        return true;
+    }
 
     /// <summary>Writes the 32 bytes, to be read again with <see cref="FromBytes"/>.</summary>
     /// <param name="destination">At least 32 bytes.</param>

@@ -45,7 +45,8 @@ internal static class ProblemWriter
         },
     };
 
-    private static byte[] Json(IdempotencyProblem problem)
+    /// <summary>The problem as it is written plainly; also the example in an OpenAPI document.</summary>
+    internal static byte[] Json(IdempotencyProblem problem)
     {
         using var json = new MemoryStream();
         using (var writer = new Utf8JsonWriter(json))

@@ -23,6 +23,7 @@ public static class IdempotencyApplicationBuilderExtensions
             next,
             services.GetRequiredService<EffectivePolicies>(),
             services.GetRequiredService<ClaimEngine>(),
+            services.GetRequiredService<Telemetry>(),
             services.GetRequiredService<ILogger<IdempotencyMiddleware>>()).InvokeAsync);
     }
 }

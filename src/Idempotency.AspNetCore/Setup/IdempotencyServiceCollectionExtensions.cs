@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Idempotency.AspNetCore;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
@@ -32,6 +33,9 @@ public static class IdempotencyServiceCollectionExtensions
         services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, UnprotectedRunGuard>());
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IIdempotencyStore, InMemoryIdempotencyStore>();
+        services.AddMetrics();
+        services.TryAddSingleton<Telemetry>();
+        services.TryAddSingleton<StoreAccess>();
         services.TryAddSingleton<LocalCache>();
         services.TryAddSingleton<LeaseKeeper>();
         services.TryAddSingleton<WaitingRoom>();
@@ -39,6 +43,7 @@ public static class IdempotencyServiceCollectionExtensions
         services.TryAddSingleton<EffectivePolicies>();
         services.TryAddSingleton<PipelinePlacement>();
         services.TryAddSingleton<IIdempotentExecutor, IdempotentExecutor>();
+        services.TryAddSingleton<IIdempotencyRecords, IdempotencyRecords>();
         return new Builder(services);
     }
 
@@ -75,6 +80,23 @@ public static class IdempotencyServiceCollectionExtensions
             .Validate(static options => options.MaxBytes > 0, "InMemoryIdempotencyStoreOptions.MaxBytes must be more than zero.")
             .ValidateOnStart();
         return builder.AddStore<InMemoryIdempotencyStore>();
+    }
+
+    /// <summary>
+    /// Encrypts and authenticates recorded responses in the store with ASP.NET Core Data Protection. A record that was changed, or whose
+    /// Data Protection keys are gone, is answered 503 and never run. Servers that share a store must share the keys and the application
+    /// name (<c>AddDataProtection().SetApplicationName(...).PersistKeysTo...</c>), and keep them for at least the longest retention.
+    /// </summary>
+    /// <param name="builder">What <c>AddIdempotency()</c> returned.</param>
+    /// <param name="configure">Sets the options; for the time in which older, unprotected records are left.</param>
+    public static IIdempotencyBuilder ProtectResponses(this IIdempotencyBuilder builder, Action<ResponseProtectionOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var options = new ResponseProtectionOptions();
+        configure?.Invoke(options);
+        builder.Services.AddDataProtection();
+        builder.Services.Replace(ServiceDescriptor.Singleton(services => new ResponseProtection(services.GetRequiredService<IDataProtectionProvider>(), options)));
+        return builder;
     }
 
     private sealed class Builder(IServiceCollection services) : IIdempotencyBuilder

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Options;
 
 namespace Idempotency.AspNetCore;
@@ -10,7 +11,7 @@ namespace Idempotency.AspNetCore;
 /// Claiming, completing and expiring cost the same with a million records as with ten. Expired records are removed a few at a time by the
 /// claims that come after, and once a minute for keys that nobody asks for.
 /// </remarks>
-public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IDisposable
+public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClaimsLister, IDisposable
 {
     // What a record costs beside its payload: the entry itself, its place in the dictionary (which doubles as it grows) and in the agenda.
     private const int BytesPerRecord = 350;
@@ -49,6 +50,9 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IDisposable
 
     /// <summary>How many records there are, with those that have expired and are not yet removed.</summary>
     internal long Count => Interlocked.Read(ref _records);
+
+    /// <summary>What is counted against <see cref="InMemoryIdempotencyStoreOptions.MaxBytes"/>.</summary>
+    internal long Bytes => Interlocked.Read(ref _bytes);
 
     /// <inheritdoc/>
     /// <exception cref="IdempotencyStoreFullException">A bound of the store is reached.</exception>
@@ -139,6 +143,35 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IDisposable
         lock (shard)
         {
             return ValueTask.FromResult(Remove(shard, Find(shard, key, _clock.Now)));
+        }
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<AbandonedClaim> ListAbandonedAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var shard in _shards)
+        {
+            // A shard at a time, so that a request waits for a sixty-fourth of the search at the most.
+            var found = new List<AbandonedClaim>();
+            lock (shard)
+            {
+                var now = _clock.Now;
+                foreach (var (key, entry) in shard.Entries)
+                {
+                    if (!entry.IsCompleted && entry.LeaseUntil <= now && now < entry.GoneAt)
+                    {
+                        found.Add(new AbandonedClaim(key, entry.Attempt, new TimeSpan(now - entry.LeaseUntil)));
+                    }
+                }
+            }
+
+            foreach (var claim in found)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                yield return claim;
+            }
+
+            await Task.CompletedTask;
         }
     }
 

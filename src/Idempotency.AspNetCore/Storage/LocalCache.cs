@@ -97,6 +97,18 @@ internal sealed class LocalCache(IOptions<IdempotencyOptions> options, TimeProvi
         }
     }
 
+    /// <summary>Forgets a record.</summary>
+    public void Remove(Sha256Hash key)
+    {
+        lock (_lock)
+        {
+            if (_entries.TryGetValue(key, out var node))
+            {
+                Remove(node);
+            }
+        }
+    }
+
     /// <summary>How long a record still is to be kept.</summary>
     public TimeSpan RetentionLeft(CompletedRecord record) => new(Math.Max(0, record.ExpiresAt - _clock.Now));
 

@@ -1,0 +1,76 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Microsoft.Net.Http.Headers;
+using Microsoft.OpenApi;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>The headers that tell a first answer, a replay and an unrecorded answer apart, on an operation's own 2xx and 3xx; and the 304 that a replay may be.</summary>
+internal static class AnswerMarks
+{
+    private const string NotModified = "304";
+
+    public static void AddTo(OpenApiOperation operation, IdempotencyPolicy policy)
+    {
+        var isETagRecorded = !policy.ExcludedHeaders.Contains(HeaderNames.ETag, StringComparer.OrdinalIgnoreCase);
+        var mayAnswerNotModified = false;
+        foreach (var status in operation.Responses?.Keys.Where(status => status is ['2' or '3', ..] and not NotModified).ToList() ?? [])
+        {
+            if (operation.OwnResponse(status) is { } answer)
+            {
+                AddHeaders(answer, policy, isETagRecorded, mayBeJsonObject: status is not ("204" or "205") && MayBeJson(answer));
+                // There is a tag to compare with when the library makes one, or the operation says that it sends its own.
+                mayAnswerNotModified |= policy.AnswerNotModified && isETagRecorded && status[0] == '2' && answer.HasHeader(HeaderNames.ETag);
+            }
+        }
+
+        if (mayAnswerNotModified && operation.OwnResponse(NotModified) is { } notModified)
+        {
+            notModified.Description = Text.Join(notModified.Description, "Not modified: the answer recorded for this request is the one whose `ETag` was sent in `If-None-Match`.");
+            AddHeaders(notModified, policy, isETagRecorded, mayBeJsonObject: false);
+        }
+    }
+
+    private static void AddHeaders(OpenApiResponse response, IdempotencyPolicy policy, bool isETagRecorded, bool mayBeJsonObject)
+    {
+        response.AddHeader(IdempotencyHeaders.Replayed, Flag(
+            "`true`: this answer was given before, and nothing ran for this request."
+            // Said here rather than as a property: the schema of the body is a component that operations without idempotency may share.
+            + (mayBeJsonObject && policy.ReplayFlagName is { } flag ? $" A body that is a JSON object then has the member `\"{flag}\": true`." : ""),
+            example: true));
+        response.AddHeader(IdempotencyHeaders.Stored, Flag("`false`: the request ran, but its answer could not be recorded. A retry may run again.", example: false));
+        if (policy.EmitETag && isETagRecorded)
+        {
+            response.AddHeader(HeaderNames.ETag, Value("The answer's validator: the same on the first answer and on each replay.", "W/\"Adxru4sfqEC9czzYT1wjPROj2sp_Ms-2gmleCl1XH3w\""));
+        }
+
+        if (policy.ClientCaching)
+        {
+            response.AddHeader(HeaderNames.CacheControl, Value(
+                "The caller may keep the answer for as long as it is recorded.",
+                string.Create(CultureInfo.InvariantCulture, $"private, max-age={(long)policy.Retention.TotalSeconds}")));
+            if (policy.KeySource != IdempotencyKeySource.Body)
+            {
+                response.AddHeader(HeaderNames.Vary, Value("Names the key's header: another key is another answer.", policy.HeaderName));
+            }
+        }
+    }
+
+    /// <summary>Not where only other types are documented; a handler that documents none may write anything.</summary>
+    private static bool MayBeJson(OpenApiResponse response) =>
+        response.Content is null or { Count: 0 } || response.Content.Keys.Any(type => type.Contains("json", StringComparison.OrdinalIgnoreCase) || type.Contains('*', StringComparison.Ordinal));
+
+    private static OpenApiHeader Flag(string description, bool example) => new()
+    {
+        Description = description,
+        Schema = new OpenApiSchema { Type = JsonSchemaType.Boolean },
+        Example = JsonValue.Create(example),
+    };
+
+    private static OpenApiHeader Value(string description, string example) => new()
+    {
+        Description = description,
+        Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+        Example = JsonValue.Create(example),
+    };
+}

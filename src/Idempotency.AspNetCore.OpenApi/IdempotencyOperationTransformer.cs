@@ -1,0 +1,23 @@
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.OpenApi;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Documents one operation: 1. does it take part, and how? 2. the key; 3. the marks on its answers; 4. the refusals.</summary>
+internal sealed class IdempotencyOperationTransformer : IOpenApiOperationTransformer
+{
+    public Task TransformAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    {
+        var policies = context.ApplicationServices.GetService<EffectivePolicies>()
+            ?? throw new InvalidOperationException($"The OpenAPI document '{context.DocumentName}' is to describe idempotency, which is not registered. Call builder.Services.AddIdempotency(), or remove options.AddIdempotency() from AddOpenApi().");
+        if (DocumentedEndpoint.PolicyOf(context.Description, policies, context.ApplicationServices) is { } policy)
+        {
+            KeyDescription.AddTo(operation, policy);
+            AnswerMarks.AddTo(operation, policy); // before the refusals: only the operation's own answers carry marks
+            ProblemResponses.AddTo(operation, context.Description.HttpMethod, policy, context.Document);
+        }
+
+        return Task.CompletedTask;
+    }
+}

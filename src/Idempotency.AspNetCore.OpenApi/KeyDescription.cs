@@ -1,0 +1,85 @@
+using Microsoft.OpenApi;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Tells a client how its request is recognised: by a header, or by its body.</summary>
+internal static class KeyDescription
+{
+    /// <summary>What the schema lets through, the server accepts; see <see cref="IdempotencyKey"/> for the grammar.</summary>
+    /// <remarks>
+    /// A schema judges what is on the wire, which is the bare form or the quoted one (the draft of the header allows only the latter, so a
+    /// gateway that validates must not refuse it). The 255 characters are those of the key. Said of the wire they leave out the quoted keys
+    /// that need more with their quotation marks and escapes: too strict at the very end, and never too lax.
+    /// </remarks>
+    public const string Pattern = """^([!#-+\-.-:<-~]([ !#-+\-.-:<-~]*[!#-+\-.-:<-~])?|"([ !#-\[\]-~]|\\["\\])+")$""";
+
+    private const string Example = "f3b1c9d2-7c46-4f0e-9a51-2d8c6b0e4a17";
+
+    public static void AddTo(OpenApiOperation operation, IdempotencyPolicy policy)
+    {
+        if (policy.KeySource == IdempotencyKeySource.Body)
+        {
+            operation.Description = Text.Join(operation.Description, $"Requests are recognised by their body: one that is sent again within {Text.Of(policy.Retention)} gets the first answer instead of running again.");
+            return;
+        }
+
+        operation.Parameters ??= [];
+        var declared = operation.Parameters.FirstOrDefault(parameter =>
+            parameter.In == ParameterLocation.Header && string.Equals(parameter.Name, policy.HeaderName, StringComparison.OrdinalIgnoreCase));
+        if (declared is null)
+        {
+            declared = new OpenApiParameter { Name = policy.HeaderName, In = ParameterLocation.Header };
+            operation.Parameters.Add(declared);
+        }
+
+        // A reference is the application's own component, which other operations may share.
+        if (declared is OpenApiParameter parameter)
+        {
+            Complete(parameter, policy);
+        }
+    }
+
+    /// <summary>Adds what is missing. What the handler itself declares stays: a key it binds as a UUID is one, whatever else we would take.</summary>
+    private static void Complete(OpenApiParameter parameter, IdempotencyPolicy policy)
+    {
+        parameter.Required |= policy is { KeySource: IdempotencyKeySource.Header, KeyRequired: true };
+        parameter.Description = Text.Join(parameter.Description, Describe(policy));
+        if (parameter.Content is { Count: > 0 })
+        {
+            return;
+        }
+
+        var schema = parameter.Schema switch
+        {
+            null => new OpenApiSchema { Type = JsonSchemaType.String },
+            OpenApiSchema { Type: JsonSchemaType.String or (JsonSchemaType.String | JsonSchemaType.Null), Format: null, Pattern: null, Enum: null or { Count: 0 } } plain => (OpenApiSchema)plain.CreateShallowCopy(),
+            _ => null,
+        };
+        if (schema is null)
+        {
+            return;
+        }
+
+        schema.Type = JsonSchemaType.String; // a header that is there is never null
+        schema.MinLength = Math.Max(schema.MinLength ?? 1, 1);
+        schema.MaxLength = Math.Min(schema.MaxLength ?? IdempotencyKey.MaxLength, IdempotencyKey.MaxLength);
+        schema.Pattern = Pattern;
+        parameter.Schema = schema;
+        if (parameter.Example is null && parameter.Examples is null or { Count: 0 } && Example.Length >= schema.MinLength && Example.Length <= schema.MaxLength)
+        {
+            parameter.Example = Example;
+        }
+    }
+
+    private static string Describe(IdempotencyPolicy policy)
+    {
+        var without = policy switch
+        {
+            { KeySource: IdempotencyKeySource.HeaderOrBody } => " Without it, the request is recognised by its body.",
+            { KeyRequired: false } => " Without it, the request runs each time it is sent.",
+            _ => "",
+        };
+        return $"Names the operation. Send a value of your own for each operation, for example a UUID, and the same value with each retry of it: a retry within {Text.Of(policy.Retention)} gets the first answer instead of running again."
+            + $" 1 to {IdempotencyKey.MaxLength} printable ASCII characters, bare or as a structured-field string: `abc` and `\"abc\"` are the same key.{without}";
+    }
+}

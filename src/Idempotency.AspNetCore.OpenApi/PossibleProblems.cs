@@ -1,0 +1,60 @@
+using Microsoft.Extensions.Primitives;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Which refusals a client can meet, by policy.</summary>
+internal static class PossibleProblems
+{
+    /// <summary>Every refusal there is, whatever the policy.</summary>
+    public static IReadOnlyList<IdempotencyProblem> All { get; } =
+        [.. Of(new IdempotencyPolicy { WhenAbandoned = AbandonedBehavior.Refuse }, mayHaveBody: true)];
+
+    /// <summary>The refusals under a policy, in the order of their statuses.</summary>
+    /// <remarks>
+    /// <para>The rules, in the order in which a request meets them:</para>
+    /// <para>1. The key is missing: where one is required, from wherever it comes. 2. It is malformed: where it may come from the header.
+    /// 3. The body is too large: where there may be one. 4. The key was used for another request: unless nothing is compared. 5. The first is still
+    /// running: always; waiting for it ends. 6. The outcome of an earlier attempt is unknown: where abandoned attempts are not taken over.
+    /// 7. The answer is not kept: always; how large it is nobody knows before. 8. The store cannot be asked: unless the request runs then.
+    /// 9. The record cannot be read: always.</para>
+    /// </remarks>
+    public static IEnumerable<IdempotencyProblem> Of(IdempotencyPolicy policy, bool mayHaveBody)
+    {
+        var isFromHeader = policy.KeySource != IdempotencyKeySource.Body;
+        if (policy.KeyRequired)
+        {
+            yield return IdempotencyProblem.KeyMissing(isFromHeader ? policy.HeaderName : null);
+        }
+
+        if (isFromHeader)
+        {
+            // One way to be malformed, for the example, in the words of the parser itself.
+            _ = IdempotencyKey.TryParse(new StringValues(new string('x', IdempotencyKey.MaxLength + 1)), out _, out var error);
+            yield return IdempotencyProblem.KeyInvalid(policy.HeaderName, error);
+        }
+
+        yield return IdempotencyProblem.RequestInProgress;
+        if (policy.WhenAbandoned == AbandonedBehavior.Refuse)
+        {
+            yield return IdempotencyProblem.OutcomeUnknown;
+        }
+
+        yield return IdempotencyProblem.ResponseUnavailable;
+        if (mayHaveBody)
+        {
+            yield return IdempotencyProblem.BodyTooLarge(policy.MaxRequestBodySize);
+        }
+
+        if (policy.Fingerprint != RequestFingerprintMode.None)
+        {
+            yield return IdempotencyProblem.KeyReused;
+        }
+
+        if (policy.WhenStoreUnavailable == StoreUnavailableBehavior.Reject)
+        {
+            yield return IdempotencyProblem.StoreUnavailable;
+        }
+
+        yield return IdempotencyProblem.RecordUnreadable;
+    }
+}

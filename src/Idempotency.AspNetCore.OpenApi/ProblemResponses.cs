@@ -1,0 +1,73 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
+using Microsoft.OpenApi;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>The refusals: a response for each status, with an example for each code.</summary>
+internal static class ProblemResponses
+{
+    private const string ProblemJson = "application/problem+json";
+
+    public static void AddTo(OpenApiOperation operation, string? httpMethod, IdempotencyPolicy policy, OpenApiDocument? document)
+    {
+        foreach (var problems in PossibleProblems.Of(policy, MayHaveBody(operation, httpMethod)).GroupBy(problem => problem.Status))
+        {
+            if (operation.OwnResponse(problems.Key.ToString(CultureInfo.InvariantCulture)) is { } response)
+            {
+                Add(response, [.. problems], policy, document);
+            }
+        }
+    }
+
+    /// <summary>Whether a client would send a body. A handler may read one that its signature does not show, but not with a method that gives it no meaning (RFC 9110 section 9.3).</summary>
+    private static bool MayHaveBody(OpenApiOperation operation, string? httpMethod) =>
+        operation.RequestBody is not null || httpMethod is null
+        || !(HttpMethods.IsGet(httpMethod) || HttpMethods.IsHead(httpMethod) || HttpMethods.IsDelete(httpMethod) || HttpMethods.IsOptions(httpMethod) || HttpMethods.IsTrace(httpMethod));
+
+    private static void Add(OpenApiResponse response, IdempotencyProblem[] problems, IdempotencyPolicy policy, OpenApiDocument? document)
+    {
+        response.Description = Text.Join(response.Description, "Refused by idempotency:\n\n" + string.Join('\n', problems.Select(problem => Describe(problem, policy))));
+        if (problems.FirstOrDefault(problem => problem.RetryAfterSeconds is not null) is { RetryAfterSeconds: { } seconds } temporary)
+        {
+            response.AddHeader(HeaderNames.RetryAfter, new OpenApiHeader
+            {
+                Description = $"After how many seconds a retry may help. Comes with `{temporary.Code}`.",
+                Schema = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int32" },
+                Example = seconds,
+            });
+        }
+
+        var content = ContentOf(response);
+        content.Schema = Either(content.Schema, ProblemSchema.In(document));
+        content.Examples ??= new Dictionary<string, IOpenApiExample>();
+        if (content.Example is { } only)
+        {
+            // The two members exclude each other, so the application's one example becomes one of several.
+            content.Examples.TryAdd("example", new OpenApiExample { Value = only });
+            content.Example = null;
+        }
+
+        foreach (var problem in problems)
+        {
+            content.Examples.TryAdd(problem.Code, new OpenApiExample { Summary = problem.Title, Value = JsonNode.Parse(ProblemWriter.Json(problem)) });
+        }
+    }
+
+    private static string Describe(IdempotencyProblem problem, IdempotencyPolicy policy) =>
+        $"- `{problem.Code}`: {problem.Title}"
+        + (policy.WhenInProgress == InProgressBehavior.Wait && problem == IdempotencyProblem.RequestInProgress ? $" Its answer was waited for, {Text.Of(policy.WaitTimeout)} at the most." : "");
+
+    private static OpenApiMediaType ContentOf(OpenApiResponse response)
+    {
+        response.Content ??= new Dictionary<string, OpenApiMediaType>();
+        var name = response.Content.Keys.FirstOrDefault(type => type.Split(';')[0].Trim().Equals(ProblemJson, StringComparison.OrdinalIgnoreCase)) ?? ProblemJson;
+        return response.Content.TryGetValue(name, out var known) ? known : response.Content[name] = new OpenApiMediaType();
+    }
+
+    /// <summary>The application's own problem of this status, or ours.</summary>
+    private static IOpenApiSchema Either(IOpenApiSchema? own, IOpenApiSchema problem) =>
+        own is null or OpenApiSchemaReference { Reference.Id: ProblemSchema.Name } ? problem : new OpenApiSchema { AnyOf = [own, problem] };
+}

@@ -1,0 +1,145 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>The library's meter and its activity source, both named <c>Idempotency.AspNetCore</c>. Nothing here carries a key, a partition or a body.</summary>
+/// <remarks>docs/operations.md says what each instrument means and what to alert on; names and units follow OpenTelemetry's conventions.</remarks>
+internal sealed class Telemetry
+{
+    public const string Name = "Idempotency.AspNetCore";
+
+    // What became of a request, where no problem code says it.
+    public const string Executed = "executed";
+    public const string Released = "released";
+    public const string NotRecorded = "not-recorded";
+    public const string Failed = "failed";
+    public const string Replayed = "replayed";
+    public const string Unprotected = "unprotected";
+    public const string WithoutKey = "without-key";
+
+    private const string OutcomeTag = "idempotency.outcome";
+
+    private readonly Counter<long> _requests;
+    private readonly Counter<long> _calls;
+    private readonly Histogram<double> _storeCalls;
+    private readonly Histogram<long> _payloads;
+    private readonly Counter<long> _lookups;
+    private readonly Counter<long> _takeovers;
+    private readonly Counter<long> _lost;
+    private readonly Counter<long> _renewalsFailed;
+    private readonly Meter _meter;
+
+    public Telemetry(IMeterFactory meters, IIdempotencyStore store, LocalCache localCache)
+    {
+        var meter = _meter = meters.Create(Name);
+        _requests = meter.CreateCounter<long>("idempotency.requests", "{request}", "Requests to protected endpoints, by outcome.");
+        _calls = meter.CreateCounter<long>("idempotency.calls", "{call}", "Calls of functions, by operation and outcome.");
+        _takeovers = meter.CreateCounter<long>("idempotency.claims.takeovers", "{claim}", "Abandoned claims that were taken over.");
+        _lost = meter.CreateCounter<long>("idempotency.claims.lost", "{claim}", "Claims found lost while their handler ran, or when its answer was to be recorded.");
+        _renewalsFailed = meter.CreateCounter<long>("idempotency.renewals.failed", "{renewal}", "Lease renewals that failed; each is tried again.");
+        _storeCalls = meter.CreateHistogram(
+            "idempotency.store.operation.duration",
+            "s",
+            "How long store calls took, by operation and result.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] });
+        _payloads = meter.CreateHistogram(
+            "idempotency.payload.size",
+            "By",
+            "The size of recorded answers, as a store keeps them.",
+            advice: new InstrumentAdvice<long> { HistogramBucketBoundaries = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304] });
+        _lookups = meter.CreateCounter<long>("idempotency.local_cache.lookups", "{lookup}", "Looks into the local cache, by result.");
+        meter.CreateObservableUpDownCounter("idempotency.local_cache.entries", () => localCache.Count, "{record}", "Records in the local cache.");
+        meter.CreateObservableUpDownCounter("idempotency.local_cache.size", () => localCache.Bytes, "By", "Memory the local cache counts against its bound.");
+        if (store is InMemoryIdempotencyStore inMemory)
+        {
+            meter.CreateObservableUpDownCounter("idempotency.in_memory_store.records", () => inMemory.Count, "{record}", "Records in the in-memory store, with those that have expired and are not yet removed.");
+            meter.CreateObservableUpDownCounter("idempotency.in_memory_store.size", () => inMemory.Bytes, "By", "Memory the in-memory store counts against its bound.");
+        }
+    }
+
+    /// <summary>Spans of a claim and of a completion.</summary>
+    public static ActivitySource Activities { get; } = new(Name);
+
+    public bool IsTimingStoreCalls => _storeCalls.Enabled;
+
+    /// <summary>A request to a protected endpoint is over. Its outcome is also told to the server's own span of the request.</summary>
+    public void RequestEnded(HttpContext context, string outcome)
+    {
+        if (_requests.Enabled)
+        {
+            var tags = new TagList { { OutcomeTag, outcome } };
+            if (context.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } route })
+            {
+                tags.Add("http.route", route);
+            }
+
+            _requests.Add(1, tags);
+        }
+
+        if (Activity.Current is not null && context.Features.Get<IHttpActivityFeature>()?.Activity is { IsAllDataRequested: true } request)
+        {
+            request.SetTag(OutcomeTag, outcome);
+        }
+    }
+
+    /// <summary>A call of a function is over.</summary>
+    public void CallEnded(string operation, string outcome)
+    {
+        if (_calls.Enabled)
+        {
+            _calls.Add(1, new TagList { { OutcomeTag, outcome }, { "idempotency.operation", operation } });
+        }
+    }
+
+    public void LookedUp(bool isHit)
+    {
+        if (_lookups.Enabled)
+        {
+            _lookups.Add(1, new KeyValuePair<string, object?>("idempotency.local_cache.result", isHit ? "hit" : "miss"));
+        }
+    }
+
+    /// <summary>How many claims this process holds: handlers that run.</summary>
+    public void ObserveClaims(Func<long> active) =>
+        _meter.CreateObservableUpDownCounter("idempotency.claims.active", active, "{claim}", "Claims this process holds: handlers that run.");
+
+    public void TookOver() => _takeovers.Add(1);
+
+    public void ClaimLost() => _lost.Add(1);
+
+    public void RenewalFailed() => _renewalsFailed.Add(1);
+
+    public void Recorded(int payloadSize) => _payloads.Record(payloadSize);
+
+    public void StoreCalled(string operation, string result, TimeSpan duration, Exception? exception = null)
+    {
+        var tags = new TagList { { "idempotency.store.operation", operation }, { "idempotency.store.result", result } };
+        if (exception is not null)
+        {
+            tags.Add("error.type", exception.GetType().FullName);
+        }
+
+        _storeCalls.Record(duration.TotalSeconds, tags);
+    }
+
+    /// <summary>Ends a span with its outcome. The key is the hash it is stored under.</summary>
+    public static void End(Activity? activity, Sha256Hash storeKey, string outcome, int? attempt, bool isError)
+    {
+        if (activity is not { IsAllDataRequested: true })
+        {
+            return;
+        }
+
+        activity.SetTag(OutcomeTag, outcome);
+        activity.SetTag("idempotency.store_key", storeKey.ToString());
+        activity.SetTag("idempotency.attempt", attempt);
+        if (isError)
+        {
+            activity.SetStatus(ActivityStatusCode.Error, outcome);
+        }
+    }
+}

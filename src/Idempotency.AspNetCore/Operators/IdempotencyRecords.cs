@@ -1,0 +1,50 @@
+namespace Idempotency.AspNetCore;
+
+internal sealed class IdempotencyRecords(StoreAccess store, LocalCache localCache) : IIdempotencyRecords
+{
+    public bool CanListAbandoned => store.Inner is IAbandonedClaimsLister;
+
+    public Sha256Hash StoreKeyOf(IdempotencyRequestName request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentException.ThrowIfNullOrEmpty(request.Method);
+        ArgumentException.ThrowIfNullOrEmpty(request.Path);
+        return IdempotencyKey.TryParse(request.Key, out var key, out var error)
+            ? RequestIdentity.StoreKeyOf(request, key)
+            : throw new ArgumentException($"The key is not one that a request could have. {error}", nameof(request));
+    }
+
+    public async Task<IdempotencyRecordView?> FindAsync(Sha256Hash storeKey, CancellationToken cancellationToken)
+    {
+        if (await store.ReadAsync(storeKey, cancellationToken) is not { } record)
+        {
+            return null;
+        }
+
+        var isCompleted = record.Status == IdempotencyRecordStatus.Completed;
+        var response = isCompleted ? StoredResponse.Decode(record.Payload, out _) : null;
+        return new IdempotencyRecordView
+        {
+            StoreKey = storeKey,
+            Status = record.Status,
+            IsAbandoned = record.IsAbandoned,
+            Attempt = record.Attempt,
+            LeaseRemaining = isCompleted ? null : record.LeaseRemaining,
+            RetentionRemaining = isCompleted ? record.RetentionRemaining : null,
+            ResponseStatus = response?.Status,
+            ResponseHeaders = response is null ? [] : [.. response.Headers.Select(static header => header.Name)],
+            ResponseBodySize = response is { IsBodyKept: true } ? response.Body.Length : null,
+        };
+    }
+
+    public async Task<bool> ForgetAsync(Sha256Hash storeKey, CancellationToken cancellationToken)
+    {
+        var wasThere = await store.DeleteAsync(storeKey, cancellationToken);
+        localCache.Remove(storeKey); // after the store: what is looked up in between is cached again before, not after
+        return wasThere;
+    }
+
+    public IAsyncEnumerable<AbandonedClaim> ListAbandonedAsync(CancellationToken cancellationToken) => store.Inner is IAbandonedClaimsLister lister
+        ? lister.ListAbandonedAsync(cancellationToken)
+        : throw new NotSupportedException($"The store '{store.Inner.GetType()}' cannot list abandoned claims. Implement {nameof(IAbandonedClaimsLister)} on it.");
+}

@@ -1,0 +1,50 @@
+using Idempotency.AspNetCore;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Microsoft.AspNetCore.Builder;
+
+/// <summary>Maps endpoints for operators.</summary>
+public static class IdempotencyAdminEndpointRouteBuilderExtensions
+{
+    /// <summary>
+    /// Maps endpoints with which an operator looks at a record, forgets it, and lists abandoned claims. Nothing is mapped without this call, and
+    /// every endpoint requires the authorization policy. They tell no response bodies and no header values.
+    /// </summary>
+    /// <remarks>
+    /// <c>GET {prefix}/records/{storeKey}</c> and <c>DELETE {prefix}/records/{storeKey}</c>, where the stored key is the one in log events and
+    /// spans; <c>GET {prefix}/records?method=&amp;path=&amp;key=&amp;partition=&amp;issuer=&amp;subject=</c> finds it by what a client knows
+    /// (<see cref="IdempotencyRequestName"/>); <c>GET {prefix}/abandoned?limit=</c> lists abandoned claims, 100 unless told, at most 10 000.
+    /// </remarks>
+    /// <param name="endpoints">The application's endpoints.</param>
+    /// <param name="authorizationPolicy">The name of the authorization policy that callers must meet.</param>
+    /// <param name="prefix">What the paths start with. Default: <c>/idempotency</c>.</param>
+    /// <returns>The endpoints, for more conventions.</returns>
+    /// <exception cref="InvalidOperationException"><c>AddIdempotency()</c> or <c>AddAuthorization()</c> was not called.</exception>
+    public static IEndpointConventionBuilder MapIdempotencyAdmin(this IEndpointRouteBuilder endpoints, string authorizationPolicy, string prefix = "/idempotency")
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        ArgumentException.ThrowIfNullOrEmpty(authorizationPolicy);
+        ArgumentException.ThrowIfNullOrEmpty(prefix);
+        if (endpoints.ServiceProvider.GetService<IIdempotencyRecords>() is not { } records)
+        {
+            throw new InvalidOperationException("MapIdempotencyAdmin() needs idempotency's services. Call builder.Services.AddIdempotency() first.");
+        }
+
+        if (endpoints.ServiceProvider.GetService<IAuthorizationPolicyProvider>() is null)
+        {
+            throw new InvalidOperationException($"MapIdempotencyAdmin() needs authorization. Call builder.Services.AddAuthorization() with a policy named '{authorizationPolicy}', and app.UseAuthorization().");
+        }
+
+        var admin = new AdminEndpoints(records);
+        var group = endpoints.MapGroup(prefix);
+        group.MapGet("/records/{storeKey}", (RequestDelegate)admin.FindAsync);
+        group.MapGet("/records", (RequestDelegate)admin.FindByNameAsync);
+        group.MapDelete("/records/{storeKey}", (RequestDelegate)admin.ForgetAsync);
+        group.MapGet("/abandoned", (RequestDelegate)admin.ListAbandonedAsync);
+        // Not protected themselves, whatever the group they are mapped in says: an operator's answer must be of now.
+        return group.RequireAuthorization(authorizationPolicy).DisableIdempotency();
+    }
+}

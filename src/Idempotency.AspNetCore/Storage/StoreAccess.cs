@@ -1,0 +1,83 @@
+using System.Diagnostics;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>The store as the library asks it: calls are timed while somebody listens, payloads are protected where that is switched on. Otherwise it is as if it were not there.</summary>
+internal sealed class StoreAccess(IIdempotencyStore inner, Telemetry telemetry, ResponseProtection? protection = null) : IIdempotencyStore
+{
+    // No room for protection is no room for a payload: then answers complete without their bodies, and without their headers if need be.
+    public int MaxPayloadSize => protection is null ? inner.MaxPayloadSize : Math.Max(0, inner.MaxPayloadSize - ResponseProtection.MaxOverhead - Sha256Hash.Length);
+
+    public int CompressionThreshold => inner.CompressionThreshold;
+
+    /// <summary>Whether records are in this very memory, in the form they are needed in.</summary>
+    public bool IsInProcess { get; } = inner is InMemoryIdempotencyStore && protection is null;
+
+    /// <summary>The store itself.</summary>
+    public IIdempotencyStore Inner => inner;
+
+    public ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken)
+    {
+        var call = telemetry.IsTimingStoreCalls
+            ? TimedAsync("claim", (inner, key, claim, cancellationToken), static call => call.inner.ClaimAsync(call.key, call.claim, call.cancellationToken), static claimed => claimed.IsAcquired ? "acquired" : "held")
+            : inner.ClaimAsync(key, claim, cancellationToken);
+        return protection is null ? call : UnprotectedAsync(key, call);
+    }
+
+    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => telemetry.IsTimingStoreCalls
+        ? TimedAsync("renew", (inner, key, owner, lease, retention, cancellationToken), static call => call.inner.RenewAsync(call.key, call.owner, call.lease, call.retention, call.cancellationToken), DoneOrNot)
+        : inner.RenewAsync(key, owner, lease, retention, cancellationToken);
+
+    public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
+    {
+        var kept = protection is null ? payload : protection.Protect(key, payload.Span);
+        return telemetry.IsTimingStoreCalls
+            ? TimedAsync("complete", (inner, key, owner, kept, retention, cancellationToken), static call => call.inner.CompleteAsync(call.key, call.owner, call.kept, call.retention, call.cancellationToken), DoneOrNot)
+            : inner.CompleteAsync(key, owner, kept, retention, cancellationToken);
+    }
+
+    public ValueTask<bool> ReleaseAsync(Sha256Hash key, Guid owner, CancellationToken cancellationToken) => telemetry.IsTimingStoreCalls
+        ? TimedAsync("release", (inner, key, owner, cancellationToken), static call => call.inner.ReleaseAsync(call.key, call.owner, call.cancellationToken), DoneOrNot)
+        : inner.ReleaseAsync(key, owner, cancellationToken);
+
+    public ValueTask<IdempotencyRecord?> ReadAsync(Sha256Hash key, CancellationToken cancellationToken)
+    {
+        var call = telemetry.IsTimingStoreCalls
+            ? TimedAsync("read", (inner, key, cancellationToken), static call => call.inner.ReadAsync(call.key, call.cancellationToken), static record => record is null ? "none" : "found")
+            : inner.ReadAsync(key, cancellationToken);
+        return protection is null ? call : UnprotectedAsync(key, call);
+    }
+
+    public ValueTask<bool> DeleteAsync(Sha256Hash key, CancellationToken cancellationToken) => telemetry.IsTimingStoreCalls
+        ? TimedAsync("delete", (inner, key, cancellationToken), static call => call.inner.DeleteAsync(call.key, call.cancellationToken), static wasThere => wasThere ? "done" : "none")
+        : inner.DeleteAsync(key, cancellationToken);
+
+    private async ValueTask<ClaimResult> UnprotectedAsync(Sha256Hash key, ValueTask<ClaimResult> call) =>
+        await call is var claimed && claimed.Existing is { } existing ? ClaimResult.Held(Unprotected(key, existing)) : claimed;
+
+    private async ValueTask<IdempotencyRecord?> UnprotectedAsync(Sha256Hash key, ValueTask<IdempotencyRecord?> call) =>
+        await call is { } existing ? Unprotected(key, existing) : null;
+
+    private IdempotencyRecord Unprotected(Sha256Hash key, IdempotencyRecord existing) => existing.Status == IdempotencyRecordStatus.Completed
+        ? existing with { Payload = protection!.Unprotect(key, existing.Payload) }
+        : existing;
+
+    private static string DoneOrNot(bool wasOwned) => wasOwned ? "done" : "not-owned";
+
+    // The arguments as a value: a closure would be made for every call, timed or not. The real clock: a duration is measured, not simulated.
+    private async ValueTask<T> TimedAsync<TCall, T>(string operation, TCall call, Func<TCall, ValueTask<T>> make, Func<T, string> resultOf)
+    {
+        var startedAt = Stopwatch.GetTimestamp();
+        try
+        {
+            var result = await make(call);
+            telemetry.StoreCalled(operation, resultOf(result), Stopwatch.GetElapsedTime(startedAt));
+            return result;
+        }
+        catch (Exception exception)
+        {
+            telemetry.StoreCalled(operation, "error", Stopwatch.GetElapsedTime(startedAt), exception);
+            throw;
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using System.Net.Http.Headers;
+
+namespace Idempotency.Http;
+
+/// <summary>Reads an answer's body ahead, so that whoever comes next still finds all of it.</summary>
+internal static class AnswerBody
+{
+    /// <summary>
+    /// Reads the body, up to a limit, and puts in its place a content with the same headers that has what was read and, where there is more, the rest.
+    /// (<see cref="HttpContent.LoadIntoBufferAsync(long, CancellationToken)"/> would lose what it read of a body beyond its limit.)
+    /// </summary>
+    /// <returns>The body, when it is within the limit.</returns>
+    public static async ValueTask<ReadOnlyMemory<byte>?> ReadAheadAsync(HttpResponseMessage response, long limit, bool async, CancellationToken cancellationToken)
+    {
+        var content = response.Content;
+        if (content.Headers.ContentLength is { } length && (length > limit || length == 0))
+        {
+            return length == 0 ? ReadOnlyMemory<byte>.Empty : null;
+        }
+
+        var stream = async ? await content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false) : content.ReadAsStream(cancellationToken);
+        var read = new MemoryStream();
+        var buffer = new byte[8192];
+        var isWhole = false;
+        try
+        {
+            while (!isWhole && read.Length <= limit)
+            {
+                var count = async ? await stream.ReadAsync(buffer, cancellationToken).ConfigureAwait(false) : stream.Read(buffer);
+                read.Write(buffer, 0, count);
+                isWhole = count == 0;
+            }
+        }
+        catch (IOException broken)
+        {
+            // What HttpClient throws when it reads the body itself.
+            throw new HttpRequestException((broken as HttpIOException)?.HttpRequestError ?? HttpRequestError.Unknown, "The connection was lost in the middle of the answer.", broken);
+        }
+
+        var body = read.GetBuffer().AsMemory(0, (int)read.Length);
+        HttpContent replacement = isWhole ? new ReadOnlyMemoryContent(body) : new StreamContent(new BegunStream(body, stream, content));
+        CopyHeaders(content.Headers, replacement.Headers);
+        if (isWhole)
+        {
+            content.Dispose(); // read to its end: the connection is free for the next
+        }
+
+        response.Content = replacement;
+        return isWhole ? body : null;
+    }
+
+    private static void CopyHeaders(HttpContentHeaders from, HttpContentHeaders to)
+    {
+        foreach (var (name, values) in from.NonValidated)
+        {
+            to.TryAddWithoutValidation(name, values);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+namespace Idempotency.Http;
+
+/// <summary>Reads <c>Retry-After</c> (RFC 9110 section 10.2.3).</summary>
+/// <remarks>
+/// <para>1. Seconds: so many. More than the framework's parser takes is still a number, and means "not soon".</para>
+/// <para>2. A date: the time until then by the clock it was written by, the answer's <c>Date</c>; without one, by ours. Never less than zero.</para>
+/// <para>3. Anything else says nothing.</para>
+/// </remarks>
+internal static class RetryAfter
+{
+    public static TimeSpan? Of(HttpResponseMessage response, TimeProvider time)
+    {
+        if (response.Headers.RetryAfter is { } value)
+        {
+            return value.Delta ?? Later(value.Date!.Value - (response.Headers.Date ?? time.GetUtcNow()));
+        }
+
+        return response.Headers.NonValidated.TryGetValues("Retry-After", out var values) && values.Count == 1 && values.ToString().Trim() is { Length: > 0 } text
+            && !text.AsSpan().ContainsAnyExceptInRange('0', '9')
+            ? TimeSpan.MaxValue
+            : null;
+    }
+
+    private static TimeSpan Later(TimeSpan span) => span > TimeSpan.Zero ? span : TimeSpan.Zero;
+}

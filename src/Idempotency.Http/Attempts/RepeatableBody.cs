@@ -1,0 +1,77 @@
+namespace Idempotency.Http;
+
+/// <summary>Sees to it that a request's body can be sent again, and is the same bytes then: the server answers 422 to other bytes under the same key.</summary>
+/// <remarks>
+/// <para>What becomes of each content:</para>
+/// <para>1. In memory already (bytes, text, forms): nothing to do, whatever its size.</para>
+/// <para>2. Multipart: its parts decide, within one limit for all of them; the boundary is the same each time.</para>
+/// <para>3. A stream that can be read only once, and whose length nobody told: refused, unless the options say that such streams are held in memory. It might never
+/// end, and would be accepted or refused by how much happens to come.</para>
+/// <para>4. Everything else, within the limit: held in memory. That includes content that is made when it is sent (JSON, for one), as the object behind it may have
+/// changed by the next time.</para>
+/// <para>5. Beyond the limit: a seekable stream is rewound; anything else is refused.</para>
+/// </remarks>
+internal sealed class RepeatableBody(IdempotencyKeyOptions options)
+{
+    private readonly bool _holdsStreams = options.BufferRequestBodies;
+    private readonly long _limit = options.MaxBufferedBodySize;
+
+    /// <exception cref="InvalidOperationException">The body cannot be sent twice. Nothing was sent.</exception>
+    public async ValueTask EnsureAsync(HttpRequestMessage request, bool async, CancellationToken cancellationToken)
+    {
+        if (request.Content is not { } content)
+        {
+            return;
+        }
+
+        var left = _limit;
+        foreach (var part in Leaves(content))
+        {
+            left -= await HoldAsync(request, part, left, async, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static IEnumerable<HttpContent> Leaves(HttpContent content) => content is MultipartContent parts ? parts.SelectMany(Leaves) : [content];
+
+    /// <returns>How many bytes are now held that were not before.</returns>
+    private async ValueTask<long> HoldAsync(HttpRequestMessage request, HttpContent content, long left, bool async, CancellationToken cancellationToken)
+    {
+        if (content is ReadOnlyMemoryContent || content.GetType() is var type && (type == typeof(ByteArrayContent) || type == typeof(StringContent) || type == typeof(FormUrlEncodedContent)))
+        {
+            return 0;
+        }
+
+        var isStream = content is StreamContent;
+        var isSeekable = isStream && content.ReadAsStream(cancellationToken).CanSeek;
+        if (isStream && !isSeekable && content.Headers.ContentLength is null && !_holdsStreams)
+        {
+            throw new InvalidOperationException(
+                $"The body of {request.Method} {RequestAddress.Of(request)} is a stream that can be read only once and has no length, so it could not be sent again with the same idempotency key. Nothing was sent. "
+                + "Use bytes or a seekable stream, set the content's Content-Length header if you know it, "
+                + $"set {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.BufferRequestBodies)} to hold up to {_limit} bytes of it in memory, or send it through a client without retries.");
+        }
+
+        if (isSeekable && content.Headers.ContentLength > left)
+        {
+            return 0;
+        }
+
+        try
+        {
+            // Does nothing when it has been done already. There is no synchronous way to do it; on another thread, no context of the caller's can be waited for by both.
+            await (async ? content.LoadIntoBufferAsync(left, cancellationToken) : Task.Run(() => content.LoadIntoBufferAsync(left, cancellationToken), cancellationToken))
+                .WaitOrAwaitAsync(async).ConfigureAwait(false);
+        }
+        catch (HttpRequestException full) when (full.HttpRequestError == HttpRequestError.ConfigurationLimitExceeded)
+        {
+            throw TooLarge(request, full);
+        }
+
+        return content.Headers.ContentLength ?? 0;
+    }
+
+    private InvalidOperationException TooLarge(HttpRequestMessage request, Exception? inner) => new(
+        $"The body of {request.Method} {RequestAddress.Of(request)} is made when it is sent, or can be read only once, and is larger than the {_limit} bytes that are held in memory so that it can be sent again. Nothing was sent. "
+        + $"Raise {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.MaxBufferedBodySize)}, use bytes or a seekable stream, or send it through a client without retries.",
+        inner);
+}

@@ -1,0 +1,8 @@
+namespace Idempotency.Http;
+
+/// <summary>Where a request goes, for messages: without user, password and query, which may be secret.</summary>
+internal static class RequestAddress
+{
+    public static string Of(HttpRequestMessage request) =>
+        request.RequestUri is { IsAbsoluteUri: true } uri ? uri.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped) : "(no address)";
+}

@@ -1,0 +1,69 @@
+using System.Collections.Frozen;
+
+namespace Idempotency.Http;
+
+/// <summary>Sees to it that a request goes out with its key.</summary>
+/// <remarks>
+/// <para>What decides, in this order:</para>
+/// <para>1. A safe method (RFC 9110 section 9.2.1) is left alone: there is nothing that could happen twice.</para>
+/// <para>2. A request that the caller excluded is left alone.</para>
+/// <para>3. A header that is there stays as it is: the caller's, or that of an earlier attempt with the same message.</para>
+/// <para>4. A key that is known for the logical request is written: the caller's, or that of an earlier attempt whose message was another.</para>
+/// <para>5. A method that is configured to have keys gets a new one.</para>
+/// </remarks>
+internal sealed class KeyHeader(IdempotencyKeyOptions options)
+{
+    // QUERY is the safe method with a body of draft-ietf-httpbis-safe-method-w-body.
+    private static readonly FrozenSet<string> SafeMethods = new[] { "GET", "HEAD", "OPTIONS", "TRACE", "QUERY" }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    private readonly string _name = options.HeaderName;
+    private readonly IdempotencyKeyFormat _format = options.Format;
+    private readonly FrozenSet<HttpMethod> _methods = options.Methods.ToFrozenSet();
+    private readonly Func<HttpRequestMessage, string> _generate = options.GenerateKey;
+
+    public static bool IsSafe(HttpMethod method) => SafeMethods.Contains(method.Method);
+
+    /// <returns>Whether the request has a key.</returns>
+    public bool Stamp(HttpRequestMessage request)
+    {
+        var logical = LogicalRequest.Find(request);
+        if (IsSafe(request.Method) || logical is { IsExcluded: true })
+        {
+            return false;
+        }
+
+        if (request.Headers.NonValidated.TryGetValues(_name, out var values))
+        {
+            (logical ?? LogicalRequest.Of(request)).Key = KeyText.Read(values.ToString());
+            return true;
+        }
+
+        if (logical?.Key is not { } key)
+        {
+            if (!_methods.Contains(request.Method))
+            {
+                return false;
+            }
+
+            key = (logical ?? LogicalRequest.Of(request)).KeyOr(Generate(request));
+        }
+
+        request.Headers.TryAddWithoutValidation(_name, Format(key));
+        return true;
+    }
+
+    private string Generate(HttpRequestMessage request)
+    {
+        var key = _generate(request);
+        return KeyText.IsKey(key, out var error) ? key : throw new InvalidOperationException(
+            $"{nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.GenerateKey)} returned what cannot be an idempotency key: {error}. "
+            + $"Return 1 to {KeyText.MaxLength} characters of printable ASCII, for example a UUID.");
+    }
+
+    private string Format(string key) =>
+        _format == IdempotencyKeyFormat.Quoted ? KeyText.Quote(key)
+        : KeyText.CanStandBare(key) ? key
+        : throw new InvalidOperationException(
+            "The idempotency key has a quotation mark, a comma, a semicolon, or a space at an end, and would not survive in a bare header. "
+            + $"Set {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.Format)} to {nameof(IdempotencyKeyFormat)}.{nameof(IdempotencyKeyFormat.Quoted)}, or choose a key without them.");
+}

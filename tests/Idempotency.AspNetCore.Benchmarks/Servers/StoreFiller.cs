@@ -1,0 +1,29 @@
+using System.Buffers.Binary;
+
+namespace Idempotency.AspNetCore.Benchmarks;
+
+/// <summary>Puts completed records into a store.</summary>
+internal static class StoreFiller
+{
+    public static async Task FillAsync(IIdempotencyStore store, int from, int to, int payload)
+    {
+        var number = new byte[sizeof(int)];
+        for (var i = from; i < to; i++)
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(number, i);
+            var key = Sha256Hash.Of(number);
+            var owner = Guid.NewGuid();
+            await store.ClaimAsync(key, Claim(owner, key), default);
+            await store.CompleteAsync(key, owner, new byte[payload], TimeSpan.FromHours(24), default);
+        }
+    }
+
+    public static IdempotencyClaim Claim(Guid owner, Sha256Hash fingerprint) => new()
+    {
+        Owner = owner,
+        Fingerprint = fingerprint,
+        Attempt = 1,
+        Lease = TimeSpan.FromMinutes(1),
+        Retention = TimeSpan.FromHours(24),
+    };
+}

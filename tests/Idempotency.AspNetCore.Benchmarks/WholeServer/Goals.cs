@@ -1,0 +1,85 @@
+namespace Idempotency.AspNetCore.Benchmarks;
+
+/// <summary>What the library promises of its speed, each promise set against what was measured in this run.</summary>
+internal sealed class Goals(IReadOnlyList<Variant> variants, Dictionary<string, double> roundTrips)
+{
+    private readonly Table _table = new("goal", "at least / exactly", "measured", "holds");
+
+    public string Table()
+    {
+        AtLeast("Replay from the local cache, to the same endpoint without the middleware", Variants.Warm, 1);
+        AtLeast("… the goal beyond", Variants.Warm, 1.15);
+        AtLeast("Replay from the local cache, to OutputCache serving a hit", Variants.WarmToOutputCache, 1);
+        AtLeast("First execution in memory, to the same endpoint without the middleware", Variants.First, 0.85);
+        Calls("Redis", 2, 1, 0);
+        AtLeast("Redis: first execution, to an endpoint that sends two bare commands", Variants.RedisFirst, 0.9);
+        AtLeast("Redis: cold replay, to the same", Variants.RedisCold, 0.9);
+        Calls("DynamoDB", 2, 1, 0);
+        AtLeast("DynamoDB: first execution, to an endpoint that sends two bare writes", Variants.DynamoDBFirst, 0.9);
+        AtLeast("DynamoDB: cold replay, to the same", Variants.DynamoDBCold, 0.9);
+        Fingerprints();
+        PassThrough();
+        return _table.ToString();
+    }
+
+    private void AtLeast(string goal, string variant, double least)
+    {
+        if (variants.FirstOrDefault(other => other.Name == variant) is not { } found)
+        {
+            _table.Add(goal, $"{least:0.00}x", "not measured", "-");
+            return;
+        }
+
+        var ratio = found.Throughput;
+        _table.Add(goal, $"{least:0.00}x", $"{ratio.Median:F2}x ({ratio.Lower:F2} to {ratio.Upper:F2}), processor time {found.ProcessorTime.Median:F2}x", YesOrNo(ratio.Median >= least));
+    }
+
+    private void Calls(string store, params int[] expected)
+    {
+        foreach (var (request, calls) in ((string[])["first execution", "cold replay", "warm replay"]).Zip(expected))
+        {
+            var isCounted = roundTrips.TryGetValue($"{store}: {request}", out var counted);
+            _table.Add($"{store}: calls of a {request}", $"{calls}", isCounted ? $"{counted:0.##}" : "not measured", isCounted ? YesOrNo(counted == calls) : "-");
+        }
+    }
+
+    private void Fingerprints()
+    {
+        Stopclock.Compile([Documents.Customers(4096, isSorted: true), Documents.Customers(4096, isSorted: false), Documents.Customers(80, isSorted: false)], FingerprintBenchmarks.Hash);
+        foreach (var isSorted in (bool[])[true, false])
+        {
+            var large = Documents.Customers(32 * 1024, isSorted);
+            var megabytes = large.Length / Stopclock.Nanoseconds(large, FingerprintBenchmarks.Hash) * 1000;
+            _table.Add($"Canonical fingerprint of 32 KB, members {(isSorted ? "sorted" : "unsorted")}", "250 MB/s", $"{megabytes:F0} MB/s", YesOrNo(megabytes >= 250));
+        }
+
+        var small = Documents.Customers(80, isSorted: false);
+        var nanoseconds = Stopclock.Nanoseconds(small, FingerprintBenchmarks.Hash);
+        _table.Add("Canonical fingerprint of 80 bytes", "under 3 µs", $"{nanoseconds / 1000:F2} µs", YesOrNo(nanoseconds < 3000));
+
+        var bytes = ((int[])[1024, 32 * 1024, 1024 * 1024]).Select(size => Stopclock.Bytes(Documents.Customers(size, isSorted: false), FingerprintBenchmarks.Hash)).ToList();
+        _table.Add("… allocates nothing that grows with the body", "0 B more", $"{bytes[0]:F0} B at 1 KB, {bytes[1]:F0} B at 32 KB, {bytes[2]:F0} B at 1 MB", YesOrNo(bytes[1] <= bytes[0] && bytes[2] <= bytes[0]));
+    }
+
+    /// <summary>No measurable cost: the middle half of the ratios reaches 1, for throughput and for processor time, and not a byte more is allocated.</summary>
+    private void PassThrough()
+    {
+        const string Goal = "Pass-through endpoints: no measurable cost";
+        if (variants.FirstOrDefault(variant => variant.Name == Variants.PassThrough) is { } found)
+        {
+            var (ratio, time) = (found.Throughput, found.ProcessorTime);
+            _table.Add(
+                Goal,
+                "1.00x within the quartiles",
+                $"{ratio.Median:F2}x ({ratio.Lower:F2} to {ratio.Upper:F2}), processor time {time.Median:F2}x ({time.Lower:F2} to {time.Upper:F2})",
+                YesOrNo(ratio.Upper >= 1 && time.Lower <= 1));
+        }
+
+        var pipeline = new Pipeline();
+        var more = Stopclock.Bytes(pipeline, static pipeline => pipeline.PassThroughAsync().GetAwaiter().GetResult())
+            - Stopclock.Bytes(pipeline, static pipeline => pipeline.BareAsync().GetAwaiter().GetResult());
+        _table.Add("… and no allocation", "0 B", $"{more:F0} B", YesOrNo(more <= 0));
+    }
+
+    private static string YesOrNo(bool holds) => holds ? "yes" : "**no**";
+}

@@ -1,0 +1,242 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Net;
+using System.Reflection;
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Logging;
+
+namespace Idempotency.AspNetCore.Tests;
+
+/// <summary>What an operator can see: metrics, spans and log events, and never a key.</summary>
+public sealed class TelemetryTests
+{
+    private static readonly string[] Outcomes =
+    [
+        "executed", "released", "failed", "replayed", "without-key", "idempotency-key-missing", "idempotency-key-invalid", "idempotency-key-reused",
+        "idempotency-body-too-large", "idempotency-store-unavailable", "unprotected",
+    ];
+
+    [Fact]
+    public async Task Requests_are_counted_by_outcome_and_route()
+    {
+        await using var api = await Api.StartAsync(app =>
+        {
+            app.MapPost("/pay/{id}", (string id) => id switch { "fails" => throw new InvalidTimeZoneException(), "busy" => Results.StatusCode(503), _ => Results.Ok() })
+                .WithIdempotency(new IdempotencyPolicy { MaxRequestBodySize = 100 });
+            app.MapPost("/optional", () => "x").WithIdempotency(new IdempotencyPolicy { KeyRequired = false, WhenStoreUnavailable = StoreUnavailableBehavior.Execute });
+            app.MapPost("/open", () => "x");
+        });
+        using var meter = new Measurements(api.Services);
+        (await api.SendAsync("/pay/1")).Dispose();
+        (await api.SendAsync("/pay/1")).Dispose();
+        (await api.SendAsync("/pay/1")).Dispose();
+        (await api.SendAsync("/pay/1", json: "[1]")).Dispose();
+        (await api.SendAsync("/pay/1", key: null)).Dispose();
+        (await api.SendAsync("/pay/1", key: "a,b")).Dispose();
+        (await api.SendAsync("/pay/1", json: new string(' ', 101))).Dispose();
+        (await api.SendAsync("/pay/busy")).Dispose();
+        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => api.SendAsync("/pay/fails"));
+        (await api.SendAsync("/optional", key: null)).Dispose();
+        (await api.SendAsync("/open")).Dispose();
+        api.Store.Before = _ => throw new IOException("away");
+        (await api.SendAsync("/pay/2")).Dispose();
+        (await api.SendAsync("/optional")).Dispose();
+        foreach (var outcome in Outcomes)
+        {
+            Assert.Equal(outcome == "replayed" ? 2 : 1, meter.Sum("idempotency.requests", ("idempotency.outcome", outcome)));
+        }
+
+        Assert.Equal(10, meter.Sum("idempotency.requests", ("http.route", "/pay/{id}")));
+        Assert.Equal(2, meter.Sum("idempotency.requests", ("http.route", "/optional")));
+        Assert.Equal(12, meter.Sum("idempotency.requests"));
+    }
+
+    [Fact]
+    public async Task Store_calls_are_timed_by_operation_and_result()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", (HttpContext context) => context.Request.Query.ContainsKey("busy") ? Results.StatusCode(503) : Results.Ok(new string('x', 500))).WithIdempotency(), options => options.LocalCacheMaxEntries = 0);
+        using var meter = new Measurements(api.Services);
+        (await api.SendAsync()).Dispose();
+        (await api.SendAsync()).Dispose();
+        (await api.SendAsync("/?busy", key: "2")).Dispose();
+        api.Store.Before = operation => operation == "claim" ? throw new IOException("away") : Task.CompletedTask;
+        (await api.SendAsync(key: "3")).Dispose();
+        const string Calls = "idempotency.store.operation.duration";
+        Assert.Equal(1, meter.Count(Calls, ("idempotency.store.operation", "claim"), ("idempotency.store.result", "held")));
+        Assert.Equal(2, meter.Count(Calls, ("idempotency.store.operation", "claim"), ("idempotency.store.result", "acquired")));
+        Assert.Equal(1, meter.Count(Calls, ("idempotency.store.operation", "claim"), ("idempotency.store.result", "error"), ("error.type", "System.IO.IOException")));
+        Assert.Equal(1, meter.Count(Calls, ("idempotency.store.operation", "complete"), ("idempotency.store.result", "done")));
+        await Eventually.TrueAsync(() => meter.Count(Calls, ("idempotency.store.operation", "release")) == 2, "the release of the answer that is not stored, and of the claim whose reply was lost");
+        Assert.InRange(meter.Sum(Calls), 0, 60);
+        Assert.Equal(1, meter.Count("idempotency.payload.size"));
+        Assert.InRange(meter.Sum("idempotency.payload.size"), 500, 700);
+        Assert.Equal(4, meter.Sum("idempotency.local_cache.lookups", ("idempotency.local_cache.result", "miss")));
+    }
+
+    [Fact]
+    public async Task Running_handlers_takeovers_lost_claims_and_failed_renewals_are_counted()
+    {
+        var gate = new Gate();
+        var runs = 0;
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async () =>
+        {
+            if (Interlocked.Increment(ref runs) == 1)
+            {
+                await gate.PassAsync();
+            }
+
+            return "x";
+        }).WithIdempotency());
+        using var meter = new Measurements(api.Services);
+        api.Store.Before = operation => operation == "renew" ? throw new IOException("away") : Task.CompletedTask;
+        var late = api.SendAsync();
+        await gate.ArrivedAsync();
+        Assert.Equal(1, meter.Observe("idempotency.claims.active"));
+        for (var i = 0; i < 20; i++)
+        {
+            api.Time.Advance(TimeSpan.FromSeconds(20));
+        }
+
+        await Eventually.TrueAsync(() => meter.Sum("idempotency.renewals.failed") > 0, "a renewal fails");
+        using var successor = await api.SendAsync();
+        Assert.Equal(1, meter.Sum("idempotency.claims.takeovers"));
+        gate.Open();
+        using var replay = await late;
+        Assert.True(replay.IsReplay());
+        Assert.Equal(1, meter.Sum("idempotency.claims.lost"));
+        Assert.Equal(0, meter.Observe("idempotency.claims.active"));
+        Assert.Equal(1, meter.Observe("idempotency.local_cache.entries"));
+        Assert.Equal(api.LocalCache.Bytes, meter.Observe("idempotency.local_cache.size"));
+    }
+
+    [Fact]
+    public async Task The_in_memory_store_tells_what_it_holds()
+    {
+        using var services = new ServiceCollection().AddLogging().AddIdempotency().Services.BuildServiceProvider();
+        using var meter = new Measurements(services);
+        var store = services.GetRequiredService<IIdempotencyStore>();
+        services.GetRequiredService<ClaimEngine>();
+        var claim = new IdempotencyClaim { Owner = Guid.NewGuid(), Fingerprint = default, Attempt = 1, Lease = TimeSpan.FromMinutes(1), Retention = TimeSpan.FromHours(1) };
+        await store.ClaimAsync(Sha256Hash.Of("a"u8), claim, default);
+        await store.CompleteAsync(Sha256Hash.Of("a"u8), claim.Owner, new byte[1000], TimeSpan.FromHours(1), default);
+        Assert.Equal(1, meter.Observe("idempotency.in_memory_store.records"));
+        Assert.Equal(1350, meter.Observe("idempotency.in_memory_store.size"));
+    }
+
+    [Fact]
+    public async Task A_claim_and_a_completion_are_spans_and_the_servers_span_has_the_outcome()
+    {
+        var spans = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name is "Idempotency.AspNetCore" or "Microsoft.AspNetCore",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = spans.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => "x").WithIdempotency());
+        var trace = ActivityTraceId.CreateRandom();
+        for (var i = 0; i < 3; i++)
+        {
+            using var response = await api.SendAsync(key: "the-raw-key", json: i == 2 ? "[]" : "{}", with: request => request.Headers.Add("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01"));
+        }
+
+        List<Activity> Mine(string name) => [.. spans.Where(span => span.TraceId == trace && span.OperationName == name).OrderBy(span => span.StartTimeUtc)];
+        await Eventually.TrueAsync(() => Mine("Microsoft.AspNetCore.Hosting.HttpRequestIn").Count == 3, "the server's spans");
+        Assert.Equal(["executed", "replayed", "idempotency-key-reused"], Mine("Microsoft.AspNetCore.Hosting.HttpRequestIn").Select(span => span.GetTagItem("idempotency.outcome")));
+        var claim = Assert.Single(Mine("idempotency.claim")); // the others were answered from the local cache
+        Assert.Equal("acquired", claim.GetTagItem("idempotency.outcome"));
+        Assert.Equal(1, claim.GetTagItem("idempotency.attempt"));
+        Assert.Equal(api.Store.LastKey.ToString(), claim.GetTagItem("idempotency.store_key"));
+        var complete = Assert.Single(Mine("idempotency.complete"));
+        Assert.Equal("recorded", complete.GetTagItem("idempotency.outcome"));
+        Assert.Equal(ActivityStatusCode.Unset, complete.Status);
+        Assert.All(spans.Where(span => span.TraceId == trace), span => Assert.DoesNotContain("the-raw-key", string.Join(";", span.TagObjects), StringComparison.Ordinal));
+
+        api.Store.Before = _ => throw new IOException("away");
+        using var refused = await api.SendAsync(key: "another", with: request => request.Headers.Add("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01"));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        Assert.Equal(ActivityStatusCode.Error, Mine("idempotency.claim")[1].Status);
+        Assert.Equal("store-unavailable", Mine("idempotency.claim")[1].GetTagItem("idempotency.outcome"));
+    }
+
+    [Fact]
+    public async Task The_key_is_in_no_log_and_no_tag()
+    {
+        const string Key = "secret-key-of-a-client";
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => "x").WithIdempotency());
+        using var meter = new Measurements(api.Services);
+        (await api.SendAsync(key: Key)).Dispose();
+        (await api.SendAsync(key: Key)).Dispose();
+        (await api.SendAsync(key: Key, json: "[]")).Dispose();
+        (await api.SendAsync(key: Key + ",")).Dispose();
+        api.Store.Before = _ => throw new IOException("away");
+        (await api.SendAsync(key: Key + "2")).Dispose();
+        Assert.DoesNotContain(api.Logs.Entries, entry => entry.Text.Contains(Key, StringComparison.Ordinal));
+        Assert.DoesNotContain(meter.AllTags, tag => $"{tag.Value}".Contains(Key, StringComparison.Ordinal));
+        Assert.NotEmpty(meter.AllTags);
+    }
+
+    [Fact]
+    public void Every_log_event_and_every_instrument_is_on_the_operators_page()
+    {
+        var page = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "../../../../../docs/operations.md"));
+        var events = typeof(ClaimEngine).Assembly.GetType("Idempotency.AspNetCore.Log")!.GetMethods(BindingFlags.Public | BindingFlags.Static)
+            .Select(method => method.GetCustomAttribute<LoggerMessageAttribute>()).OfType<LoggerMessageAttribute>().ToList();
+        Assert.Equal(events.Count, events.Select(log => log.EventId).Distinct().Count());
+        Assert.All(events, log => Assert.Matches($@"\| {log.EventId} \| `{log.EventName}` \| {log.Level} \|", page));
+        using var services = new ServiceCollection().AddLogging().AddIdempotency().Services.BuildServiceProvider();
+        using var meter = new Measurements(services);
+        services.GetRequiredService<ClaimEngine>();
+        Assert.All(meter.Instruments, instrument => Assert.Contains($"| `{instrument.Name}` |", page, StringComparison.Ordinal));
+        Assert.Equal(meter.Instruments.Count, Regex.Count(page, @"(?m)^\| `idempotency\.[a-z_.]+` \|"));
+        Assert.All(Outcomes, outcome => Assert.Contains($"`{outcome}`", page, StringComparison.Ordinal));
+    }
+
+    /// <summary>What one application's meter has measured.</summary>
+    private sealed class Measurements : IDisposable
+    {
+        private readonly MeterListener _listener = new();
+        private readonly ConcurrentQueue<(string Instrument, double Value, KeyValuePair<string, object?>[] Tags)> _measured = new();
+        private readonly ConcurrentQueue<Instrument> _instruments = new();
+
+        public Measurements(IServiceProvider services)
+        {
+            var factory = services.GetRequiredService<IMeterFactory>();
+            services.GetRequiredService<Telemetry>();
+            _listener.InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Meter.Name == "Idempotency.AspNetCore" && instrument.Meter.Scope == factory)
+                {
+                    _instruments.Enqueue(instrument);
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            };
+            _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => _measured.Enqueue((instrument.Name, value, tags.ToArray())));
+            _listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => _measured.Enqueue((instrument.Name, value, tags.ToArray())));
+            _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => _measured.Enqueue((instrument.Name, value, tags.ToArray())));
+            _listener.Start();
+        }
+
+        public IReadOnlyList<Instrument> Instruments => [.. _instruments];
+
+        public IEnumerable<KeyValuePair<string, object?>> AllTags => _measured.SelectMany(measured => measured.Tags);
+
+        public double Sum(string instrument, params (string Name, string Value)[] tags) => Matching(instrument, tags).Sum();
+
+        public int Count(string instrument, params (string Name, string Value)[] tags) => Matching(instrument, tags).Count();
+
+        public double Observe(string instrument)
+        {
+            _listener.RecordObservableInstruments();
+            return Matching(instrument).Last();
+        }
+
+        public void Dispose() => _listener.Dispose();
+
+        private IEnumerable<double> Matching(string instrument, params (string Name, string Value)[] tags) => _measured
+            .Where(measured => measured.Instrument == instrument && tags.All(tag => measured.Tags.Contains(new(tag.Name, tag.Value))))
+            .Select(measured => measured.Value);
+    }
+}

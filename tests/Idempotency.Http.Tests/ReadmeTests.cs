@@ -1,0 +1,72 @@
+using System.Net.Http.Json;
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Hosting;
+
+namespace Idempotency.Http.Tests;
+
+/// <summary>The code of the READMEs, run.</summary>
+public sealed class ReadmeTests
+{
+    [Fact]
+    public async Task The_code_in_the_readme_does_what_the_readme_says()
+    {
+        var order = new Order(42.50m, "order-7-payment");
+        var service = new Service().Then(201).Then(201, answer => answer.Headers.Add("Idempotent-Replayed", "true"));
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.ConfigureHttpClientDefaults(client => client.ConfigurePrimaryHttpMessageHandler(() => service));
+
+        builder.Services.AddHttpClient<BankClient>(client => client.BaseAddress = new Uri("https://bank.example/"))
+            .AddIdempotencyKeys(options => options.Retry = new());
+
+        using var host = builder.Build();
+        await host.StartAsync();
+        foreach (var expected in new[] { "paid", "paid before" })
+        {
+            var client = host.Services.GetRequiredService<BankClient>().Http;
+
+            using var request = new HttpRequestMessage(HttpMethod.Post, "payments") { Content = JsonContent.Create(new { order.Amount }) };
+            request.SetIdempotencyKey(order.PaymentKey);
+            using var response = await client.SendAsync(request);
+
+            var result = await response.ReadIdempotencyResultAsync();
+            var next = result.Advice switch
+            {
+                IdempotencyRetryAdvice.NotNeeded => result.WasReplayed ? "paid before" : "paid",
+                IdempotencyRetryAdvice.SameKey => $"the same again in {result.RetryAfter ?? TimeSpan.FromMinutes(1)}",
+                IdempotencyRetryAdvice.NewKey => $"refused ({result.ProblemCode}): put it right, and give it another key",
+                _ => "ask the bank what has become of it",
+            };
+
+            Assert.Equal(expected, next);
+        }
+
+        Assert.Equal(["order-7-payment", "order-7-payment"], service.Keys);
+        await host.StopAsync();
+
+        using var plain = new HttpClient(new IdempotencyKeyHandler { InnerHandler = new SocketsHttpHandler() });
+        Assert.NotNull(plain);
+    }
+
+    [Theory]
+    [InlineData("src/Idempotency.Http/README.md", "# Idempotency.Http")]
+    [InlineData("README.md", "## The client")]
+    public async Task Every_line_of_code_in_a_readme_stands_in_this_file(string path, string chapter)
+    {
+        var here = (await File.ReadAllLinesAsync(ThisFile())).Select(line => line.Trim()).ToHashSet();
+        var readme = await File.ReadAllTextAsync(Path.Combine(Path.GetDirectoryName(ThisFile())!, "../..", path));
+        var text = readme[readme.IndexOf(chapter + "\n", StringComparison.Ordinal)..];
+        text = chapter.StartsWith("## ", StringComparison.Ordinal) && text.IndexOf("\n## ", StringComparison.Ordinal) is > 0 and var end ? text[..end] : text;
+        var code = text.Split("```csharp\n").Skip(1).SelectMany(block => block.Split("```")[0].Split('\n')).Select(line => line.Trim()).Where(line => line.Length > 0).ToList();
+        Assert.NotEmpty(code);
+        Assert.All(code, line => Assert.Contains(line, here));
+    }
+
+    private static string ThisFile([CallerFilePath] string path = "") => path;
+
+    private sealed record Order(decimal Amount, string PaymentKey);
+
+    private sealed class BankClient(HttpClient http)
+    {
+        public HttpClient Http => http;
+    }
+}
