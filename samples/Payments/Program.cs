@@ -48,8 +48,8 @@ app.MapGet("/payments", (Ledger ledger) => ledger.Read());
 app.MapGet("/payments/{id}", (string id, Ledger ledger) => ledger.Find(id) is { } payment ? Results.Ok(payment) : Results.NotFound());
 
 app.MapControllers(); // RefundsController: the same with [Idempotent]
-app.MapOpenApi(); // /openapi/v1.json
 app.MapPayouts(); // PayoutQueue: the same without HTTP, for a queue's consumer
+app.MapOpenApi(); // /openapi/v1.json
 
 app.MapGet("/demo/settings", (IOptions<IdempotencyOptions> options) => DemoSettings.Of(options.Value.DefaultPolicy));
 app.Run();

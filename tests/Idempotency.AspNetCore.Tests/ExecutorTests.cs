@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -676,6 +677,58 @@ public sealed class ExecutorTests
         await Assert.ThrowsAsync<IdempotencyResultUnavailableException>(() => functions.Executor.ExecuteAsync("operation", "null", Never<int>));
         await Assert.ThrowsAsync<IdempotencyResultUnavailableException>(() => functions.Executor.ExecuteAsync("operation", "nothing", Never<int>));
         Assert.Equal("text", await functions.Executor.ExecuteAsync("operation", "text", Never<string>));
+    }
+
+    // What operators see.
+
+    [Fact]
+    public async Task Every_call_is_counted_by_its_operation_and_outcome()
+    {
+        await using var functions = new Functions(options => options.AddPolicy("available", new IdempotencyPolicy { WhenStoreUnavailable = StoreUnavailableBehavior.Execute }));
+        using var calls = new MetricCollector(functions.Services, "idempotency.calls");
+        async Task CallAsync(string key, Func<Task<int>> work, IdempotentCallOptions? options = null)
+        {
+            try
+            {
+                await functions.Executor.ExecuteAsync("payouts", key, (_, _) => work(), options);
+            }
+            catch (Exception exception) when (exception is IdempotencyException or IOException)
+            {
+            }
+        }
+
+        await CallAsync("key-1", () => throw new IOException("the bank is away"));
+        await CallAsync("key-1", async () =>
+        {
+            await CallAsync("key-1", () => Task.FromResult(0));
+            return 1;
+        });
+        await CallAsync("key-1", () => Task.FromResult(0));
+        await CallAsync("key-1", () => Task.FromResult(0), new() { Payload = IdempotentPayload.Of(1) });
+        await functions.Executor.ExecuteAsync("payouts", "key-2", (_, _) => Task.CompletedTask);
+        await CallAsync("key-2", () => Task.FromResult(0));
+        functions.Store.Before = _ => throw new IOException("away");
+        await CallAsync("key-3", () => Task.FromResult(0));
+        await CallAsync("key-3", () => Task.FromResult(0), new() { PolicyName = "available" });
+        Assert.Equal(
+            ["failed", "idempotency-request-in-progress", "executed", "replayed", "idempotency-key-reused", "executed", "idempotency-response-unavailable", "idempotency-store-unavailable", "unprotected"],
+            calls.Tags("idempotency.outcome"));
+        Assert.All(calls.Tags("idempotency.operation"), operation => Assert.Equal("payouts", operation));
+    }
+
+    [Fact]
+    public async Task Results_are_encrypted_where_responses_are()
+    {
+        static Action<IIdempotencyBuilder> With(IDataProtectionProvider keys) => idempotency => idempotency.ProtectResponses().Services.AddSingleton(keys);
+        var keys = new EphemeralDataProtectionProvider();
+        await using var functions = new Functions(configure: With(keys));
+        await functions.Executor.ExecuteAsync("payouts", "key-1", (_, _) => Task.FromResult("a secret"));
+        var record = await functions.Store.Inner.ReadAsync(functions.Store.LastKey, CancellationToken.None);
+        Assert.Equal(-1, record!.Payload.Span.IndexOf("secret"u8));
+        await using var colleague = new Functions(other: functions, configure: With(keys));
+        Assert.Equal("a secret", await colleague.Executor.ExecuteAsync("payouts", "key-1", Never<string>));
+        await using var stranger = new Functions(other: functions, configure: With(new EphemeralDataProtectionProvider()));
+        await Assert.ThrowsAsync<IdempotencyStoreUnavailableException>(() => stranger.Executor.ExecuteAsync("payouts", "key-1", Never<string>));
     }
 
     // Taking it in.

@@ -25,6 +25,7 @@ internal sealed class Telemetry
     private const string OutcomeTag = "idempotency.outcome";
 
     private readonly Counter<long> _requests;
+    private readonly Counter<long> _calls;
     private readonly Histogram<double> _storeCalls;
     private readonly Histogram<long> _payloads;
     private readonly Counter<long> _lookups;
@@ -37,6 +38,7 @@ internal sealed class Telemetry
     {
         var meter = _meter = meters.Create(Name);
         _requests = meter.CreateCounter<long>("idempotency.requests", "{request}", "Requests to protected endpoints, by outcome.");
+        _calls = meter.CreateCounter<long>("idempotency.calls", "{call}", "Calls of functions, by operation and outcome.");
         _takeovers = meter.CreateCounter<long>("idempotency.claims.takeovers", "{claim}", "Abandoned claims that were taken over.");
         _lost = meter.CreateCounter<long>("idempotency.claims.lost", "{claim}", "Claims found lost while their handler ran, or when its answer was to be recorded.");
         _renewalsFailed = meter.CreateCounter<long>("idempotency.renewals.failed", "{renewal}", "Lease renewals that failed; each is tried again.");
@@ -82,6 +84,15 @@ internal sealed class Telemetry
         if (Activity.Current is not null && context.Features.Get<IHttpActivityFeature>()?.Activity is { IsAllDataRequested: true } request)
         {
             request.SetTag(OutcomeTag, outcome);
+        }
+    }
+
+    /// <summary>A call of a function is over.</summary>
+    public void CallEnded(string operation, string outcome)
+    {
+        if (_calls.Enabled)
+        {
+            _calls.Add(1, new TagList { { OutcomeTag, outcome }, { "idempotency.operation", operation } });
         }
     }
 

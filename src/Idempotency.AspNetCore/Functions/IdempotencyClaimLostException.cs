@@ -24,4 +24,6 @@ public sealed class IdempotencyClaimLostException : IdempotencyException
         : base(message, innerException)
     {
     }
+
+    internal override string Code => "idempotency-claim-lost";
 }

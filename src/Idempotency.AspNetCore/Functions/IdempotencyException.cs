@@ -8,22 +8,25 @@ namespace Idempotency.AspNetCore;
 public abstract class IdempotencyException : Exception
 {
     /// <summary>Creates the exception.</summary>
-    protected IdempotencyException()
+    private protected IdempotencyException()
         : this("The call was refused.")
     {
     }
 
     /// <summary>Creates the exception with what has happened.</summary>
-    protected IdempotencyException(string message)
+    private protected IdempotencyException(string message)
         : base(message)
     {
     }
 
     /// <summary>Creates the exception with what has happened and why.</summary>
-    protected IdempotencyException(string message, Exception? innerException)
+    private protected IdempotencyException(string message, Exception? innerException)
         : base(message, innerException)
     {
     }
+
+    /// <summary>The problem's code over HTTP, which metrics call it by.</summary>
+    internal abstract string Code { get; }
 
     /// <summary>When the same call, repeated, may well succeed: after this long. Null when repeating it does not help.</summary>
     public TimeSpan? RetryAfter { get; init; }

@@ -26,4 +26,6 @@ public sealed class IdempotencyInProgressException : IdempotencyException
         : base(message, innerException)
     {
     }
+
+    internal override string Code => "idempotency-request-in-progress";
 }

@@ -24,4 +24,6 @@ public sealed class IdempotencyKeyReusedException : IdempotencyException
         : base(message, innerException)
     {
     }
+
+    internal override string Code => "idempotency-key-reused";
 }

@@ -24,4 +24,6 @@ public sealed class IdempotencyOutcomeUnknownException : IdempotencyException
         : base(message, innerException)
     {
     }
+
+    internal override string Code => "idempotency-outcome-unknown";
 }

@@ -24,4 +24,6 @@ public sealed class IdempotencyResultUnavailableException : IdempotencyException
         : base(message, innerException)
     {
     }
+
+    internal override string Code => "idempotency-response-unavailable";
 }

@@ -25,4 +25,6 @@ public sealed class IdempotencyStoreUnavailableException : IdempotencyException
         : base(message, innerException)
     {
     }
+
+    internal override string Code => "idempotency-store-unavailable";
 }

@@ -7,7 +7,7 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>The path of a call: the middleware's, less HTTP.</summary>
 /// <remarks>1. By which policy? 2. Which call is this: key and payload. 3. Who was here first? 4. Run once, or refuse, or 5. give the result again.</remarks>
-internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine engine, ILogger<IdempotentExecutor> logger) : IIdempotentExecutor
+internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine engine, Telemetry telemetry, ILogger<IdempotentExecutor> logger) : IIdempotentExecutor
 {
     // As long as a client is told to wait over HTTP.
     private static readonly TimeSpan WhileInProgress = TimeSpan.FromSeconds(1);
@@ -74,21 +74,22 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
             case ClaimOutcome.Completed:
                 return Replay(operation, storeKey, format, decision.Record!);
             case ClaimOutcome.Reused:
-                throw new IdempotencyKeyReusedException($"The key was used for another call of '{operation}', with another payload. Give this one a key of its own; to repeat the first, repeat its payload.");
+                throw Refused(operation, new IdempotencyKeyReusedException($"The key was used for another call of '{operation}', with another payload. Give this one a key of its own; to repeat the first, repeat its payload."));
             case ClaimOutcome.InProgress:
-                throw InProgress(operation);
+                throw Refused(operation, InProgress(operation));
             case ClaimOutcome.OutcomeUnknown:
-                throw new IdempotencyOutcomeUnknownException($"An earlier attempt of '{operation}' with this key ended without a result, and it is not run again. Find out what became of it.");
+                throw Refused(operation, new IdempotencyOutcomeUnknownException($"An earlier attempt of '{operation}' with this key ended without a result, and it is not run again. Find out what became of it."));
             case ClaimOutcome.Unreadable:
-                throw Unreadable(operation, decision.Error);
+                throw Refused(operation, Unreadable(operation, decision.Error));
             default:
                 if (policy.WhenStoreUnavailable == StoreUnavailableBehavior.Execute)
                 {
+                    telemetry.CallEnded(operation, Telemetry.Unprotected);
                     Log.RunsUnprotected(logger, "Function", operation);
                     return await work(new FunctionRun(key.Text, storeKey, fingerprint, claim: null, engine), cancellationToken);
                 }
 
-                throw new IdempotencyStoreUnavailableException($"The idempotency store could not be asked about '{operation}'. Nothing was run; call again.", decision.Error) { RetryAfter = WhileStoreIsAway };
+                throw Refused(operation, new IdempotencyStoreUnavailableException($"The idempotency store could not be asked about '{operation}'. Nothing was run; call again.", decision.Error) { RetryAfter = WhileStoreIsAway });
         }
     }
 
@@ -102,6 +103,7 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
         catch
         {
             await engine.ReleaseAsync(claim);
+            telemetry.CallEnded(operation, claim.EffectsStarted ? Telemetry.OutcomeUnknown : Telemetry.Failed);
             throw;
         }
 
@@ -109,7 +111,7 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
         if (completion.Outcome == CompletionOutcome.Superseded)
         {
             // We came back too late. The result that counts is the recorded one, so that no other call contradicts what is told here.
-            return completion.Record is { } record ? Replay(operation, claim.Key, format, record) : throw InProgress(operation);
+            return completion.Record is { } record ? Replay(operation, claim.Key, format, record) : throw Refused(operation, InProgress(operation));
         }
 
         if (completion.Outcome == CompletionOutcome.NotRecorded)
@@ -117,6 +119,7 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
             engine.Leave(claim);
         }
 
+        telemetry.CallEnded(operation, completion.Outcome == CompletionOutcome.Recorded ? Telemetry.Executed : Telemetry.NotRecorded);
         return result;
     }
 
@@ -148,15 +151,33 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
             if (StoredResult.Decode(record.Payload, out var reason) is not { } decoded)
             {
                 Log.RecordUnreadable(logger, storeKey, reason, null);
-                throw Unreadable(operation, null);
+                throw Refused(operation, Unreadable(operation, null));
             }
 
             record.Decoded = stored = decoded;
             engine.LocalCache.Set(storeKey, record); // what was worked out now is kept for the next, and counted
         }
 
+        T result;
+        try
+        {
+            result = format.Read(stored, operation);
+        }
+        catch (IdempotencyException unavailable)
+        {
+            telemetry.CallEnded(operation, unavailable.Code);
+            throw;
+        }
+
+        telemetry.CallEnded(operation, Telemetry.Replayed);
         Log.Replayed(logger, storeKey);
-        return format.Read(stored, operation);
+        return result;
+    }
+
+    private IdempotencyException Refused(string operation, IdempotencyException why)
+    {
+        telemetry.CallEnded(operation, why.Code);
+        return why;
     }
 
     private static IdempotencyInProgressException InProgress(string operation) =>

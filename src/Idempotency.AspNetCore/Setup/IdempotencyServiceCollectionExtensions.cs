@@ -42,8 +42,8 @@ public static class IdempotencyServiceCollectionExtensions
         services.TryAddSingleton<ClaimEngine>();
         services.TryAddSingleton<EffectivePolicies>();
         services.TryAddSingleton<PipelinePlacement>();
-        services.TryAddSingleton<IIdempotencyRecords, IdempotencyRecords>();
         services.TryAddSingleton<IIdempotentExecutor, IdempotentExecutor>();
+        services.TryAddSingleton<IIdempotencyRecords, IdempotencyRecords>();
         return new Builder(services);
     }
 

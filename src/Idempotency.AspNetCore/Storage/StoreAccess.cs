@@ -6,7 +6,7 @@ namespace Idempotency.AspNetCore;
 internal sealed class StoreAccess(IIdempotencyStore inner, Telemetry telemetry, ResponseProtection? protection = null) : IIdempotencyStore
 {
     // No room for protection is no room for a payload: then answers complete without their bodies, and without their headers if need be.
-    public int MaxPayloadSize { get; } = protection is null ? inner.MaxPayloadSize : Math.Max(0, inner.MaxPayloadSize - ResponseProtection.MaxOverhead - Sha256Hash.Length);
+    public int MaxPayloadSize => protection is null ? inner.MaxPayloadSize : Math.Max(0, inner.MaxPayloadSize - ResponseProtection.MaxOverhead - Sha256Hash.Length);
 
     public int CompressionThreshold => inner.CompressionThreshold;
 

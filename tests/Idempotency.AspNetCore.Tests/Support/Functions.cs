@@ -11,7 +11,8 @@ internal sealed class Functions : IAsyncDisposable
     /// <summary>Starts one.</summary>
     /// <param name="options">Its idempotency options.</param>
     /// <param name="other">Another process, whose store and clock this one shares.</param>
-    public Functions(Action<IdempotencyOptions>? options = null, Functions? other = null)
+    /// <param name="configure">More of the library.</param>
+    public Functions(Action<IdempotencyOptions>? options = null, Functions? other = null, Action<IIdempotencyBuilder>? configure = null)
     {
         Time = other?.Time ?? new FakeTime();
         var services = new ServiceCollection();
@@ -26,13 +27,16 @@ internal sealed class Functions : IAsyncDisposable
             services.AddSingleton(other.Store.Inner);
         }
 
-        services.AddIdempotency(options).AddStore<ObservedStore>();
+        var idempotency = services.AddIdempotency(options).AddStore<ObservedStore>();
+        configure?.Invoke(idempotency);
         _services = services.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
     }
 
     public FakeTime Time { get; }
 
     public LogCollector Logs { get; } = new();
+
+    public IServiceProvider Services => _services;
 
     public IIdempotentExecutor Executor => _services.GetRequiredService<IIdempotentExecutor>();
 
