@@ -251,20 +251,21 @@ public abstract class StoreConformanceTests
     }
 
     [Fact]
-    public async Task A_marked_claim_can_be_given_up_at_once_and_stays_as_long_as_it_is_kept()
+    public async Task A_marked_claim_can_be_given_up_and_stays_as_long_as_it_is_kept()
     {
-        var key = NewKey();
+        var (key, brief) = (NewKey(), NewKey());
         var claim = await ClaimedAsync(key);
-        Assert.True(await Store.MarkEffectsStartedAsync(key, claim.Owner, TimeSpan.Zero, 3 * Brief, default));
-        await PassAsync(TimeSpan.Zero);
+        var briefClaim = await ClaimedAsync(brief);
+        Assert.True(await Store.MarkEffectsStartedAsync(key, claim.Owner, TimeSpan.Zero, Hour, default));
+        Assert.True(await Store.MarkEffectsStartedAsync(brief, briefClaim.Owner, TimeSpan.Zero, Brief, default));
+        await PassAsync(Longer); // without a clock of its own, a store allows for servers' clocks that differ
         var given = (await Store.ReadAsync(key, default))!;
         Assert.True(given.IsAbandoned);
         Assert.True(given.EffectsStarted);
-        await PassAsync(3 * Longer);
-        Assert.Null(await Store.ReadAsync(key, default));
-        var next = await ClaimedAsync(key);
-        Assert.False((await Store.ReadAsync(key, default))!.EffectsStarted);
-        Assert.Equal(next.Owner, (await Store.ReadAsync(key, default))!.Owner);
+        Assert.Null(await Store.ReadAsync(brief, default));
+        var next = await ClaimedAsync(brief);
+        Assert.False((await Store.ReadAsync(brief, default))!.EffectsStarted);
+        Assert.Equal(next.Owner, (await Store.ReadAsync(brief, default))!.Owner);
     }
 
     [Fact]
