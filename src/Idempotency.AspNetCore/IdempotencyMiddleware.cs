@@ -28,10 +28,20 @@ internal sealed class IdempotencyMiddleware(
             return next(context);
         }
 
+        if (UnsuitableEndpoints.IsPageShown(context, endpoint))
+        {
+            return RunUnguardedAsync(context);
+        }
+
         // The application's error page, run in the place of the endpoint that failed: a part of that answer, not a request of its own.
         if (context.Features.Get<IExceptionHandlerFeature>() is not null || context.Features.Get<IStatusCodeReExecuteFeature>() is not null)
         {
             return RunUnguardedAsync(context);
+        }
+
+        if (UnsuitableEndpoints.IsGrpcCall(context))
+        {
+            throw new InvalidOperationException($"Endpoint '{endpoint.DisplayName}' is protected by idempotency and was sent a gRPC call: its status comes in trailers, after streams that cannot be recorded. Take the endpoint out with .DisableIdempotency(), and run the work once with IIdempotentExecutor.");
         }
 
         return context.Response.HasStarted

@@ -50,6 +50,9 @@ internal static partial class Log
     [LoggerMessage(15, LogLevel.Error, "{StoreKey}: the run ended without an answer after its effects had begun. Repetitions are refused: the outcome is unknown.", EventName = "OutcomeUnknown")]
     public static partial void OutcomeUnknown(ILogger logger, Sha256Hash storeKey);
 
+    [LoggerMessage(16, LogLevel.Debug, "'{Endpoint}' is protected by {Name}: {Policy}", EventName = "Protected")]
+    public static partial void Protected(ILogger logger, string endpoint, string name, IdempotencyPolicy policy);
+
     [LoggerMessage(30, LogLevel.Warning, "{StoreKey}: the result of '{Operation}' is too large to keep ({Size} bytes of JSON). The caller gets it; every other call with the key gets IdempotencyResultUnavailableException.", EventName = "ResultNotKept")]
     public static partial void ResultNotKept(ILogger logger, Sha256Hash storeKey, string operation, int size);
 

@@ -396,7 +396,10 @@ internal sealed class ClaimEngine(
                         Lease = claim.Policy.ClaimDuration,
                         Retention = claim.Policy.Retention,
                     };
-                    await Within(store.ClaimAsync(claim.Key, again, CancellationToken.None), left);
+                    if ((await Within(store.ClaimAsync(claim.Key, again, CancellationToken.None), left)).IsAcquired)
+                    {
+                        continue;
+                    }
                 }
                 else if (existing.Owner != claim.Owner)
                 {

@@ -38,6 +38,14 @@ internal sealed class EffectivePolicies(IOptions<IdempotencyOptions> options)
     public IdempotencyPolicy Of(string operation, string? policyName) =>
         policyName is null ? _options.DefaultPolicy : Find(policyName) ?? throw Unknown($"The operation '{operation}'", policyName);
 
+    /// <summary>What a protected endpoint's policy is called, for people.</summary>
+    public static string NameOf(Endpoint endpoint) => endpoint.Metadata.GetMetadata<IIdempotencyMetadata>() switch
+    {
+        { Policy: not null } => "its own policy",
+        { PolicyName: { } name } => $"the policy '{name}'",
+        _ => "the default policy",
+    };
+
     public ResponseRules RulesOf(IdempotencyPolicy policy) => _rules.GetValue(policy, static policy => new ResponseRules(policy));
 
     private IdempotencyPolicy? Find(string name) => _options.Policies.TryGetValue(name, out var policy) ? policy : null;

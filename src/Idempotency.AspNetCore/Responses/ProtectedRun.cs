@@ -54,6 +54,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
     private async Task RunAndRecordAsync(RequestDelegate handler, ResponseCapture capture)
     {
         var lifetime = DetachedLifetime.Install(context, _policy.CompleteAfterDisconnect);
+        var upgrade = RefusedUpgrade.Install(context);
         context.Features.Set<IIdempotencyFeature>(this);
         try
         {
@@ -68,6 +69,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
             finally
             {
                 context.Features.Set<IIdempotencyFeature>(null);
+                upgrade?.Uninstall();
                 lifetime.Uninstall();
                 capture.Uninstall();
             }

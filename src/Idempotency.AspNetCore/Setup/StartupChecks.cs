@@ -54,6 +54,16 @@ internal sealed class StartupChecks(
             }
 
             isAnyProtected = true;
+            if (UnsuitableEndpoints.ReasonAgainst(endpoint) is { } unsuitable)
+            {
+                errors.Add(unsuitable);
+            }
+
+            if (policies.Enabled)
+            {
+                Log.Protected(logger, endpoint.DisplayName ?? "(unnamed)", EffectivePolicies.NameOf(endpoint), policy);
+            }
+
             errors.AddRange(PolicyValidation.Errors(policy, $"The policy of endpoint '{endpoint.DisplayName}'"));
             if (policy.Partition is null && IsOpenToAnyone(endpoint))
             {

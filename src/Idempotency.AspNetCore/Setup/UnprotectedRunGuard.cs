@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc.RazorPages;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Matching;
 
@@ -9,8 +10,8 @@ namespace Idempotency.AspNetCore;
 /// <remarks>
 /// Where the middleware stands relative to every endpoint cannot be known at start-up; silently running twice is not an option. So routing
 /// hands out protected endpoints with a guard around them. It is a policy of the matcher because that reaches every kind of endpoint, and
-/// costs endpoints that are not protected nothing: where routes are known beforehand the guard is built into the matcher's tree, and only
-/// among dynamic endpoints it is put around each candidate of a request.
+/// costs endpoints that are not protected nothing: where endpoints are known beforehand the guard is built into the matcher's tree, and only
+/// with dynamic endpoints and pages it is put around each candidate of a request.
 /// </remarks>
 internal sealed class UnprotectedRunGuard(EffectivePolicies policies) : MatcherPolicy, INodeBuilderPolicy, IEndpointSelectorPolicy
 {
@@ -27,7 +28,7 @@ internal sealed class UnprotectedRunGuard(EffectivePolicies policies) : MatcherP
 
     PolicyJumpTable INodeBuilderPolicy.BuildJumpTable(int exitDestination, IReadOnlyList<PolicyJumpTableEdge> edges) => new OnlyWay(edges[0].Destination);
 
-    bool IEndpointSelectorPolicy.AppliesToEndpoints(IReadOnlyList<Endpoint> endpoints) => policies.Enabled && ContainsDynamicEndpoints(endpoints);
+    bool IEndpointSelectorPolicy.AppliesToEndpoints(IReadOnlyList<Endpoint> endpoints) => policies.Enabled && (ContainsDynamicEndpoints(endpoints) || endpoints.Any(IsPage));
 
     Task IEndpointSelectorPolicy.ApplyAsync(HttpContext httpContext, CandidateSet candidates)
     {
@@ -41,6 +42,9 @@ internal sealed class UnprotectedRunGuard(EffectivePolicies policies) : MatcherP
 
         return Task.CompletedTask;
     }
+
+    // What a page's model says of it is known when the page is first asked for.
+    private static bool IsPage(Endpoint endpoint) => endpoint.Metadata.GetMetadata<PageActionDescriptor>() is not null;
 
     private Endpoint GuardedIfProtected(Endpoint endpoint) => IsProtected(endpoint) ? _guarded.GetValue(endpoint, Guard) : endpoint;
 

@@ -1,0 +1,244 @@
+using System.Net;
+using System.Text.Json;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Idempotency.AspNetCore.Tests;
+
+/// <summary>An operator can look at a record, forget it and list what was abandoned; nobody else can.</summary>
+public sealed class OperatorTests
+{
+    private static Task<Api> StartAsync(Action<WebApplication>? map = null, IdempotencyPolicy? policy = null) => Api.StartAsync(
+        app =>
+        {
+            map?.Invoke(app);
+            app.MapPost("/pay/{id}", (string id) => Results.Text($"secret of {id}", statusCode: 201)).WithIdempotency(policy ?? new());
+            app.MapIdempotencyAdmin("operators");
+        },
+        services: services => services.AddAuthorization(options => options.AddPolicy("operators", policy => policy.RequireClaim("sub", "operator")))
+            .AddAuthentication("none").AddScheme<AuthenticationSchemeOptions, Nobody>("none", null),
+        outer: app =>
+        {
+            app.UseRouting();
+            app.UseAuthorization();
+        });
+
+    private static Task<HttpResponseMessage> AskAsync(Api api, string path, HttpMethod? method = null, string? user = "operator") =>
+        api.SendAsync(path, key: null, json: null, user: user, method: method ?? HttpMethod.Get);
+
+    private static async Task<JsonElement> JsonAsync(HttpResponseMessage response)
+    {
+        using (response)
+        {
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            Assert.Equal("no-store", response.Header("Cache-Control"));
+            return JsonDocument.Parse(await response.TextAsync()).RootElement;
+        }
+    }
+
+    [Fact]
+    public async Task A_record_is_found_by_its_stored_key_and_by_what_a_client_knows()
+    {
+        await using var api = await StartAsync();
+        using var first = await api.SendAsync("/pay/1", key: "\"the key\"", user: "ann");
+        var storeKey = api.Store.LastKey.ToString();
+        var record = await JsonAsync(await AskAsync(api, $"/idempotency/records/{storeKey}"));
+        Assert.Equal("completed", record.GetProperty("status").GetString());
+        Assert.Equal(storeKey, record.GetProperty("storeKey").GetString());
+        Assert.Equal(1, record.GetProperty("attempt").GetInt32());
+        Assert.Equal(24 * 3600, record.GetProperty("retentionSecondsLeft").GetDouble());
+        Assert.False(record.TryGetProperty("leaseSecondsLeft", out _));
+        var response = record.GetProperty("response");
+        Assert.Equal(201, response.GetProperty("status").GetInt32());
+        Assert.Equal("secret of 1".Length, response.GetProperty("bodySize").GetInt32());
+        Assert.Contains("Content-Type", response.GetProperty("headers").EnumerateArray().Select(name => name.GetString()));
+        Assert.DoesNotContain("secret", record.ToString(), StringComparison.Ordinal);
+        foreach (var key in new[] { "the%20key", "%22the%20key%22" })
+        {
+            var named = await JsonAsync(await AskAsync(api, $"/idempotency/records?method=POST&path=/pay/1&key={key}&issuer=test&subject=ann"));
+            Assert.Equal(storeKey, named.GetProperty("storeKey").GetString());
+        }
+
+        foreach (var other in new[] { "path=/pay/1&key=the%20key", "path=/pay/2&key=the%20key&issuer=test&subject=ann", "path=/pay/1&key=other&issuer=test&subject=ann", "method=PUT&path=/pay/1&key=the%20key&issuer=test&subject=ann" })
+        {
+            using var none = await AskAsync(api, $"/idempotency/records?{other}");
+            Assert.Equal(HttpStatusCode.NotFound, none.StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task Anonymous_callers_and_partitions_of_a_policy_are_named_too()
+    {
+        await using (var shared = await StartAsync())
+        {
+            using var first = await shared.SendAsync("/pay/1", key: "k");
+            await JsonAsync(await AskAsync(shared, "/idempotency/records?path=/pay/1&key=k"));
+        }
+
+        await using var api = await StartAsync(policy: new IdempotencyPolicy { Partition = _ => "tenant" });
+        using var second = await api.SendAsync("/pay/1", key: "k");
+        await JsonAsync(await AskAsync(api, "/idempotency/records?path=/pay/1&key=k&partition=tenant"));
+    }
+
+    [Fact]
+    public async Task What_is_forgotten_runs_again_also_where_it_was_cached()
+    {
+        await using var api = await StartAsync();
+        using var first = await api.SendAsync("/pay/1");
+        using var replay = await api.SendAsync("/pay/1");
+        Assert.True(replay.IsReplay());
+        var path = $"/idempotency/records/{api.Store.LastKey}";
+        using var forgotten = await AskAsync(api, path, HttpMethod.Delete);
+        Assert.Equal(HttpStatusCode.NoContent, forgotten.StatusCode);
+        using var gone = await AskAsync(api, path, HttpMethod.Delete);
+        Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
+        using var anew = await api.SendAsync("/pay/1");
+        Assert.False(anew.IsReplay());
+    }
+
+    [Fact]
+    public async Task Running_and_abandoned_claims_are_told_apart_and_the_latter_listed()
+    {
+        var gate = new Gate();
+        await using var api = await StartAsync(app => app.MapPost("/slow", async () => { await gate.PassAsync(); return "x"; }).WithIdempotency());
+        using var done = await api.SendAsync("/pay/1");
+        api.Store.Before = operation => operation == "renew" ? throw new IOException("away") : Task.CompletedTask;
+        var slow = api.SendAsync("/slow");
+        await gate.ArrivedAsync();
+        var storeKey = api.Store.LastKey.ToString();
+        var running = await JsonAsync(await AskAsync(api, $"/idempotency/records/{storeKey}"));
+        Assert.Equal("in-progress", running.GetProperty("status").GetString());
+        Assert.Equal(60, running.GetProperty("leaseSecondsLeft").GetDouble());
+        var records = api.Services.GetRequiredService<IIdempotencyRecords>();
+        Assert.False(records.CanListAbandoned); // the tests' own store cannot
+        using var unable = await AskAsync(api, "/idempotency/abandoned");
+        Assert.Equal(HttpStatusCode.NotImplemented, unable.StatusCode);
+        Assert.Throws<NotSupportedException>(() => records.ListAbandonedAsync());
+
+        api.Time.Advance(TimeSpan.FromSeconds(100));
+        var abandoned = await JsonAsync(await AskAsync(api, $"/idempotency/records/{storeKey}"));
+        Assert.Equal("abandoned", abandoned.GetProperty("status").GetString());
+        Assert.Equal(-40, abandoned.GetProperty("leaseSecondsLeft").GetDouble());
+        var listed = new List<AbandonedClaim>();
+        await foreach (var claim in api.Store.Inner.ListAbandonedAsync(default))
+        {
+            listed.Add(claim);
+        }
+
+        Assert.Equal([new AbandonedClaim(api.Services.GetRequiredService<IIdempotencyRecords>().StoreKeyOf(new() { Method = "POST", Path = "/slow", Key = "key-1" }), 1, TimeSpan.FromSeconds(40))], listed);
+        using var forgotten = await AskAsync(api, $"/idempotency/records/{storeKey}", HttpMethod.Delete);
+        Assert.Equal(HttpStatusCode.NoContent, forgotten.StatusCode);
+        gate.Open();
+        using var late = await slow;
+        Assert.Equal(HttpStatusCode.OK, late.StatusCode);
+    }
+
+    [Fact]
+    public async Task The_list_of_the_in_memory_store_is_bounded_and_says_so()
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.Configuration.Sources.Clear();
+        builder.Logging.ClearProviders();
+        var time = new FakeTime();
+        builder.WebHost.UseKestrel(server => server.Listen(IPAddress.Loopback, 0));
+        builder.Services.AddSingleton<TimeProvider>(time);
+        builder.Services.AddIdempotency();
+        builder.Services.AddAuthorization(options => options.AddPolicy("anyone", policy => policy.RequireAssertion(_ => true)));
+        await using var app = builder.Build();
+        app.UseAuthorization();
+        app.MapIdempotencyAdmin("anyone", "/ops");
+        await app.StartAsync();
+        var store = app.Services.GetRequiredService<IIdempotencyStore>();
+        for (var i = 0; i < 120; i++)
+        {
+            await store.ClaimAsync(Sha256Hash.Of([(byte)i]), new IdempotencyClaim { Owner = Guid.NewGuid(), Fingerprint = default, Attempt = 2, Lease = TimeSpan.FromSeconds(1), Retention = TimeSpan.FromHours(1) }, default);
+        }
+
+        time.Advance(TimeSpan.FromSeconds(3));
+        using var client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        foreach (var (query, count, isComplete) in new[] { ("", 100, false), ("?limit=7", 7, false), ("?limit=120", 120, true), ("?limit=500", 120, true) })
+        {
+            using var list = JsonDocument.Parse(await client.GetStringAsync("/ops/abandoned" + query));
+            Assert.Equal(count, list.RootElement.GetProperty("abandoned").GetArrayLength());
+            Assert.Equal(isComplete, list.RootElement.GetProperty("isComplete").GetBoolean());
+            Assert.Equal(2, list.RootElement.GetProperty("abandoned")[0].GetProperty("secondsSinceLeaseEnd").GetDouble());
+        }
+
+        foreach (var wrong in new[] { "?limit=0", "?limit=x", "?limit=10001", "?limit=-1" })
+        {
+            using var refused = await client.GetAsync("/ops/abandoned" + wrong);
+            Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        }
+    }
+
+    [Theory]
+    [InlineData("/idempotency/records/xyz")]
+    [InlineData("/idempotency/records/0123")]
+    [InlineData("/idempotency/records?key=k")]
+    [InlineData("/idempotency/records?path=/pay/1")]
+    [InlineData("/idempotency/records?path=/pay/1&key=a,b")]
+    [InlineData("/idempotency/records?path=&key=k")]
+    public async Task A_name_that_names_nothing_is_400(string path)
+    {
+        await using var api = await StartAsync();
+        using var response = await AskAsync(api, path);
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.ToString());
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("ann")]
+    public async Task Nobody_else_gets_in(string? user)
+    {
+        await using var api = await StartAsync();
+        using var first = await api.SendAsync("/pay/1");
+        var key = api.Store.LastKey;
+        foreach (var (method, path) in new[] { (HttpMethod.Get, $"/idempotency/records/{key}"), (HttpMethod.Delete, $"/idempotency/records/{key}"), (HttpMethod.Get, "/idempotency/records?path=/pay/1&key=key-1"), (HttpMethod.Get, "/idempotency/abandoned") })
+        {
+            using var refused = await AskAsync(api, path, method, user);
+            Assert.True(refused.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, $"{path}: {refused.StatusCode}");
+        }
+
+        using var replay = await api.SendAsync("/pay/1");
+        Assert.True(replay.IsReplay());
+    }
+
+    [Fact]
+    public async Task A_record_that_cannot_be_read_is_told_of_and_can_be_forgotten()
+    {
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", () => "x").WithIdempotency(),
+            services: services => services.AddIdempotency().ProtectResponses());
+        var records = api.Services.GetRequiredService<IIdempotencyRecords>();
+        var key = records.StoreKeyOf(new() { Method = "POST", Path = "/", Key = "key-1" });
+        var claim = new IdempotencyClaim { Owner = Guid.NewGuid(), Fingerprint = default, Attempt = 1, Lease = TimeSpan.FromMinutes(1), Retention = TimeSpan.FromHours(1) };
+        await api.Store.Inner.ClaimAsync(key, claim, default);
+        await api.Store.Inner.CompleteAsync(key, claim.Owner, "gibberish"u8.ToArray(), TimeSpan.FromHours(1), default);
+        await Assert.ThrowsAsync<IdempotencyRecordUnreadableException>(() => records.FindAsync(key));
+        Assert.True(await records.ForgetAsync(key));
+        Assert.Null(await records.FindAsync(key));
+        using var first = await api.SendAsync();
+        Assert.Equal("x", await first.TextAsync());
+        Assert.NotNull(await records.FindAsync(key));
+    }
+
+    [Fact]
+    public async Task Without_its_services_it_says_which_call_is_missing()
+    {
+        await using var bare = WebApplication.CreateBuilder().Build();
+        Assert.Contains("AddIdempotency()", Assert.Throws<InvalidOperationException>(() => bare.MapIdempotencyAdmin("operators")).Message, StringComparison.Ordinal);
+        var builder = WebApplication.CreateBuilder();
+        builder.Services.AddIdempotency();
+        await using var open = builder.Build();
+        Assert.Contains("AddAuthorization()", Assert.Throws<InvalidOperationException>(() => open.MapIdempotencyAdmin("operators")).Message, StringComparison.Ordinal);
+    }
+
+    private sealed class Nobody(Microsoft.Extensions.Options.IOptionsMonitor<AuthenticationSchemeOptions> options, Microsoft.Extensions.Logging.ILoggerFactory logger, System.Text.Encodings.Web.UrlEncoder encoder)
+        : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+    {
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(AuthenticateResult.NoResult());
+    }
+}
