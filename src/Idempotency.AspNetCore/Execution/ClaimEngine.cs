@@ -83,7 +83,7 @@ internal sealed class ClaimEngine(
     {
         var claim = new IdempotencyClaim
         {
-            Owner = Guid.NewGuid(),
+            Owner = AttemptOwner.New(),
             Fingerprint = fingerprint,
             Attempt = 1,
             Lease = policy.ClaimDuration,
@@ -114,7 +114,7 @@ internal sealed class ClaimEngine(
                         askedAt = _clock.Now;
                         if (!await Within(store.RenewAsync(key, claim.Owner, policy.ClaimDuration, policy.Retention, claiming), CallBudget))
                         {
-                            claim = claim with { Owner = Guid.NewGuid(), Supersedes = null, Attempt = 1 };
+                            claim = claim with { Owner = AttemptOwner.New(), Supersedes = null, Attempt = 1 };
                             continue;
                         }
                     }

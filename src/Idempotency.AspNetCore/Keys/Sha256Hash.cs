@@ -13,6 +13,10 @@ public readonly struct Sha256Hash : IEquatable<Sha256Hash>
     /// <summary>The length in bytes: 32.</summary>
     public const int Length = SHA256.HashSizeInBytes;
 
+    // One for each thread: for a short input the provider takes longer to set one up than to hash.
+    [ThreadStatic]
+    private static IncrementalHash? Hasher;
+
     private readonly ulong _a;
     private readonly ulong _b;
     private readonly ulong _c;
@@ -29,8 +33,10 @@ public readonly struct Sha256Hash : IEquatable<Sha256Hash>
     /// <summary>The SHA-256 of some bytes.</summary>
     public static Sha256Hash Of(ReadOnlySpan<byte> bytes)
     {
+        var hasher = Hasher ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Span<byte> hash = stackalloc byte[Length];
-        SHA256.HashData(bytes, hash);
+        hasher.AppendData(bytes);
+        hasher.GetHashAndReset(hash);
         return new Sha256Hash(hash);
     }
 

@@ -3,7 +3,7 @@ namespace Idempotency.AspNetCore;
 /// <summary>What a claim writes. See <see cref="IIdempotencyStore.ClaimAsync"/>.</summary>
 public readonly record struct IdempotencyClaim
 {
-    /// <summary>A random value that only the claimant knows: whoever completes, renews or releases must present it.</summary>
+    /// <summary>A random value that no other attempt has: whoever completes, renews or releases must present it.</summary>
     public required Guid Owner { get; init; }
 
     /// <summary>The fingerprint of the request.</summary>

@@ -28,7 +28,7 @@ internal static class BodyGrowth
             var server = new Lazy<Task<int>>(() => ProtectedServer.StartAsync(options: options => options.DefaultPolicy = options.DefaultPolicy with { Retention = TimeSpan.FromSeconds(2) }));
             var lasting = new Lazy<Task<int>>(() => ProtectedServer.StartAsync());
             var body = $$"""{"name":"{{Text(size - 27)}}","amount":12.5}""";
-            var bare = new Variant("bare", null, bareServer, "/pay") { Body = body };
+            var bare = new Variant("bare", null, bareServer, "/pay", KeyKind.OneForEach) { Body = body };
             Variant[] variants =
             [
                 bare,

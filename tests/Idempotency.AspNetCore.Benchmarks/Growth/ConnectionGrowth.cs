@@ -10,7 +10,7 @@ internal static class ConnectionGrowth
         var table = new Table("connections", "request", "throughput", "quartiles", "processor time", "requests/s", "p50", "p99", "processor time/request");
         foreach (var connections in (int[])[1, 16, 128, 1000])
         {
-            var bare = new Variant("bare", null, bareServer, "/pay");
+            var bare = new Variant("bare", null, bareServer, "/pay", KeyKind.OneForEach);
             Variant[] variants =
             [
                 bare,

@@ -16,6 +16,9 @@ internal sealed class Variant(string name, Variant? baseline, Lazy<Task<int>> se
 
     public string Method { get; init; } = "POST";
 
+    /// <summary>Whether it runs when all others are done: what its server holds is a burden to the collector, and so to every server of the process.</summary>
+    public bool RunsLast { get; init; }
+
     public string Body { get; init; } = """{"name":"Ann","amount":12.5}""";
 
     /// <summary>Its own slots.</summary>

@@ -17,7 +17,12 @@ internal static class WholeServer
         var variants = Chosen(Variants.All(redis, dynamo), arguments);
         if (variants.Count > 0)
         {
-            await Comparison.RunAsync(load, variants, rounds, connections, seconds);
+            foreach (var part in variants.GroupBy(variant => variant.RunsLast).OrderBy(part => part.Key))
+            {
+                var baselines = part.Select(variant => variant.Baseline).OfType<Variant>();
+                await Comparison.RunAsync(load, [.. baselines.Concat(part).Distinct()], rounds, connections, seconds);
+            }
+
             page.Add(
                 "server",
                 arguments.CommandLine,
