@@ -119,7 +119,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
     {
         var status = context.Response.StatusCode;
         // 1xx are no answers, 304 and 412 answer a precondition of one request: nobody's policy can make them answers to another.
-        if (status is < 200 or 304 or 412)
+        if (status is < 200 or 304 or 412 || SendsTheRequestElsewhere(status))
         {
             return false;
         }
@@ -134,6 +134,20 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
             Log.ShouldStoreFailed(logger, claim.Key, exception);
             return IdempotencyPolicy.IsStoredByDefault(status);
         }
+    }
+
+    /// <summary>
+    /// Whether the answer is a redirection of this very request to another scheme or host (to HTTPS, to the canonical name). It comes back there with
+    /// its key, and would be sent round in a circle by a replay.
+    /// </summary>
+    private bool SendsTheRequestElsewhere(int status)
+    {
+        var request = context.Request;
+        return status is 301 or 302 or 307 or 308
+            && Uri.TryCreate(context.Response.Headers.Location, UriKind.Absolute, out var location)
+            && (location.Scheme == Uri.UriSchemeHttp || location.Scheme == Uri.UriSchemeHttps) // not the file that a bare path is to Uri on some systems
+            && (!location.Scheme.Equals(request.Scheme, StringComparison.OrdinalIgnoreCase) || !location.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase))
+            && location.PathAndQuery == request.PathBase.Add(request.Path).ToUriComponent() + request.QueryString.ToUriComponent();
     }
 
     /// <param name="held">The body, or null when it is not kept.</param>
