@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Amazon.DynamoDBv2;
 using Amazon.DynamoDBv2.Model;
@@ -16,7 +17,7 @@ namespace Idempotency.AspNetCore;
 /// after its end. Time to live only tidies up; whether a record is gone is decided by its own milliseconds.</para>
 /// <para>Throttling and lost connections are tried again by the SDK; what fails after that is thrown.</para>
 /// </remarks>
-public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
+public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClaimsLister, IDisposable
 {
     private const string InProgress = "INPROGRESS";
     private const string Completed = "COMPLETED";
@@ -32,6 +33,8 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
     private const string OwnedAndThere = "#owner = :me AND #status = :inprogress AND #exact > :now";
     private const string Renewal = "SET #lease = :lease, #exact = :exact, #expiry = :expiry";
     private const string Mark = Renewal + ", #effects = :true";
+    private const string Abandoned = "#status = :inprogress AND #lease <= :lapsed AND #exact > :now";
+    private const string OfAbandoned = "#id, #attempt, #lease";
     private const string Completion = "SET #status = :completed, #data = :data, #exact = :exact, #expiry = :expiry REMOVE #lease, #effects";
 
     // The client only reads what it is given, so what is always the same is made once.
@@ -50,6 +53,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
     private readonly Dictionary<string, string> _markNames;
     private readonly Dictionary<string, string> _completionNames;
     private readonly Dictionary<string, string> _releaseNames;
+    private readonly Dictionary<string, string> _abandonedNames;
 
     /// <summary>Creates the store. Applications register it with <c>AddIdempotency().AddDynamoDBStore(...)</c>.</summary>
     /// <param name="options">Where and how.</param>
@@ -83,6 +87,8 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
         _markNames = Names(Mark + OwnedAndThere);
         _completionNames = Names(Completion + OwnedAndThere);
         _releaseNames = Names(OwnedAndThere);
+        _abandonedNames = Names(Abandoned + OfAbandoned);
+        _abandonedNames["#id"] = _options.SortKeyAttribute ?? _options.KeyAttribute;
     }
 
     /// <inheritdoc/>
@@ -220,6 +226,41 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
         return response.Attributes is { Count: > 0 } old && !IsGone(old, Now);
     }
 
+    /// <inheritdoc/>
+    /// <remarks>It scans the table, page by page: a read of all it holds, which DynamoDB charges for. For an operator's question, not for a dashboard.</remarks>
+    public async IAsyncEnumerable<AbandonedClaim> ListAbandonedAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await _table.EnsureAsync(cancellationToken);
+        Dictionary<string, AttributeValue>? after = null;
+        do
+        {
+            var now = Now;
+            var page = await _client.ScanAsync(
+                new ScanRequest
+                {
+                    TableName = _options.TableName,
+                    FilterExpression = Abandoned,
+                    ProjectionExpression = OfAbandoned,
+                    ExpressionAttributeNames = _abandonedNames,
+                    ExpressionAttributeValues = new(3) { [":inprogress"] = InProgressValue, [":lapsed"] = Number(now - Skew), [":now"] = Number(now) },
+                    ExclusiveStartKey = after,
+                },
+                cancellationToken);
+            foreach (var item in page.Items ?? [])
+            {
+                if (Sha256Hash.TryParse(item.GetValueOrDefault(_abandonedNames["#id"])?.S, out var key)
+                    && TryNumber(item, _options.AttemptAttribute, out var attempt)
+                    && TryNumber(item, _options.InProgressExpiryAttribute, out var lease))
+                {
+                    yield return new AbandonedClaim(key, (int)attempt, TimeSpan.FromMilliseconds(now - lease));
+                }
+            }
+
+            after = page.LastEvaluatedKey is { Count: > 0 } last ? last : null;
+        }
+        while (after is not null);
+    }
+
     /// <summary>Closes the client, if it is the store's own.</summary>
     public void Dispose()
     {
@@ -320,6 +361,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IDisposable
         ("#exact", _options.ExactExpiryAttribute),
         ("#lease", _options.InProgressExpiryAttribute),
         ("#data", _options.DataAttribute),
+        ("#attempt", _options.AttemptAttribute),
         ("#effects", _options.EffectsStartedAttribute),
     }.Where(name => expression.Contains(name.Placeholder, StringComparison.Ordinal)).ToDictionary(name => name.Placeholder, name => name.Attribute);
 

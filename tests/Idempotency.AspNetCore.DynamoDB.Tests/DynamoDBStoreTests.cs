@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 namespace Idempotency.AspNetCore.DynamoDB.Tests;
 
 /// <summary>The DynamoDB store sits the exam, against AWS's own DynamoDB Local.</summary>
-public class DynamoDBConformanceTests(DynamoDBServer server) : StoreConformanceTests, IAsyncLifetime
+public class DynamoDBConformanceTests(DynamoDBServer server) : ListingConformanceTests, IAsyncLifetime
 {
     private readonly AmazonDynamoDBClient _client = server.CreateClient();
     private DynamoDBIdempotencyStore? _store;

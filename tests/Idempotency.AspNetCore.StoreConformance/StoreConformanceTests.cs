@@ -14,7 +14,7 @@ public abstract class StoreConformanceTests
     /// <summary>A little more than <see cref="Brief"/>.</summary>
     protected virtual TimeSpan Longer => Brief + TimeSpan.FromMilliseconds(300);
 
-    private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
+    protected static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
     /// <summary>The store under examination; each test uses keys of its own.</summary>
     protected abstract IIdempotencyStore Store { get; }
@@ -22,7 +22,7 @@ public abstract class StoreConformanceTests
     /// <summary>Lets time pass for the store.</summary>
     protected abstract Task PassAsync(TimeSpan time);
 
-    private static Sha256Hash NewKey() => Sha256Hash.Of(Guid.NewGuid().ToByteArray());
+    protected static Sha256Hash NewKey() => Sha256Hash.Of(Guid.NewGuid().ToByteArray());
 
     private static IdempotencyClaim NewClaim(TimeSpan? lease = null, TimeSpan? retention = null, Guid? supersedes = null, int attempt = 1) => new()
     {
@@ -34,7 +34,7 @@ public abstract class StoreConformanceTests
         Supersedes = supersedes,
     };
 
-    private async Task<IdempotencyClaim> ClaimedAsync(Sha256Hash key, TimeSpan? lease = null, TimeSpan? retention = null)
+    protected async Task<IdempotencyClaim> ClaimedAsync(Sha256Hash key, TimeSpan? lease = null, TimeSpan? retention = null)
     {
         var claim = NewClaim(lease, retention);
         Assert.True((await Store.ClaimAsync(key, claim, default)).IsAcquired);

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 namespace Idempotency.AspNetCore.Tests;
 
 /// <summary>The in-memory store sits the exam.</summary>
-public sealed class InMemoryStoreConformanceTests : StoreConformanceTests, IDisposable
+public sealed class InMemoryStoreConformanceTests : ListingConformanceTests, IDisposable
 {
     private readonly FakeTime _time = new();
     private readonly InMemoryIdempotencyStore _store;
