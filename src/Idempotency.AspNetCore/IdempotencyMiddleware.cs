@@ -150,8 +150,9 @@ internal sealed class IdempotencyMiddleware(
         if (completion is { Outcome: CompletionOutcome.Superseded } superseded)
         {
             // We came back too late. The answer that counts is the recorded one, so that no retry contradicts what is told here.
+            // The handler may have changed the request meanwhile: what it is now must not be recognised as what was asked.
             await (superseded.Record is { } record
-                ? ReplayAsync(context, claim.Policy, body, claim.Key, record)
+                ? ReplayAsync(context, claim.Policy, requestBody: null, claim.Key, record)
                 : RejectAsync(context, IdempotencyProblem.RequestInProgress));
             return;
         }
@@ -164,7 +165,7 @@ internal sealed class IdempotencyMiddleware(
         });
     }
 
-    private async Task ReplayAsync(HttpContext context, IdempotencyPolicy policy, RequestBody requestBody, Sha256Hash storeKey, CompletedRecord record)
+    private async Task ReplayAsync(HttpContext context, IdempotencyPolicy policy, RequestBody? requestBody, Sha256Hash storeKey, CompletedRecord record)
     {
         var stored = record.Decoded as StoredResponse;
         var hasGrown = stored is null;
@@ -178,7 +179,7 @@ internal sealed class IdempotencyMiddleware(
             }
 
             record.Decoded = stored = decoded;
-            record.Request = SeenRequest.Of(context, policy, requestBody);
+            record.Request = requestBody is { } asked ? SeenRequest.Of(context, policy, asked) : null;
         }
 
         var isBodyNew = false;

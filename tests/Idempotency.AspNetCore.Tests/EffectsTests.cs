@@ -301,4 +301,40 @@ public sealed class EffectsTests
         });
         Assert.Equal(2, keys.Distinct().Count());
     }
+
+    [Fact]
+    public async Task The_mark_is_made_again_when_the_record_went_away_and_comes_back()
+    {
+        var runs = 0;
+        var completions = 0;
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async (HttpContext context) =>
+        {
+            Interlocked.Increment(ref runs);
+            await context.Features.Get<IIdempotencyFeature>()!.EffectsStarted();
+            return "x";
+        }).WithIdempotency());
+        api.Store.Before = async operation =>
+        {
+            if (operation == "complete")
+            {
+                // A store that has failed over without the record; and, when that is claimed again, is away.
+                _ = ++completions > 2 ? throw new IOException("away") : await api.Store.Inner.DeleteAsync(api.Store.LastKey, default);
+            }
+        };
+        var sent = api.SendAsync();
+        await Eventually.TrueAsync(
+            () =>
+            {
+                api.Time.Advance(TimeSpan.FromSeconds(1));
+                return sent.IsCompleted;
+            },
+            "answered");
+        using var first = await sent;
+        Assert.Equal("false", first.Header("Idempotency-Stored"));
+        api.Store.Before = null;
+        api.Time.Advance(2 * Lease);
+        using var retry = await api.SendAsync();
+        await retry.AssertProblemAsync(409, "idempotency-outcome-unknown", "no");
+        Assert.Equal(1, runs);
+    }
 }

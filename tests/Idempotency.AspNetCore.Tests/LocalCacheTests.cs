@@ -151,4 +151,51 @@ public sealed class LocalCacheTests
         using var replayAgain = await api.SendAsync();
         Assert.Equal(after, api.LocalCache.Bytes);
     }
+
+    [Fact]
+    public async Task A_late_attempt_that_changed_its_request_does_not_open_the_answer_to_another()
+    {
+        var gate = new Gate();
+        var runs = 0;
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async (HttpContext context) =>
+        {
+            if (++runs == 1)
+            {
+                context.Request.QueryString = new QueryString("?amount=999");
+                await gate.PassAsync();
+            }
+
+            return "paid";
+        }).WithIdempotency());
+        api.Store.Before = operation => operation == "renew" ? throw new IOException("away") : Task.CompletedTask;
+        var late = api.SendAsync("/?amount=5");
+        await gate.ArrivedAsync();
+        api.Time.Advance(new IdempotencyPolicy().ClaimDuration + TimeSpan.FromSeconds(1));
+        using var successor = await api.SendAsync("/?amount=5");
+        gate.Open();
+        using var superseded = await late;
+        Assert.True(superseded.IsReplay());
+        using var other = await api.SendAsync("/?amount=999");
+        await other.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(4100)]
+    [InlineData(33_000)]
+    public async Task A_request_of_unannounced_length_takes_no_more_than_is_counted(int size)
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => "x").WithIdempotency(), kestrel: true);
+        for (var i = 0; i < 2; i++)
+        {
+            using var response = await api.SendAsync(json: null, with: request =>
+            {
+                request.Content = new ByteArrayContent(new byte[size]);
+                request.Headers.TransferEncodingChunked = true;
+            });
+        }
+
+        Assert.True(api.LocalCache.TryGet(api.Store.LastKey, out var record));
+        Assert.InRange(record.Request!.MemoryTaken, size, record.Request.Size);
+    }
 }

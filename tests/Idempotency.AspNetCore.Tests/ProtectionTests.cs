@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Xml.Linq;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.DataProtection.Repositories;
 using Microsoft.Extensions.Options;
@@ -210,5 +211,37 @@ public sealed class ProtectionTests : IDisposable
                 _elements.Clear();
             }
         }
+    }
+
+    [Fact]
+    public async Task Keys_that_cannot_be_reached_run_nothing_whatever_the_policy_says_of_stores()
+    {
+        var keys = new RemoteKeys();
+        var runs = 0;
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", () => ++runs).WithIdempotency(new IdempotencyPolicy { WhenStoreUnavailable = StoreUnavailableBehavior.Execute }),
+            services: services =>
+            {
+                services.AddIdempotency().ProtectResponses();
+                services.AddSingleton<IDataProtectionProvider>(keys);
+            });
+        using var first = await api.SendAsync();
+        api.LocalCache.Remove(api.Store.LastKey);
+        keys.AreAway = true;
+        using var retry = await api.SendAsync();
+        await retry.AssertProblemAsync(503, "idempotency-store-unavailable", "same-key");
+        Assert.Equal(1, runs);
+    }
+
+    /// <summary>A provider of the application's own, which does not turn its failures into cryptographic ones.</summary>
+    private sealed class RemoteKeys : IDataProtectionProvider, IDataProtector
+    {
+        public bool AreAway { get; set; }
+
+        public IDataProtector CreateProtector(string purpose) => this;
+
+        public byte[] Protect(byte[] plaintext) => [0x09, 0xF0, 0xC9, 0xF0, .. plaintext];
+
+        public byte[] Unprotect(byte[] protectedData) => AreAway ? throw new HttpRequestException("away") : protectedData[4..];
     }
 }

@@ -398,6 +398,12 @@ internal sealed class ClaimEngine(
                     };
                     if ((await Within(store.ClaimAsync(claim.Key, again, CancellationToken.None), left)).IsAcquired)
                     {
+                        if (claim.EffectsStarted)
+                        {
+                            // The mark went with the record. If the completion fails again, nobody may take this claim over either.
+                            await Within(store.MarkEffectsStartedAsync(claim.Key, claim.Owner, claim.Policy.ClaimDuration, claim.Policy.Retention, CancellationToken.None), left);
+                        }
+
                         continue;
                     }
                 }

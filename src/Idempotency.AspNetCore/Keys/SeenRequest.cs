@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Http;
 
 namespace Idempotency.AspNetCore;
@@ -23,11 +24,15 @@ internal sealed class SeenRequest
         _contentType = context.Request.ContentType;
         _contentEncoding = context.Request.Headers.ContentEncoding;
         _isParsedForm = body.IsParsedForm;
-        _body = body.Bytes;
+        // A body of unannounced length comes in an array that is larger than it, up to 2048 times: only the body is kept, and counted.
+        _body = MemoryMarshal.TryGetArray(body.Bytes, out var array) && array.Array!.Length > body.Bytes.Length ? body.Bytes.ToArray() : body.Bytes;
     }
 
     /// <summary>The memory it takes, in bytes.</summary>
     public long Size => 150 + _body.Length + (2 * ((_query?.Length ?? 0) + (_contentType?.Length ?? 0) + (_contentEncoding?.Length ?? 0)));
+
+    /// <summary>The length of the array that is kept, for tests: never more than is counted.</summary>
+    internal int MemoryTaken => MemoryMarshal.TryGetArray(_body, out var array) ? array.Array!.Length : 0;
 
     /// <summary>Keeps a request, unless it is too large.</summary>
     public static SeenRequest? Of(HttpContext context, IdempotencyPolicy policy, RequestBody body) =>

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Microsoft.AspNetCore.DataProtection;
 
 namespace Idempotency.AspNetCore;
@@ -39,9 +38,10 @@ internal sealed class ResponseProtection(IDataProtectionProvider provider, Respo
         {
             plain = _protector.Unprotect(payload.ToArray());
         }
-        catch (CryptographicException exception)
+        catch (Exception exception)
         {
-            throw new IdempotencyRecordUnreadableException("its response was changed, or was protected with Data Protection keys that this application does not have", exception);
+            // Whatever a provider throws: the record is there and stands for an effect. A store that is away is something else.
+            throw new IdempotencyRecordUnreadableException("its response was changed, or was protected with Data Protection keys that this application does not have or cannot reach", exception);
         }
 
         return plain.Length >= Sha256Hash.Length && Sha256Hash.FromBytes(plain.AsSpan(0, Sha256Hash.Length)) == key
