@@ -41,7 +41,9 @@ internal sealed class IdempotencyMiddleware(
 
         if (UnsuitableEndpoints.IsGrpcCall(context))
         {
-            throw new InvalidOperationException($"Endpoint '{endpoint.DisplayName}' is protected by idempotency and was sent a gRPC call: its status comes in trailers, after streams that cannot be recorded. Take the endpoint out with .DisableIdempotency(), and run the work once with IIdempotentExecutor.");
+            Log.GrpcRefused(logger, endpoint.DisplayName);
+            context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
+            return Task.CompletedTask;
         }
 
         return context.Response.HasStarted

@@ -8,6 +8,21 @@ public sealed class EffectsTests
     private static readonly TimeSpan Lease = new IdempotencyPolicy().ClaimDuration;
 
     [Fact]
+    public async Task Effects_may_start_after_streaming_has()
+    {
+        Exception? seen = null;
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async (HttpContext context) =>
+        {
+            context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpResponseBodyFeature>()!.DisableBuffering();
+            await context.Response.WriteAsync("working...");
+            seen = await Record.ExceptionAsync(() => context.Features.Get<IIdempotencyFeature>()!.EffectsStarted());
+        }).WithIdempotency());
+        using var first = await api.SendAsync();
+        await first.TextAsync();
+        Assert.Null(seen);
+    }
+
+    [Fact]
     public async Task Downstream_keys_are_the_same_in_every_attempt_and_others_for_other_names_and_requests()
     {
         var seen = new List<string>();

@@ -143,14 +143,38 @@ public sealed class EndpointKindsTests
         Assert.Contains("IIdempotentExecutor", failure.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task A_gRPC_call_that_comes_all_the_same_does_not_run()
+    [Theory]
+    [InlineData("application/grpc", true)]
+    [InlineData("application/grpc+proto", true)]
+    [InlineData("application/grpc-web", true)]
+    [InlineData("application/grpcurl", false)]
+    public async Task A_gRPC_call_that_comes_all_the_same_is_415(string type, bool isGrpc)
     {
         var runs = 0;
         await using var api = await Api.StartAsync(app => app.MapPost("/", () => ++runs).WithIdempotency());
-        var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => api.SendAsync(with: request => request.Content!.Headers.ContentType = new("application/grpc+proto")));
-        Assert.Contains("gRPC", failure.Message, StringComparison.Ordinal);
-        Assert.Equal(0, runs);
+        using var response = await api.SendAsync(with: request => request.Content!.Headers.ContentType = new(type));
+        Assert.Equal(isGrpc ? HttpStatusCode.UnsupportedMediaType : HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(isGrpc ? 1 : 0, api.Logs.Count("GrpcRefused"));
+        Assert.Equal(isGrpc ? 0 : 1, runs);
+    }
+
+    [Fact]
+    public async Task A_post_cannot_become_another_protocol_either()
+    {
+        Exception? refusal = null;
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", async (HttpContext context) =>
+            {
+                refusal = await Record.ExceptionAsync(async () => await context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpUpgradeFeature>()!.UpgradeAsync());
+            }).WithIdempotency(),
+            kestrel: true);
+        using var response = await api.SendAsync(json: null, with: request =>
+        {
+            request.Headers.Connection.Add("Upgrade");
+            request.Headers.Upgrade.ParseAdd("mine");
+        });
+        Assert.NotEqual(HttpStatusCode.SwitchingProtocols, response.StatusCode);
+        Assert.Contains(".DisableIdempotency()", refusal?.Message, StringComparison.Ordinal);
     }
 
     [Fact]

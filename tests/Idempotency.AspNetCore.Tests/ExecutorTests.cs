@@ -19,6 +19,99 @@ public sealed class ExecutorTests
     // What it gives.
 
     [Fact]
+    public async Task Two_payloads_that_are_tuples_are_two()
+    {
+        await using var functions = new Functions();
+        var runs = new List<string>();
+        foreach (var (id, amount) in new[] { ("a", 5m), ("b", 500m) })
+        {
+            await functions.Executor.ExecuteAsync("pay", IdempotentPayload.Of((id, amount)), (_, _) =>
+            {
+                runs.Add(id);
+                return Task.CompletedTask;
+            });
+        }
+
+        Assert.Equal(["a", "b"], runs);
+    }
+
+    [Fact]
+    public async Task A_result_that_is_a_tuple_is_the_same_again()
+    {
+        await using var functions = new Functions();
+        Task<(string, decimal)> Pay() => functions.Executor.ExecuteAsync<(string, decimal)>("pay", "k", (_, _) => Task.FromResult(("receipt", 5m)));
+        Assert.Equal(("receipt", 5m), await Pay());
+        Assert.Equal(("receipt", 5m), await Pay());
+    }
+
+    [Fact]
+    public async Task A_result_that_would_not_come_back_as_it_went_is_never_given_as_another()
+    {
+        await using var functions = new Functions();
+        Task<Total> Pay() => functions.Executor.ExecuteAsync("pay", "k", (_, _) => Task.FromResult(new Total(5m)));
+        Assert.Equal(5m, (await Pay()).Amount);
+        await Assert.ThrowsAsync<IdempotencyResultUnavailableException>(Pay);
+    }
+
+    public sealed class Total
+    {
+        public Total(decimal value) => Amount = value;
+
+        public Total()
+        {
+        }
+
+        public decimal Amount { get; private set; }
+    }
+
+    [Fact]
+    public async Task A_result_type_that_cannot_be_read_runs_nothing()
+    {
+        await using var functions = new Functions();
+        var runs = 0;
+        await Assert.ThrowsAsync<NotSupportedException>(() => functions.Executor.ExecuteAsync<IReceipt>("pay", "k", (_, _) =>
+        {
+            runs++;
+            return Task.FromResult<IReceipt>(new Concrete("x"));
+        }));
+        Assert.Equal(0, runs);
+    }
+
+    [Fact]
+    public async Task A_result_type_that_cannot_be_written_runs_nothing()
+    {
+        await using var functions = new Functions();
+        var runs = 0;
+        await Assert.ThrowsAsync<NotSupportedException>(() => functions.Executor.ExecuteAsync<Type>("pay", "k", (_, _) =>
+        {
+            runs++;
+            return Task.FromResult(typeof(int));
+        }));
+        Assert.Equal(0, runs);
+    }
+
+    [Fact]
+    public async Task A_payload_that_says_nothing_is_an_error_that_names_the_fix()
+    {
+        await using var functions = new Functions();
+        foreach (var empty in new Action[] { () => IdempotentPayload.Of(new object()), () => IdempotentPayload.Of(new { }), () => IdempotentPayload.Of((1, 2), System.Text.Json.JsonSerializerOptions.Default) })
+        {
+            Assert.Contains("IncludeFields", Assert.Throws<ArgumentException>(empty).Message, StringComparison.Ordinal);
+        }
+
+        var runs = 0;
+        await Assert.ThrowsAsync<NotSupportedException>(() => functions.Executor.ExecuteAsync("pay", "k", (_, _) => Task.FromResult((++runs, 2)), new() { SerializerOptions = System.Text.Json.JsonSerializerOptions.Default }));
+        Assert.Equal(0, runs);
+    }
+
+    private interface IReceipt
+    {
+        string Id { get; }
+    }
+
+    private sealed record Concrete(string Id) : IReceipt;
+
+    [Fact]
     public async Task The_work_runs_once_and_every_other_call_gets_its_result()
     {
         await using var functions = new Functions();

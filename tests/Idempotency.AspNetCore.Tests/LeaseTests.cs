@@ -8,6 +8,35 @@ public sealed class LeaseTests
     private static readonly TimeSpan Third = TimeSpan.FromSeconds(20);
 
     [Fact]
+    public async Task A_renewal_beside_a_completion_is_no_lost_claim()
+    {
+        var gate = new Gate();
+        var lost = false;
+        var renewed = false;
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async (HttpContext context) =>
+        {
+            var token = context.Features.Get<IIdempotencyFeature>()!.ClaimLost;
+            context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpResponseBodyFeature>()!.DisableBuffering();
+            await context.Response.WriteAsync("working...");
+            lost = token.IsCancellationRequested;
+        }).WithIdempotency());
+        api.Store.AfterAsync = operation =>
+        {
+            renewed |= operation == "renew";
+            return operation == "complete" ? gate.PassAsync() : Task.CompletedTask;
+        };
+        var sent = api.SendAsync();
+        await gate.ArrivedAsync();
+        api.Time.Advance(Third + TimeSpan.FromMilliseconds(10));
+        await Eventually.TrueAsync(() => renewed, "the renewal is refused");
+        gate.Open();
+        using var response = await sent;
+        await response.TextAsync();
+        Assert.Equal(0, api.Logs.Count("ClaimLost"));
+        Assert.False(lost);
+    }
+
+    [Fact]
     public async Task A_handler_that_runs_longer_than_its_lease_keeps_it()
     {
         var gate = new Gate();

@@ -28,6 +28,8 @@ public sealed class OperatorTests
     private static Task<HttpResponseMessage> AskAsync(Api api, string path, HttpMethod? method = null, string? user = "operator") =>
         api.SendAsync(path, key: null, json: null, user: user, method: method ?? HttpMethod.Get);
 
+    private static Task<HttpResponseMessage> SearchAsync(Api api, string json) => api.SendAsync("/idempotency/records/search", key: null, json: json, user: "operator");
+
     private static async Task<JsonElement> JsonAsync(HttpResponseMessage response)
     {
         using (response)
@@ -55,15 +57,21 @@ public sealed class OperatorTests
         Assert.Equal("secret of 1".Length, response.GetProperty("bodySize").GetInt32());
         Assert.Contains("Content-Type", response.GetProperty("headers").EnumerateArray().Select(name => name.GetString()));
         Assert.DoesNotContain("secret", record.ToString(), StringComparison.Ordinal);
-        foreach (var key in new[] { "the%20key", "%22the%20key%22" })
+        foreach (var key in new[] { "the key", "\\\"the key\\\"" })
         {
-            var named = await JsonAsync(await AskAsync(api, $"/idempotency/records?method=POST&path=/pay/1&key={key}&issuer=test&subject=ann"));
+            var named = await JsonAsync(await SearchAsync(api, $$"""{"method":"POST","path":"/pay/1","key":"{{key}}","issuer":"test","subject":"ann"}"""));
             Assert.Equal(storeKey, named.GetProperty("storeKey").GetString());
         }
 
-        foreach (var other in new[] { "path=/pay/1&key=the%20key", "path=/pay/2&key=the%20key&issuer=test&subject=ann", "path=/pay/1&key=other&issuer=test&subject=ann", "method=PUT&path=/pay/1&key=the%20key&issuer=test&subject=ann" })
+        foreach (var other in new[]
         {
-            using var none = await AskAsync(api, $"/idempotency/records?{other}");
+            """{"path":"/pay/1","key":"the key"}""",
+            """{"path":"/pay/2","key":"the key","issuer":"test","subject":"ann"}""",
+            """{"path":"/pay/1","key":"other","issuer":"test","subject":"ann"}""",
+            """{"method":"PUT","path":"/pay/1","key":"the key","issuer":"test","subject":"ann"}""",
+        })
+        {
+            using var none = await SearchAsync(api, other);
             Assert.Equal(HttpStatusCode.NotFound, none.StatusCode);
         }
     }
@@ -74,12 +82,13 @@ public sealed class OperatorTests
         await using (var shared = await StartAsync())
         {
             using var first = await shared.SendAsync("/pay/1", key: "k");
-            await JsonAsync(await AskAsync(shared, "/idempotency/records?path=/pay/1&key=k"));
+            await JsonAsync(await SearchAsync(shared, """{"path":"/pay/1","key":"k"}"""));
+            Assert.DoesNotContain(shared.Logs.Entries, entry => entry.Text.Contains("key=k", StringComparison.Ordinal));
         }
 
         await using var api = await StartAsync(policy: new IdempotencyPolicy { Partition = _ => "tenant" });
         using var second = await api.SendAsync("/pay/1", key: "k");
-        await JsonAsync(await AskAsync(api, "/idempotency/records?path=/pay/1&key=k&partition=tenant"));
+        await JsonAsync(await SearchAsync(api, """{"path":"/pay/1","key":"k","partition":"tenant"}"""));
     }
 
     [Fact]
@@ -174,18 +183,77 @@ public sealed class OperatorTests
     }
 
     [Theory]
-    [InlineData("/idempotency/records/xyz")]
-    [InlineData("/idempotency/records/0123")]
-    [InlineData("/idempotency/records?key=k")]
-    [InlineData("/idempotency/records?path=/pay/1")]
-    [InlineData("/idempotency/records?path=/pay/1&key=a,b")]
-    [InlineData("/idempotency/records?path=&key=k")]
-    public async Task A_name_that_names_nothing_is_400(string path)
+    [InlineData("/idempotency/records/xyz", null)]
+    [InlineData("/idempotency/records/0123", null)]
+    [InlineData("/idempotency/records/search", """{"key":"k"}""")]
+    [InlineData("/idempotency/records/search", """{"path":"/pay/1"}""")]
+    [InlineData("/idempotency/records/search", """{"path":"/pay/1","key":"a,b"}""")]
+    [InlineData("/idempotency/records/search", """{"path":"","key":"k"}""")]
+    [InlineData("/idempotency/records/search", """{"path":1,"key":"k"}""")]
+    [InlineData("/idempotency/records/search", "[]")]
+    [InlineData("/idempotency/records/search", "gibberish")]
+    public async Task A_name_that_names_nothing_is_400(string path, string? search)
     {
         await using var api = await StartAsync();
-        using var response = await AskAsync(api, path);
+        using var response = search is null ? await AskAsync(api, path) : await SearchAsync(api, search);
         Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
         Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.ToString());
+    }
+
+    [Fact]
+    public async Task An_anonymous_group_around_them_opens_nothing()
+    {
+        await using var api = await Api.StartAsync(
+            app =>
+            {
+                app.MapPost("/pay", () => "x").WithIdempotency();
+                app.MapGroup("/internal").AllowAnonymous().MapIdempotencyAdmin("operators");
+            },
+            services: services => services.AddAuthorization(options => options.AddPolicy("operators", policy => policy.RequireClaim("sub", "operator")))
+                .AddAuthentication("none").AddScheme<AuthenticationSchemeOptions, Nobody>("none", null),
+            outer: app =>
+            {
+                app.UseRouting();
+                app.UseAuthorization();
+            });
+        using var first = await api.SendAsync("/pay");
+        using var refused = await AskAsync(api, $"/internal/idempotency/records/{api.Store.LastKey}", HttpMethod.Delete, user: null);
+        Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+        using var allowed = await AskAsync(api, $"/internal/idempotency/records/{api.Store.LastKey}", HttpMethod.Delete);
+        Assert.Equal(HttpStatusCode.NoContent, allowed.StatusCode);
+    }
+
+    [Fact]
+    public async Task What_is_forgotten_while_it_is_being_replayed_is_forgotten()
+    {
+        var runs = 0;
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => ++runs).WithIdempotency());
+        using var first = await api.SendAsync();
+        api.LocalCache.Remove(api.Store.LastKey);
+        var gate = new Gate();
+        api.Store.AfterAsync = operation => operation == "claim" ? gate.PassAsync() : Task.CompletedTask;
+        var replay = api.SendAsync();
+        await gate.ArrivedAsync();
+        Assert.True(await api.Services.GetRequiredService<IIdempotencyRecords>().ForgetAsync(api.Store.LastKey));
+        gate.Open();
+        using var replayed = await replay;
+        api.Store.AfterAsync = null;
+        using var next = await api.SendAsync();
+        Assert.Equal(2, runs);
+    }
+
+    [Fact]
+    public async Task A_damaged_record_is_not_shown_as_a_healthy_one()
+    {
+        await using var api = await StartAsync();
+        var records = api.Services.GetRequiredService<IIdempotencyRecords>();
+        var key = records.StoreKeyOf(new() { Method = "POST", Path = "/pay/1", Key = "key-1" });
+        var claim = new IdempotencyClaim { Owner = Guid.NewGuid(), Fingerprint = default, Attempt = 1, Lease = TimeSpan.FromMinutes(1), Retention = TimeSpan.FromHours(1) };
+        await api.Store.Inner.ClaimAsync(key, claim, default);
+        await api.Store.Inner.CompleteAsync(key, claim.Owner, new byte[] { 1, 2, 3 }, TimeSpan.FromHours(1), default);
+        await Assert.ThrowsAsync<IdempotencyRecordUnreadableException>(() => records.FindAsync(key));
+        using var told = await AskAsync(api, $"/idempotency/records/{key}");
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, told.StatusCode);
     }
 
     [Theory]
@@ -196,7 +264,7 @@ public sealed class OperatorTests
         await using var api = await StartAsync();
         using var first = await api.SendAsync("/pay/1");
         var key = api.Store.LastKey;
-        foreach (var (method, path) in new[] { (HttpMethod.Get, $"/idempotency/records/{key}"), (HttpMethod.Delete, $"/idempotency/records/{key}"), (HttpMethod.Get, "/idempotency/records?path=/pay/1&key=key-1"), (HttpMethod.Get, "/idempotency/abandoned") })
+        foreach (var (method, path) in new[] { (HttpMethod.Get, $"/idempotency/records/{key}"), (HttpMethod.Delete, $"/idempotency/records/{key}"), (HttpMethod.Post, "/idempotency/records/search"), (HttpMethod.Get, "/idempotency/abandoned") })
         {
             using var refused = await AskAsync(api, path, method, user);
             Assert.True(refused.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, $"{path}: {refused.StatusCode}");

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using System.Security.Cryptography;
 using System.Net;
 using System.Text;
 using System.Xml.Linq;
@@ -18,6 +20,36 @@ public sealed class ProtectionTests : IDisposable
     private int _runs;
 
     public void Dispose() => _records.Dispose();
+
+    [Fact]
+    public async Task Keys_that_are_away_run_nothing()
+    {
+        var runs = 0;
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", () => ++runs).WithIdempotency(),
+            services: services =>
+            {
+                services.AddIdempotency().ProtectResponses();
+                services.RemoveAll<IDataProtectionProvider>();
+                services.AddSingleton<IDataProtectionProvider>(new NoKeys());
+            });
+        for (var i = 0; i < 3; i++)
+        {
+            var sent = api.SendAsync();
+            await Eventually.TrueAsync(
+                () =>
+                {
+                    api.Time.Advance(TimeSpan.FromSeconds(1));
+                    return sent.IsCompleted;
+                },
+                "answered");
+            using var response = await sent;
+            await response.AssertProblemAsync(503, "idempotency-store-unavailable", "same-key");
+            api.Time.Advance(TimeSpan.FromMinutes(2));
+        }
+
+        Assert.Equal(0, runs);
+    }
 
     [Theory]
     [InlineData(10)]
@@ -183,6 +215,15 @@ public sealed class ProtectionTests : IDisposable
                 services.AddIdempotency().ProtectResponses(options => options.AcceptUnprotected = acceptUnprotected);
             }
         });
+
+    private sealed class NoKeys : IDataProtectionProvider, IDataProtector
+    {
+        public IDataProtector CreateProtector(string purpose) => this;
+
+        public byte[] Protect(byte[] plaintext) => throw new CryptographicException("The key ring cannot be loaded.");
+
+        public byte[] Unprotect(byte[] protectedData) => throw new CryptographicException("The key ring cannot be loaded.");
+    }
 
     private sealed class KeyRing : IXmlRepository
     {

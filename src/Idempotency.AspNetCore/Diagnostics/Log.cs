@@ -53,6 +53,9 @@ internal static partial class Log
     [LoggerMessage(16, LogLevel.Debug, "'{Endpoint}' is protected by {Name}: {Policy}", EventName = "Protected")]
     public static partial void Protected(ILogger logger, string endpoint, string name, IdempotencyPolicy policy);
 
+    [LoggerMessage(17, LogLevel.Warning, "'{Endpoint}' is protected by idempotency and was sent a gRPC call, which is refused with 415: its status comes in trailers, after streams that cannot be recorded. Take the endpoint out with .DisableIdempotency(), and run the work once with IIdempotentExecutor.", EventName = "GrpcRefused")]
+    public static partial void GrpcRefused(ILogger logger, string? endpoint);
+
     [LoggerMessage(30, LogLevel.Warning, "{StoreKey}: the result of '{Operation}' is too large to keep ({Size} bytes of JSON). The caller gets it; every other call with the key gets IdempotencyResultUnavailableException.", EventName = "ResultNotKept")]
     public static partial void ResultNotKept(ILogger logger, Sha256Hash storeKey, string operation, int size);
 

@@ -105,6 +105,7 @@ internal sealed class ClaimEngine(
                 }
 
                 var askedAt = _clock.Now;
+                var removals = localCache.Removals;
                 var result = await AskAsync(key, claim, claiming);
                 if (result.IsAcquired)
                 {
@@ -141,7 +142,7 @@ internal sealed class ClaimEngine(
 
                 if (existing.Status == IdempotencyRecordStatus.Completed)
                 {
-                    return new ClaimDecision(ClaimOutcome.Completed, Record: Known(existing, askedAt));
+                    return new ClaimDecision(ClaimOutcome.Completed, Record: Known(existing, askedAt, removals));
                 }
 
                 if (existing is { IsAbandoned: true, EffectsStarted: true })
@@ -246,12 +247,14 @@ internal sealed class ClaimEngine(
     private async ValueTask<Completion> CompleteInTimeAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload)
     {
         var askedAt = _clock.Now;
+        var removals = localCache.Removals;
+        claim.IsCompleting = true;
         try
         {
             // The straight path first: no timer, no state for retries.
             if (await Within(store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None), CallBudget))
             {
-                return Recorded(claim, payload, askedAt);
+                return Recorded(claim, payload, askedAt, removals);
             }
         }
         catch (Exception exception)
@@ -300,7 +303,7 @@ internal sealed class ClaimEngine(
     /// <summary>Tells the store that effects may have begun. When it throws they must not.</summary>
     public async Task MarkEffectsStartedAsync(OwnedClaim claim, CancellationToken cancellationToken)
     {
-        if (claim.EffectsStarted)
+        if (claim.EffectsStarted || claim.IsRecorded) // a response that streams was recorded before its first byte: nothing will run again
         {
             return;
         }
@@ -348,16 +351,17 @@ internal sealed class ClaimEngine(
 
     // Not cached yet: whoever can read the payload does that, when it turns out to make sense.
     // Its retention counts from before we asked, so that it is never kept here for longer than in the store.
-    private static CompletedRecord Known(IdempotencyRecord existing, long askedAt) =>
-        new(existing.Fingerprint, existing.Payload, MonotonicClock.Later(askedAt, existing.RetentionRemaining));
+    private static CompletedRecord Known(IdempotencyRecord existing, long askedAt, int removals) =>
+        new(existing.Fingerprint, existing.Payload, MonotonicClock.Later(askedAt, existing.RetentionRemaining), removals: removals);
 
-    private Completion Recorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, long askedAt)
+    private Completion Recorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, long askedAt, int removals)
     {
         LeaseKeeper.Stop(claim);
+        claim.IsRecorded = true;
         telemetry.Recorded(payload.Length);
         if (_cachesWhenRecorded)
         {
-            localCache.Set(claim.Key, new CompletedRecord(claim.Fingerprint, payload, MonotonicClock.Later(askedAt, claim.Policy.Retention)));
+            localCache.Set(claim.Key, new CompletedRecord(claim.Fingerprint, payload, MonotonicClock.Later(askedAt, claim.Policy.Retention), removals: removals));
         }
 
         waitingRoom.Call(claim.Key);
@@ -377,12 +381,13 @@ internal sealed class ClaimEngine(
         while (_clock.Now < until)
         {
             var askedAt = _clock.Now;
+            var removals = localCache.Removals;
             try
             {
                 var left = new TimeSpan(until - askedAt);
                 if (await Within(store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None), left))
                 {
-                    return Recorded(claim, payload, askedAt);
+                    return Recorded(claim, payload, askedAt, removals);
                 }
 
                 var existing = await Within(store.ReadAsync(claim.Key, CancellationToken.None), left);
@@ -423,12 +428,12 @@ internal sealed class ClaimEngine(
                     }
 
                     return existing.Status == IdempotencyRecordStatus.Completed
-                        ? new Completion(CompletionOutcome.Superseded, Known(existing, askedAt))
+                        ? new Completion(CompletionOutcome.Superseded, Known(existing, askedAt, removals))
                         : new Completion(CompletionOutcome.Superseded);
                 }
                 else if (existing.Status == IdempotencyRecordStatus.Completed)
                 {
-                    return Recorded(claim, payload, askedAt);
+                    return Recorded(claim, payload, askedAt, removals);
                 }
             }
             catch (Exception exception)
@@ -448,7 +453,8 @@ internal sealed class ClaimEngine(
     private Completion NotRecorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, Exception? exception)
     {
         Log.AnswerNotRecorded(logger, claim.Key, exception);
-        localCache.Set(claim.Key, new CompletedRecord(claim.Fingerprint, payload, claim.LeaseUntil, isRecorded: false));
+        localCache.Set(claim.Key, new CompletedRecord(claim.Fingerprint, payload, claim.LeaseUntil, isRecorded: false, removals: localCache.Removals));
+        claim.IsCompleting = false; // a streaming handler goes on under it
         return new Completion(CompletionOutcome.NotRecorded);
     }
 

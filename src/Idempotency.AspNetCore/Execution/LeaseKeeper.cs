@@ -55,7 +55,7 @@ internal sealed class LeaseKeeper : IDisposable
                 {
                     claim.LeaseUntil = leaseUntil;
                 }
-                else if (lane.Remove(claim))
+                else if (!claim.IsCompleting && lane.Remove(claim))
                 {
                     // Not ours any more. (When it is not kept, its handler has ended meanwhile, and the record is completed or released.)
                     if (claim.MarkLost())

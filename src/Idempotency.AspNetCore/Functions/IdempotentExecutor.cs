@@ -18,7 +18,7 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
     public Task<T> ExecuteAsync<T>(string operation, IdempotentCallKey key, Func<IIdempotentRun, CancellationToken, Task<T>> work, IdempotentCallOptions? options = null, CancellationToken cancellationToken = default)
     {
         // Before anything runs: a type that cannot be written is a mistake to be told of while there is no effect.
-        var serializer = options?.SerializerOptions ?? JsonSerializerOptions.Default;
+        var serializer = options?.SerializerOptions ?? IdempotentPayload.DefaultSerializer;
         serializer.MakeReadOnly(populateMissingResolver: true);
         return ExecuteAsync(operation, key, work, (JsonTypeInfo<T>)serializer.GetTypeInfo(typeof(T)), options, cancellationToken);
     }

@@ -18,6 +18,9 @@ public sealed class IdempotentPayload
 {
     internal const string Reflects = "JSON is written and read by reflection. Use the overload with a JsonTypeInfo<T>.";
 
+    /// <summary>What is written and read without options: fields too, or a tuple would be an empty object.</summary>
+    internal static readonly JsonSerializerOptions DefaultSerializer = new() { IncludeFields = true };
+
     private IdempotentPayload(ReadOnlySpan<byte> json)
     {
         Key = RequestIdentity.KeyOf(json, isJson: true);
@@ -28,7 +31,8 @@ public sealed class IdempotentPayload
 
     /// <summary>The payload that a value is when it is written as JSON, as its declared type. For trimming and native AOT use the overload with a <see cref="JsonTypeInfo{T}"/>.</summary>
     /// <param name="value">The value; not null, which would be one key for all calls that lack one.</param>
-    /// <param name="options">How it is written. Default: <see cref="JsonSerializerOptions.Default"/>.</param>
+    /// <param name="options">How it is written. Default: System.Text.Json's own, with fields (or tuples would say nothing).</param>
+    /// <exception cref="ArgumentException">It is written as <c>{}</c>: it says nothing, and would be one key for all calls.</exception>
     /// <exception cref="JsonException">It cannot be written: it has a cycle, or is too deep.</exception>
     /// <exception cref="NotSupportedException">System.Text.Json does not write such a type.</exception>
     [RequiresUnreferencedCode(Reflects)]
@@ -36,20 +40,25 @@ public sealed class IdempotentPayload
     public static IdempotentPayload Of<T>(T value, JsonSerializerOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(value);
-        return new IdempotentPayload(JsonSerializer.SerializeToUtf8Bytes(value, options));
+        return new IdempotentPayload(Saying(JsonSerializer.SerializeToUtf8Bytes(value, options ?? DefaultSerializer), typeof(T)));
     }
 
     /// <summary>The same, written by source-generated code.</summary>
     /// <param name="value">The value; not null.</param>
     /// <param name="type">Its metadata, for example <c>AppJsonContext.Default.Order</c>.</param>
+    /// <exception cref="ArgumentException">It is written as <c>{}</c>: it says nothing, and would be one key for all calls.</exception>
     /// <exception cref="JsonException">It cannot be written: it has a cycle, or is too deep.</exception>
     [OverloadResolutionPriority(-1)] // so that "new() { … }" in its place means options
     public static IdempotentPayload Of<T>(T value, JsonTypeInfo<T> type)
     {
         ArgumentNullException.ThrowIfNull(value);
         ArgumentNullException.ThrowIfNull(type);
-        return new IdempotentPayload(JsonSerializer.SerializeToUtf8Bytes(value, type));
+        return new IdempotentPayload(Saying(JsonSerializer.SerializeToUtf8Bytes(value, type), typeof(T)));
     }
+
+    private static byte[] Saying(byte[] json, Type type) => json.AsSpan().SequenceEqual("{}"u8) || json.AsSpan().SequenceEqual("null"u8)
+        ? throw new ArgumentException($"A '{type}' is written as {(json.Length == 2 ? "{}" : "null")} and says nothing: it would be one key for all calls. Give it public properties, declare the type that has them, or set JsonSerializerOptions.IncludeFields.")
+        : json;
 
     /// <summary>The payload that a message is as it came, in UTF-8.</summary>
     /// <param name="json">JSON; what is not, or is ambiguous (duplicate names, more than 64 levels), is compared byte for byte. Not empty.</param>

@@ -20,29 +20,28 @@ internal sealed class AdminEndpoints(IIdempotencyRecords records)
 
     public async Task FindByNameAsync(HttpContext context)
     {
-        var query = context.Request.Query;
         Sha256Hash storeKey;
         try
         {
+            using var body = await JsonDocument.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted);
+            string? Value(string name) => body.RootElement.TryGetProperty(name, out var value) ? value.GetString() : null;
             storeKey = records.StoreKeyOf(new IdempotencyRequestName
             {
                 Method = Value("method") ?? "POST",
-                Path = Value("path") ?? throw new ArgumentException("Say which path: ?path=/payments&key=…"),
-                Key = Value("key") ?? throw new ArgumentException("Say which key: ?path=/payments&key=…"),
+                Path = Value("path") ?? throw new ArgumentException("Say which path: { \"path\": \"/payments\", \"key\": \"…\" }"),
+                Key = Value("key") ?? throw new ArgumentException("Say which key: { \"path\": \"/payments\", \"key\": \"…\" }"),
                 Partition = Value("partition"),
                 Issuer = Value("issuer"),
                 Subject = Value("subject"),
             });
         }
-        catch (ArgumentException error)
+        catch (Exception error) when (error is ArgumentException or JsonException or InvalidOperationException)
         {
-            await ProblemAsync(context, StatusCodes.Status400BadRequest, error.Message);
+            await ProblemAsync(context, StatusCodes.Status400BadRequest, error is ArgumentException ? error.Message : "The body must be a JSON object of strings: { \"method\", \"path\", \"key\", \"partition\", \"issuer\", \"subject\" }.");
             return;
         }
 
         await AnswerAsync(context, storeKey);
-
-        string? Value(string name) => query[name] is { Count: > 0 } values ? values[0] : null;
     }
 
     public async Task ForgetAsync(HttpContext context)

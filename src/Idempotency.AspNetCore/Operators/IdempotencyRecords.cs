@@ -22,7 +22,12 @@ internal sealed class IdempotencyRecords(StoreAccess store, LocalCache localCach
         }
 
         var isCompleted = record.Status == IdempotencyRecordStatus.Completed;
-        var response = isCompleted ? StoredResponse.Decode(record.Payload, out _) : null;
+        StoredResponse? response = null;
+        if (isCompleted && (response = StoredResponse.Decode(record.Payload, out var reason)) is null && StoredResult.Decode(record.Payload, out _) is null)
+        {
+            throw new IdempotencyRecordUnreadableException(reason);
+        }
+
         return new IdempotencyRecordView
         {
             StoreKey = storeKey,

@@ -194,6 +194,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
             {
                 Log.ResponseNotKept(logger, claim.Key);
                 payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, stored, null, engine.Store.CompressionThreshold);
+                payload = payload.Length <= engine.Store.MaxPayloadSize ? payload : StoredResponse.Encode(response.StatusCode, null, [], null, engine.Store.CompressionThreshold);
             }
 
             return payload;

@@ -27,10 +27,10 @@ internal sealed class RefusedUpgrade : IHttpUpgradeFeature, IHttpWebSocketFeatur
 
     public string? Protocol => _connect?.Protocol;
 
-    /// <summary>Puts the refusal in place, for the requests with which an upgrade can begin: GET (RFC 9110 section 7.8, RFC 6455) and CONNECT (RFC 8441).</summary>
+    /// <summary>Puts the refusal in place, for the requests with which one can begin: those that offer an upgrade (RFC 9110 section 7.8) and CONNECT (RFC 8441).</summary>
     public static RefusedUpgrade? Install(HttpContext context)
     {
-        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsConnect(context.Request.Method))
+        if (context.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true } && !HttpMethods.IsConnect(context.Request.Method))
         {
             return null;
         }

@@ -15,8 +15,8 @@ public static class IdempotencyAdminEndpointRouteBuilderExtensions
     /// </summary>
     /// <remarks>
     /// <c>GET {prefix}/records/{storeKey}</c> and <c>DELETE {prefix}/records/{storeKey}</c>, where the stored key is the one in log events and
-    /// spans; <c>GET {prefix}/records?method=&amp;path=&amp;key=&amp;partition=&amp;issuer=&amp;subject=</c> finds it by what a client knows
-    /// (<see cref="IdempotencyRequestName"/>); <c>GET {prefix}/abandoned?limit=</c> lists abandoned claims, 100 unless told, at most 10 000.
+    /// spans; <c>POST {prefix}/records/search</c> with <c>{ "method", "path", "key", "partition", "issuer", "subject" }</c> finds it by what a client
+    /// knows (<see cref="IdempotencyRequestName"/>); <c>GET {prefix}/abandoned?limit=</c> lists abandoned claims, 100 unless told, at most 10 000.
     /// </remarks>
     /// <param name="endpoints">The application's endpoints.</param>
     /// <param name="authorizationPolicy">The name of the authorization policy that callers must meet.</param>
@@ -41,10 +41,19 @@ public static class IdempotencyAdminEndpointRouteBuilderExtensions
         var admin = new AdminEndpoints(records);
         var group = endpoints.MapGroup(prefix);
         group.MapGet("/records/{storeKey}", (RequestDelegate)admin.FindAsync);
-        group.MapGet("/records", (RequestDelegate)admin.FindByNameAsync);
+        group.MapPost("/records/search", (RequestDelegate)admin.FindByNameAsync); // a body, because addresses get into logs and a key must not
         group.MapDelete("/records/{storeKey}", (RequestDelegate)admin.ForgetAsync);
         group.MapGet("/abandoned", (RequestDelegate)admin.ListAbandonedAsync);
         // Not protected themselves, whatever the group they are mapped in says: an operator's answer must be of now.
-        return group.RequireAuthorization(authorizationPolicy).DisableIdempotency();
+        group.RequireAuthorization(authorizationPolicy).DisableIdempotency();
+        // Nor open to anyone: what a group around them allows must not outweigh the policy.
+        ((IEndpointConventionBuilder)group).Finally(static endpoint =>
+        {
+            foreach (var open in endpoint.Metadata.OfType<IAllowAnonymous>().ToList())
+            {
+                endpoint.Metadata.Remove(open);
+            }
+        });
+        return group;
     }
 }

@@ -8,6 +8,7 @@ namespace Idempotency.AspNetCore;
 internal static class UnsuitableEndpoints
 {
     // By name: the package is not part of the framework.
+    private const string GrpcType = "application/grpc";
     private const string GrpcMethod = "Grpc.AspNetCore.Server.GrpcMethodMetadata";
 
     /// <summary>Why an endpoint must not be protected; null when it may. Known at start-up.</summary>
@@ -36,5 +37,7 @@ internal static class UnsuitableEndpoints
 
     /// <summary>Whether a request is a gRPC call all the same, on its way through a proxy for one.</summary>
     public static bool IsGrpcCall(HttpContext context) =>
-        context.Request.ContentType is { } type && type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase);
+        context.Request.ContentType is { } type
+        && type.StartsWith(GrpcType, StringComparison.OrdinalIgnoreCase)
+        && (type.Length == GrpcType.Length || type[GrpcType.Length] is '+' or '-' or ';' or ' '); // application/grpc, grpc+proto, grpc-web
 }

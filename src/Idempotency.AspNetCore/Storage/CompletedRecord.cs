@@ -4,8 +4,9 @@ namespace Idempotency.AspNetCore;
 /// <param name="fingerprint">The fingerprint of its request.</param>
 /// <param name="payload">The bytes that the store keeps.</param>
 /// <param name="expiresAt">When its retention is over, in ticks of the local cache's clock.</param>
+/// <param name="removals">How many records had been forgotten when the store was asked for it; see <see cref="LocalCache.Removals"/>.</param>
 /// <param name="isRecorded">Whether the store has it. If not, it is here for as long as nobody else can take its claim over.</param>
-internal sealed class CompletedRecord(Sha256Hash fingerprint, ReadOnlyMemory<byte> payload, long expiresAt, bool isRecorded = true)
+internal sealed class CompletedRecord(Sha256Hash fingerprint, ReadOnlyMemory<byte> payload, long expiresAt, bool isRecorded = true, int removals = 0)
 {
     // What an entry costs beside the payload: this object, the cache's node and dictionary entry.
     private const int Overhead = 300;
@@ -20,6 +21,8 @@ internal sealed class CompletedRecord(Sha256Hash fingerprint, ReadOnlyMemory<byt
     public long ExpiresAt { get; } = expiresAt;
 
     public bool IsRecorded { get; } = isRecorded;
+
+    public int Removals { get; } = removals;
 
     /// <summary>What it takes in memory, in bytes; more once it has been replayed.</summary>
     public long Size => Overhead + Payload.Length + (_decoded?.ExtraBytes ?? 0) + (_request?.Size ?? 0);

@@ -19,6 +19,7 @@ internal sealed class LocalCache(IOptions<IdempotencyOptions> options, TimeProvi
     private readonly LinkedList<Entry> _byUse = [];
     private readonly Lock _lock = new();
     private long _bytes;
+    private int _removals;
 
     public int Count
     {
@@ -82,7 +83,7 @@ internal sealed class LocalCache(IOptions<IdempotencyOptions> options, TimeProvi
                 Remove(old);
             }
 
-            if (_maxEntries == 0 || size > _maxBytes || _clock.Now >= record.ExpiresAt)
+            if (_maxEntries == 0 || size > _maxBytes || record.Removals != _removals || _clock.Now >= record.ExpiresAt)
             {
                 return;
             }
@@ -97,11 +98,18 @@ internal sealed class LocalCache(IOptions<IdempotencyOptions> options, TimeProvi
         }
     }
 
+    /// <summary>
+    /// How many records an operator has had forgotten. What was asked of the store before one of them is not kept after it: it may be the very
+    /// record. (Any other is looked up once more.)
+    /// </summary>
+    public int Removals => Volatile.Read(ref _removals);
+
     /// <summary>Forgets a record.</summary>
     public void Remove(Sha256Hash key)
     {
         lock (_lock)
         {
+            _removals++;
             if (_entries.TryGetValue(key, out var node))
             {
                 Remove(node);

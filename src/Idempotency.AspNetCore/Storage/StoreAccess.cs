@@ -18,6 +18,8 @@ internal sealed class StoreAccess(IIdempotencyStore inner, Telemetry telemetry, 
 
     public ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken)
     {
+        // Keys that cannot be had must show before the handler runs, not when its answer is to be kept.
+        protection?.Protect(key, []);
         var call = telemetry.IsTimingStoreCalls
             ? TimedAsync("claim", (inner, key, claim, cancellationToken), static call => call.inner.ClaimAsync(call.key, call.claim, call.cancellationToken), static claimed => claimed.IsAcquired ? "acquired" : "held")
             : inner.ClaimAsync(key, claim, cancellationToken);
