@@ -327,13 +327,18 @@ internal sealed class ClaimEngine(
             return;
         }
 
+        Lose(claim);
+        throw new IdempotencyClaimLostException("The claim of this run was lost before its effects began: another attempt took it over, or an operator removed it. Do not begin them; let this exception end the run.");
+    }
+
+    /// <summary>The claim has turned out to be somebody else's: told once, whoever finds it first.</summary>
+    private void Lose(OwnedClaim claim)
+    {
         if (claim.MarkLost())
         {
             telemetry.ClaimLost();
             Log.ClaimLost(logger, claim.Key);
         }
-
-        throw new IdempotencyClaimLostException("The claim of this run was lost before its effects began: another attempt took it over, or an operator removed it. Do not begin them; let this exception end the run.");
     }
 
     private OwnedClaim Take(Sha256Hash key, IdempotencyClaim claim, IdempotencyPolicy policy, long leaseUntil)
@@ -414,12 +419,7 @@ internal sealed class ClaimEngine(
                 }
                 else if (existing.Owner != claim.Owner)
                 {
-                    if (claim.MarkLost())
-                    {
-                        telemetry.ClaimLost();
-                        Log.ClaimLost(logger, claim.Key);
-                    }
-
+                    Lose(claim);
                     Leave(claim);
                     if (existing.Fingerprint != claim.Fingerprint)
                     {

@@ -27,9 +27,8 @@ internal static class RequestIdentity
         {
             input.Add(KeyVersion);
             CallerPartition.Append(context, policy, ref input);
-            AppendTarget(context, ref input);
-            input.Add(keyIsFromBody ? FromBody : FromHeader);
-            input.AddPart(key);
+            AppendTarget(context.Request.Method, PathOf(context), ref input);
+            AppendKey(keyIsFromBody ? FromBody : FromHeader, key, ref input);
             if (keyIsFromBody)
             {
                 // A client that chose a key can choose another for another query; one whose body is the key cannot.
@@ -52,10 +51,8 @@ internal static class RequestIdentity
         {
             input.Add(KeyVersion);
             CallerPartition.Append(request, ref input);
-            input.AddPart(request.Method);
-            input.AddPart(request.Path);
-            input.Add(FromHeader);
-            input.AddPart(key);
+            AppendTarget(request.Method, request.Path, ref input);
+            AppendKey(FromHeader, key, ref input);
             return Sha256Hash.Of(input.Written);
         }
         finally
@@ -96,7 +93,7 @@ internal static class RequestIdentity
         try
         {
             input.Add(FingerprintVersion);
-            AppendTarget(context, ref input);
+            AppendTarget(request.Method, PathOf(context), ref input);
             input.AddPart(request.QueryString.Value ?? "");
 
             if (policy.Fingerprint == RequestFingerprintMode.ExactJson && !body.IsParsedForm && IsJson(request.ContentType, out var mediaType))
@@ -125,13 +122,21 @@ internal static class RequestIdentity
         }
     }
 
-    private static void AppendTarget(HttpContext context, ref PooledBytes input)
+    private static void AppendTarget(string method, string path, ref PooledBytes input)
     {
-        var request = context.Request;
-        input.AddPart(request.Method);
-        // Joined, because where the base ends is the application's affair: to the client it is one path.
-        input.AddPart(request.PathBase.HasValue ? request.PathBase.Value + request.Path.Value : request.Path.Value ?? "");
+        input.AddPart(method);
+        input.AddPart(path);
     }
+
+    private static void AppendKey(byte source, string key, ref PooledBytes input)
+    {
+        input.Add(source);
+        input.AddPart(key);
+    }
+
+    // Joined, because where the base ends is the application's affair: to the client it is one path.
+    private static string PathOf(HttpContext context) =>
+        context.Request.PathBase.HasValue ? context.Request.PathBase.Value + context.Request.Path.Value : context.Request.Path.Value ?? "";
 
     /// <summary>Whether the body is JSON in UTF-8: <c>application/json</c>, <c>text/json</c> or <c>…+json</c>, with no charset but utf-8 (RFC 8259 section 8.1).</summary>
     internal static bool IsJson(string? contentType, out string mediaType)

@@ -45,7 +45,7 @@ internal sealed class IdempotencyRecords(StoreAccess store, LocalCache localCach
     public async Task<bool> ForgetAsync(Sha256Hash storeKey, CancellationToken cancellationToken)
     {
         var wasThere = await store.DeleteAsync(storeKey, cancellationToken);
-        localCache.Remove(storeKey); // after the store: what is looked up in between is cached again before, not after
+        localCache.Remove(storeKey); // after the store: who asks that from now on finds nothing, and what was asked for before is not cached any more
         return wasThere;
     }
 

@@ -20,43 +20,33 @@ internal sealed class StoreAccess(IIdempotencyStore inner, Telemetry telemetry, 
     {
         // Keys that cannot be had must show before the handler runs, not when its answer is to be kept.
         protection?.Protect(key, []);
-        var call = telemetry.IsTimingStoreCalls
-            ? TimedAsync("claim", (inner, key, claim, cancellationToken), static call => call.inner.ClaimAsync(call.key, call.claim, call.cancellationToken), static claimed => claimed.IsAcquired ? "acquired" : "held")
-            : inner.ClaimAsync(key, claim, cancellationToken);
+        var call = CallAsync("claim", (inner, key, claim, cancellationToken), static call => call.inner.ClaimAsync(call.key, call.claim, call.cancellationToken), static claimed => claimed.IsAcquired ? "acquired" : "held");
         return protection is null ? call : UnprotectedAsync(key, call);
     }
 
-    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => telemetry.IsTimingStoreCalls
-        ? TimedAsync("renew", (inner, key, owner, lease, retention, cancellationToken), static call => call.inner.RenewAsync(call.key, call.owner, call.lease, call.retention, call.cancellationToken), DoneOrNot)
-        : inner.RenewAsync(key, owner, lease, retention, cancellationToken);
+    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        CallAsync("renew", (inner, key, owner, lease, retention, cancellationToken), static call => call.inner.RenewAsync(call.key, call.owner, call.lease, call.retention, call.cancellationToken), DoneOrNot);
 
-    public ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => telemetry.IsTimingStoreCalls
-        ? TimedAsync("mark", (inner, key, owner, lease, retention, cancellationToken), static call => call.inner.MarkEffectsStartedAsync(call.key, call.owner, call.lease, call.retention, call.cancellationToken), DoneOrNot)
-        : inner.MarkEffectsStartedAsync(key, owner, lease, retention, cancellationToken);
+    public ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        CallAsync("mark", (inner, key, owner, lease, retention, cancellationToken), static call => call.inner.MarkEffectsStartedAsync(call.key, call.owner, call.lease, call.retention, call.cancellationToken), DoneOrNot);
 
     public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
     {
         var kept = protection is null ? payload : protection.Protect(key, payload.Span);
-        return telemetry.IsTimingStoreCalls
-            ? TimedAsync("complete", (inner, key, owner, kept, retention, cancellationToken), static call => call.inner.CompleteAsync(call.key, call.owner, call.kept, call.retention, call.cancellationToken), DoneOrNot)
-            : inner.CompleteAsync(key, owner, kept, retention, cancellationToken);
+        return CallAsync("complete", (inner, key, owner, kept, retention, cancellationToken), static call => call.inner.CompleteAsync(call.key, call.owner, call.kept, call.retention, call.cancellationToken), DoneOrNot);
     }
 
-    public ValueTask<bool> ReleaseAsync(Sha256Hash key, Guid owner, CancellationToken cancellationToken) => telemetry.IsTimingStoreCalls
-        ? TimedAsync("release", (inner, key, owner, cancellationToken), static call => call.inner.ReleaseAsync(call.key, call.owner, call.cancellationToken), DoneOrNot)
-        : inner.ReleaseAsync(key, owner, cancellationToken);
+    public ValueTask<bool> ReleaseAsync(Sha256Hash key, Guid owner, CancellationToken cancellationToken) =>
+        CallAsync("release", (inner, key, owner, cancellationToken), static call => call.inner.ReleaseAsync(call.key, call.owner, call.cancellationToken), DoneOrNot);
 
     public ValueTask<IdempotencyRecord?> ReadAsync(Sha256Hash key, CancellationToken cancellationToken)
     {
-        var call = telemetry.IsTimingStoreCalls
-            ? TimedAsync("read", (inner, key, cancellationToken), static call => call.inner.ReadAsync(call.key, call.cancellationToken), static record => record is null ? "none" : "found")
-            : inner.ReadAsync(key, cancellationToken);
+        var call = CallAsync("read", (inner, key, cancellationToken), static call => call.inner.ReadAsync(call.key, call.cancellationToken), static record => record is null ? "none" : "found");
         return protection is null ? call : UnprotectedAsync(key, call);
     }
 
-    public ValueTask<bool> DeleteAsync(Sha256Hash key, CancellationToken cancellationToken) => telemetry.IsTimingStoreCalls
-        ? TimedAsync("delete", (inner, key, cancellationToken), static call => call.inner.DeleteAsync(call.key, call.cancellationToken), static wasThere => wasThere ? "done" : "none")
-        : inner.DeleteAsync(key, cancellationToken);
+    public ValueTask<bool> DeleteAsync(Sha256Hash key, CancellationToken cancellationToken) =>
+        CallAsync("delete", (inner, key, cancellationToken), static call => call.inner.DeleteAsync(call.key, call.cancellationToken), static wasThere => wasThere ? "done" : "none");
 
     private async ValueTask<ClaimResult> UnprotectedAsync(Sha256Hash key, ValueTask<ClaimResult> call) =>
         await call is var claimed && claimed.Existing is { } existing ? ClaimResult.Held(Unprotected(key, existing)) : claimed;
@@ -70,7 +60,11 @@ internal sealed class StoreAccess(IIdempotencyStore inner, Telemetry telemetry, 
 
     private static string DoneOrNot(bool wasOwned) => wasOwned ? "done" : "not-owned";
 
-    // The arguments as a value: a closure would be made for every call, timed or not. The real clock: a duration is measured, not simulated.
+    // The arguments as a value: a closure would be made for every call, timed or not.
+    private ValueTask<T> CallAsync<TCall, T>(string operation, TCall call, Func<TCall, ValueTask<T>> make, Func<T, string> resultOf) =>
+        telemetry.IsTimingStoreCalls ? TimedAsync(operation, call, make, resultOf) : make(call);
+
+    // The real clock: a duration is measured, not simulated.
     private async ValueTask<T> TimedAsync<TCall, T>(string operation, TCall call, Func<TCall, ValueTask<T>> make, Func<T, string> resultOf)
     {
         var startedAt = Stopwatch.GetTimestamp();
