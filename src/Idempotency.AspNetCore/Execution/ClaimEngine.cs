@@ -248,7 +248,6 @@ internal sealed class ClaimEngine(
     {
         var askedAt = _clock.Now;
         var removals = localCache.Removals;
-        claim.IsCompleting = true;
         try
         {
             // The straight path first: no timer, no state for retries.
@@ -454,7 +453,6 @@ internal sealed class ClaimEngine(
     {
         Log.AnswerNotRecorded(logger, claim.Key, exception);
         localCache.Set(claim.Key, new CompletedRecord(claim.Fingerprint, payload, claim.LeaseUntil, isRecorded: false, removals: localCache.Removals));
-        claim.IsCompleting = false; // a streaming handler goes on under it
         return new Completion(CompletionOutcome.NotRecorded);
     }
 

@@ -55,10 +55,11 @@ internal sealed class LeaseKeeper : IDisposable
                 {
                     claim.LeaseUntil = leaseUntil;
                 }
-                else if (!claim.IsCompleting && lane.Remove(claim))
+                else if (lane.IsKept(claim))
                 {
-                    // Not ours any more. (When it is not kept, its handler has ended meanwhile, and the record is completed or released.)
-                    if (claim.MarkLost())
+                    // Refused also when its answer has got to the store meanwhile, whether or not its owner has heard of that yet: the record says.
+                    var existing = await _store.ReadAsync(claim.Key, patience.Token).AsTask().WaitAsync(lease / 3, _time);
+                    if (existing?.Owner != claim.Owner && lane.Remove(claim) && claim.MarkLost())
                     {
                         Log.ClaimLost(_logger, claim.Key);
                         _telemetry.ClaimLost();

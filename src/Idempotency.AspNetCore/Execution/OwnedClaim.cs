@@ -23,9 +23,6 @@ internal sealed class OwnedClaim(Sha256Hash key, Sha256Hash fingerprint, Guid ow
     /// <summary>Whether the store was told that effects may have begun.</summary>
     public bool EffectsStarted { get; set; }
 
-    /// <summary>Whether its answer is on the way to the store: a renewal that is refused meanwhile says that it has got there, not that the claim is lost.</summary>
-    public bool IsCompleting { get; set; }
-
     /// <summary>Whether its answer is recorded, while its handler may still run.</summary>
     public bool IsRecorded { get; set; }
 

@@ -23,6 +23,27 @@ public sealed record IdempotencyPolicy
     public string HeaderName { get; init; } = "Idempotency-Key";
 
     /// <summary>
+    /// What of the request is its key, as an expression: the key is the SHA-256 of what it selects. Null (the default): the header, or the
+    /// whole body, as <see cref="KeySource"/> says. With one, no header is read unless that is <see cref="IdempotencyKeySource.HeaderOrBody"/>, where a header comes first.
+    /// </summary>
+    /// <remarks>
+    /// <para>The language comes with a package: JMESPath with <c>AddIdempotency().AddJmesPath()</c> of <c>Idempotency.AspNetCore.JmesPath</c>. The expression is
+    /// compiled at start-up, which fails when it is not valid.</para>
+    /// <para>It is applied to the request's envelope when it names one of its members at the root (<c>body</c>, <c>headers</c>, <c>query</c>, <c>route</c>,
+    /// <c>method</c>, <c>path</c>, <c>user</c>); all of its root names must be such members then. Any other is applied to the body: <c>[transaction_id, user_id]</c> is <c>body.[transaction_id, user_id]</c>.</para>
+    /// <para>A request of which nothing is selected has no key. <see cref="Fingerprint"/> still covers the whole request unless <see cref="FingerprintSelector"/> says what of it counts, or it is <see cref="RequestFingerprintMode.None"/>.</para>
+    /// <para>Of a function's call it selects from an <see cref="IdempotentPayload"/> given as the key, which is the envelope's <c>body</c>.</para>
+    /// </remarks>
+    public string? KeySelector { get; init; }
+
+    /// <summary>
+    /// What of a retry must equal the first request, as an expression in the language and by the rules of <see cref="KeySelector"/>: everything that it does not select may differ. Null
+    /// (the default): what <see cref="Fingerprint"/> says. Of a function's call it selects from <see cref="IdempotentCallOptions.Payload"/>.
+    /// </summary>
+    /// <remarks>What is absent in the first request must be absent in the retry.</remarks>
+    public string? FingerprintSelector { get; init; }
+
+    /// <summary>
     /// Separates callers: one partition's key can never fetch, block or poison another's. Null (the default) means the authenticated user
     /// (issuer and subject, or name identifier), and one shared partition for anonymous callers. A function that returns null chooses the
     /// shared partition too. Do not use a client's address or a raw <c>Authorization</c> header: both change between retries. An API that
@@ -50,6 +71,20 @@ public sealed record IdempotencyPolicy
 
     /// <summary>What happens to a key whose owner vanished. Default: <see cref="AbandonedBehavior.TakeOver"/>.</summary>
     public AbandonedBehavior WhenAbandoned { get; init; } = AbandonedBehavior.TakeOver;
+
+    /// <summary>
+    /// Whether the answer is recorded in the transaction of the handler's own writes, so that there is never one without the other. Default:
+    /// <see cref="IdempotencyTransaction.Separate"/>. <see cref="IdempotencyTransaction.SameAsHandler"/> needs a store in the application's own database (<see cref="ITransactionalIdempotencyStore"/>); without one the
+    /// application does not start.
+    /// </summary>
+    public IdempotencyTransaction Transaction { get; init; } = IdempotencyTransaction.Separate;
+
+    /// <summary>
+    /// How often a handler under <see cref="IdempotencyTransaction.SameAsHandler"/> is run again, whole and in a new transaction, after the database has undone its
+    /// transaction in favour of another (a serialization failure, a deadlock). Default: 0, and the answer is 503 <c>idempotency-transaction-conflict</c> with nothing done. At most 10.
+    /// </summary>
+    /// <remarks>Set it only for handlers whose effects are all in that transaction: a mail that was sent is sent again.</remarks>
+    public int TransactionRetries { get; init; }
 
     /// <summary>What happens when the store cannot be asked. Default: <see cref="StoreUnavailableBehavior.Reject"/>.</summary>
     public StoreUnavailableBehavior WhenStoreUnavailable { get; init; } = StoreUnavailableBehavior.Reject;

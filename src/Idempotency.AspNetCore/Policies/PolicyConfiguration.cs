@@ -41,6 +41,9 @@ internal static class PolicyConfiguration
                 "KEYSOURCE" => policy with { KeySource = Named<IdempotencyKeySource>(setting) },
                 "KEYREQUIRED" => policy with { KeyRequired = Boolean(setting) },
                 "HEADERNAME" => policy with { HeaderName = setting.Value ?? "" },
+                // JSON's null arrives as null or as an empty value, depending on the provider.
+                "KEYSELECTOR" => policy with { KeySelector = NoneIfEmpty(setting) },
+                "FINGERPRINTSELECTOR" => policy with { FingerprintSelector = NoneIfEmpty(setting) },
                 "FINGERPRINT" => policy with { Fingerprint = Named<RequestFingerprintMode>(setting) },
                 "RETENTION" => policy with { Retention = Duration(setting) },
                 "CLAIMDURATION" => policy with { ClaimDuration = Duration(setting) },
@@ -48,21 +51,24 @@ internal static class PolicyConfiguration
                 "WAITTIMEOUT" => policy with { WaitTimeout = Duration(setting) },
                 "WHENABANDONED" => policy with { WhenAbandoned = Named<AbandonedBehavior>(setting) },
                 "WHENSTOREUNAVAILABLE" => policy with { WhenStoreUnavailable = Named<StoreUnavailableBehavior>(setting) },
+                "TRANSACTION" => policy with { Transaction = Named<IdempotencyTransaction>(setting) },
+                "TRANSACTIONRETRIES" => policy with { TransactionRetries = (int)Number(setting, int.MinValue, int.MaxValue) },
                 "MAXREQUESTBODYSIZE" => policy with { MaxRequestBodySize = Number(setting) },
                 "MAXRESPONSEBODYSIZE" => policy with { MaxResponseBodySize = Number(setting) },
                 "COMPLETEAFTERDISCONNECT" => policy with { CompleteAfterDisconnect = Boolean(setting) },
-                // JSON's null arrives as null or as an empty value, depending on the provider: both switch the flag off.
-                "REPLAYFLAGNAME" => policy with { ReplayFlagName = string.IsNullOrEmpty(setting.Value) ? null : setting.Value },
+                "REPLAYFLAGNAME" => policy with { ReplayFlagName = NoneIfEmpty(setting) },
                 "EMITETAG" => policy with { EmitETag = Boolean(setting) },
                 "ANSWERNOTMODIFIED" => policy with { AnswerNotModified = Boolean(setting) },
                 "CLIENTCACHING" => policy with { ClientCaching = Boolean(setting) },
                 "EXCLUDEDHEADERS" => policy with { ExcludedHeaders = [.. Members(setting, "a list of header names").Select(header => header.Value ?? "")] },
-                _ => throw Unknown(setting, "KeySource, KeyRequired, HeaderName, Fingerprint, Retention, ClaimDuration, WhenInProgress, WaitTimeout, WhenAbandoned, WhenStoreUnavailable, MaxRequestBodySize, MaxResponseBodySize, CompleteAfterDisconnect, ReplayFlagName, EmitETag, AnswerNotModified, ClientCaching, ExcludedHeaders (Partition and ShouldStore are code)"),
+                _ => throw Unknown(setting, "KeySource, KeyRequired, HeaderName, KeySelector, FingerprintSelector, Fingerprint, Retention, ClaimDuration, WhenInProgress, WaitTimeout, WhenAbandoned, WhenStoreUnavailable, Transaction, TransactionRetries, MaxRequestBodySize, MaxResponseBodySize, CompleteAfterDisconnect, ReplayFlagName, EmitETag, AnswerNotModified, ClientCaching, ExcludedHeaders (Partition and ShouldStore are code)"),
             };
         }
 
         return policy;
     }
+
+    private static string? NoneIfEmpty(IConfigurationSection setting) => string.IsNullOrEmpty(setting.Value) ? null : setting.Value;
 
     private static bool Boolean(IConfigurationSection setting) =>
         bool.TryParse(setting.Value, out var value) ? value : throw Invalid(setting, "true or false");

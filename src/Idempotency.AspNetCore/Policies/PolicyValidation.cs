@@ -80,10 +80,15 @@ internal sealed class PolicyValidation : IValidateOptions<IdempotencyOptions>
             yield return $"{who} has {nameof(policy.ExcludedHeaders)} with an entry that is not a header name (RFC 9110 section 5.1). List names only, one each.";
         }
 
-        if (!Enum.IsDefined(policy.KeySource) || !Enum.IsDefined(policy.Fingerprint) || !Enum.IsDefined(policy.WhenInProgress)
-            || !Enum.IsDefined(policy.WhenAbandoned) || !Enum.IsDefined(policy.WhenStoreUnavailable))
+        if (policy.TransactionRetries is < 0 or > 10)
         {
-            yield return $"{who} has an enum value that does not exist. Use the named values of {nameof(IdempotencyKeySource)}, {nameof(RequestFingerprintMode)}, {nameof(InProgressBehavior)}, {nameof(AbandonedBehavior)} and {nameof(StoreUnavailableBehavior)}.";
+            yield return $"{who} has the {nameof(policy.TransactionRetries)} {policy.TransactionRetries}. Set it between 0 and 10; each runs the whole handler again.";
+        }
+
+        if (!Enum.IsDefined(policy.KeySource) || !Enum.IsDefined(policy.Fingerprint) || !Enum.IsDefined(policy.WhenInProgress)
+            || !Enum.IsDefined(policy.WhenAbandoned) || !Enum.IsDefined(policy.WhenStoreUnavailable) || !Enum.IsDefined(policy.Transaction))
+        {
+            yield return $"{who} has an enum value that does not exist. Use the named values of {nameof(IdempotencyKeySource)}, {nameof(RequestFingerprintMode)}, {nameof(InProgressBehavior)}, {nameof(AbandonedBehavior)}, {nameof(StoreUnavailableBehavior)} and {nameof(IdempotencyTransaction)}.";
         }
     }
 
