@@ -49,7 +49,7 @@ internal static class AnswerMarks
             response.AddHeader(HeaderNames.CacheControl, Value(
                 "The caller may keep the answer for as long as it is recorded.",
                 string.Create(CultureInfo.InvariantCulture, $"private, max-age={(long)policy.Retention.TotalSeconds}")));
-            if (policy.KeySource != IdempotencyKeySource.Body)
+            if (policy.TakesKeyFromHeader)
             {
                 response.AddHeader(HeaderNames.Vary, Value("Names the key's header: another key is another answer.", policy.HeaderName));
             }

@@ -17,9 +17,9 @@ internal static class KeyDescription
 
     public static void AddTo(OpenApiOperation operation, IdempotencyPolicy policy)
     {
-        if (policy.KeySource == IdempotencyKeySource.Body)
+        if (!policy.TakesKeyFromHeader)
         {
-            operation.Description = Text.Join(operation.Description, $"Requests are recognised by their body: one that is sent again within {Text.Of(policy.Retention)} gets the first answer instead of running again.");
+            operation.Description = Text.Join(operation.Description, $"Requests are recognised by {WhatIsKey(policy, "them", "their")}: one that is sent again within {Text.Of(policy.Retention)} gets the first answer instead of running again.");
             return;
         }
 
@@ -42,7 +42,7 @@ internal static class KeyDescription
     /// <summary>Adds what is missing. What the handler itself declares stays: a key it binds as a UUID is one, whatever else we would take.</summary>
     private static void Complete(OpenApiParameter parameter, IdempotencyPolicy policy)
     {
-        parameter.Required |= policy is { KeySource: IdempotencyKeySource.Header, KeyRequired: true };
+        parameter.Required |= policy is { TakesKeyFromContent: false, KeyRequired: true };
         parameter.Description = Text.Join(parameter.Description, Describe(policy));
         if (parameter.Content is { Count: > 0 })
         {
@@ -71,11 +71,14 @@ internal static class KeyDescription
         }
     }
 
+    private static string WhatIsKey(IdempotencyPolicy policy, string of, string their) =>
+        policy.KeySelector is { } selector ? $"what the expression `{selector}` selects of {of}" : $"{their} body";
+
     private static string Describe(IdempotencyPolicy policy)
     {
         var without = policy switch
         {
-            { KeySource: IdempotencyKeySource.HeaderOrBody } => " Without it, the request is recognised by its body.",
+            { TakesKeyFromContent: true } => $" Without it, the request is recognised by {WhatIsKey(policy, "it", "its")}.",
             { KeyRequired: false } => " Without it, the request runs each time it is sent.",
             _ => "",
         };

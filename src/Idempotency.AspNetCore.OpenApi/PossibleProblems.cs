@@ -12,7 +12,7 @@ internal static class PossibleProblems
     /// <summary>The refusals under a policy, in the order of their statuses.</summary>
     /// <remarks>
     /// <para>The rules, in the order in which a request meets them:</para>
-    /// <para>1. The key is missing: where one is required, from wherever it comes. 2. It is malformed: where it may come from the header.
+    /// <para>1. The key is missing: where one is required, from wherever it comes. 2. It is malformed: where it may come from the header; or it, or what is validated, cannot be selected: where there is a selector.
     /// 3. The body is too large: where there may be one. 4. The key was used for another request: unless nothing is compared. 5. The first is still
     /// running: always; waiting for it ends. 6. The outcome of an earlier attempt is unknown: where abandoned attempts are not taken over.
     /// 7. The answer is not kept: always; how large it is nobody knows before. 8. The store cannot be asked: unless the request runs then.
@@ -20,17 +20,22 @@ internal static class PossibleProblems
     /// </remarks>
     public static IEnumerable<IdempotencyProblem> Of(IdempotencyPolicy policy, bool mayHaveBody)
     {
-        var isFromHeader = policy.KeySource != IdempotencyKeySource.Body;
         if (policy.KeyRequired)
         {
-            yield return IdempotencyProblem.KeyMissing(isFromHeader ? policy.HeaderName : null);
+            yield return IdempotencyProblem.KeyMissing(policy);
         }
 
-        if (isFromHeader)
+        if (policy.TakesKeyFromHeader)
         {
             // One way to be malformed, for the example, in the words of the parser itself.
             _ = IdempotencyKey.TryParse(new StringValues(new string('x', IdempotencyKey.MaxLength + 1)), out _, out var error);
             yield return IdempotencyProblem.KeyInvalid(policy.HeaderName, error);
+        }
+
+        if (policy.KeySelector is not null || policy.FingerprintSelector is not null)
+        {
+            yield return IdempotencyProblem.SelectorInapplicable(
+                $"The expression '{policy.KeySelector ?? policy.FingerprintSelector}' cannot be applied.");
         }
 
         yield return IdempotencyProblem.RequestInProgress;
@@ -45,7 +50,7 @@ internal static class PossibleProblems
             yield return IdempotencyProblem.BodyTooLarge(policy.MaxRequestBodySize);
         }
 
-        if (policy.Fingerprint != RequestFingerprintMode.None)
+        if (policy.Fingerprint != RequestFingerprintMode.None || policy.FingerprintSelector is not null)
         {
             yield return IdempotencyProblem.KeyReused;
         }

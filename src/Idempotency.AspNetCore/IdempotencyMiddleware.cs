@@ -54,7 +54,7 @@ internal sealed class IdempotencyMiddleware(
     private async Task InvokeProtectedAsync(HttpContext context, IdempotencyPolicy policy)
     {
         // 2. The key of a header is judged before the body is read: a client that waits for 100 Continue is spared sending it.
-        var header = policy.KeySource == IdempotencyKeySource.Body ? default : context.Request.Headers[policy.HeaderName];
+        var header = policy.TakesKeyFromHeader ? context.Request.Headers[policy.HeaderName] : default;
         var key = "";
         if (header.Count > 0)
         {
@@ -64,9 +64,9 @@ internal sealed class IdempotencyMiddleware(
                 return;
             }
         }
-        else if (policy.KeySource == IdempotencyKeySource.Header)
+        else if (!policy.TakesKeyFromContent)
         {
-            await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(policy.HeaderName)) : RunWithoutKeyAsync(context));
+            await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(policy)) : RunWithoutKeyAsync(context));
             return;
         }
 
@@ -88,20 +88,24 @@ internal sealed class IdempotencyMiddleware(
             return;
         }
 
-        var keyIsFromBody = header.Count == 0;
-        if (keyIsFromBody)
+        var selectors = policies.SelectorsOf(policy);
+        var origin = KeyOrigin.Header;
+        if (header.Count == 0)
         {
-            if (body.Bytes.IsEmpty)
+            var selected = selectors.KeyOf(context, body);
+            if (selected.Hash is null)
             {
-                var headerName = policy.KeySource == IdempotencyKeySource.Body ? null : policy.HeaderName;
-                await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(headerName)) : RunWithoutKeyAsync(context));
+                await (selected.Error is { } inapplicable ? RejectAsync(context, IdempotencyProblem.SelectorInapplicable(inapplicable))
+                    : policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(policy))
+                    : RunWithoutKeyAsync(context, body));
                 return;
             }
 
-            key = RequestIdentity.KeyOf(context, body);
+            key = selected.Hash;
+            origin = selectors.Key is null ? KeyOrigin.Body : KeyOrigin.Selection;
         }
 
-        var storeKey = RequestIdentity.StoreKeyOf(context, policy, key, keyIsFromBody);
+        var storeKey = RequestIdentity.StoreKeyOf(context, policy, key, origin);
         var known = engine.Recall(storeKey);
         if (known?.Request?.Equals(context, policy, body) == true)
         {
@@ -110,7 +114,11 @@ internal sealed class IdempotencyMiddleware(
             return;
         }
 
-        var fingerprint = RequestIdentity.FingerprintOf(context, policy, body);
+        if (!selectors.TryFingerprint(context, policy, body, out var fingerprint, out var notValidated))
+        {
+            await RejectAsync(context, IdempotencyProblem.SelectorInapplicable(notValidated));
+            return;
+        }
 
         // 3. A claim outlives the client's patience unless the policy says otherwise; waiting for somebody else's answer never does.
         var decision = await engine.ClaimAsync(
@@ -217,8 +225,9 @@ internal sealed class IdempotencyMiddleware(
         return next(context);
     }
 
-    private Task RunWithoutKeyAsync(HttpContext context)
+    private Task RunWithoutKeyAsync(HttpContext context, RequestBody body = default)
     {
+        body.GiveBackTo(context);
         telemetry.RequestEnded(context, Telemetry.WithoutKey);
         return RunUnguardedAsync(context);
     }

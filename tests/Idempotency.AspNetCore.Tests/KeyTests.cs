@@ -167,7 +167,7 @@ public sealed class KeyTests
                 context.Request.Headers["X-Tenant"] = tenant;
             }
 
-            Assert.True(keys.Add(RequestIdentity.StoreKeyOf(context, policy, "key", keyIsFromBody: false)));
+            Assert.True(keys.Add(RequestIdentity.StoreKeyOf(context, policy, "key", KeyOrigin.Header)));
         }
     }
 
@@ -184,12 +184,12 @@ public sealed class KeyTests
         })
         {
             var context = new DefaultHttpContext { User = new System.Security.Claims.ClaimsPrincipal(identities) };
-            Assert.True(keys.Add(RequestIdentity.StoreKeyOf(context, new(), "key", keyIsFromBody: false)));
+            Assert.True(keys.Add(RequestIdentity.StoreKeyOf(context, new(), "key", KeyOrigin.Header)));
         }
 
         foreach (var tenant in new[] { "t\uD800", "t\uD801", "t\uFFFD" })
         {
-            Assert.True(keys.Add(RequestIdentity.StoreKeyOf(new DefaultHttpContext(), new() { Partition = _ => tenant }, "key", keyIsFromBody: false)));
+            Assert.True(keys.Add(RequestIdentity.StoreKeyOf(new DefaultHttpContext(), new() { Partition = _ => tenant }, "key", KeyOrigin.Header)));
         }
     }
 

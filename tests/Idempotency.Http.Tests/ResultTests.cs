@@ -34,7 +34,7 @@ public sealed class ResultTests
     private static IEnumerable<IdempotencyProblem> Problems() =>
     [
         .. typeof(IdempotencyProblem).GetProperties(BindingFlags.Public | BindingFlags.Static).Select(property => (IdempotencyProblem)property.GetValue(null)!),
-        IdempotencyProblem.KeyMissing("Idempotency-Key"),
+        IdempotencyProblem.KeyMissing(new IdempotencyPolicy()),
         IdempotencyProblem.KeyInvalid("Idempotency-Key", "It is empty."),
         IdempotencyProblem.BodyTooLarge(10),
     ];

@@ -24,7 +24,9 @@ namespace Idempotency.AspNetCore;
 /// <see cref="IdempotencyPolicy.ClaimDuration"/>, <see cref="IdempotencyPolicy.WhenInProgress"/>, <see cref="IdempotencyPolicy.WaitTimeout"/>,
 /// <see cref="IdempotencyPolicy.WhenAbandoned"/>, <see cref="IdempotencyPolicy.WhenStoreUnavailable"/>,
 /// <see cref="IdempotencyPolicy.MaxResponseBodySize"/> (the JSON of the result) and
-/// <see cref="IdempotencyPolicy.Fingerprint"/> (<see cref="RequestFingerprintMode.None"/> passes over <see cref="IdempotentCallOptions.Payload"/>).
+/// <see cref="IdempotencyPolicy.Fingerprint"/> (<see cref="RequestFingerprintMode.None"/> passes over <see cref="IdempotentCallOptions.Payload"/>),
+/// <see cref="IdempotencyPolicy.FingerprintSelector"/> (of that payload) and <see cref="IdempotencyPolicy.KeySelector"/> (of a payload that is the key; where it selects nothing and
+/// <see cref="IdempotencyPolicy.KeyRequired"/> is false, the work runs unprotected).
 /// With <see cref="IdempotencyOptions.Enabled"/> false the work simply runs.</para>
 /// </remarks>
 public interface IIdempotentExecutor
@@ -43,7 +45,7 @@ public interface IIdempotentExecutor
     /// <param name="options">The policy, the payload to validate, the partition. Default: the default policy, and none.</param>
     /// <param name="cancellationToken">Cancels waiting and claiming, and reaches the work. What the work has done is recorded whatever it says.</param>
     /// <exception cref="IdempotencyException">It was not run, or its result is not to be had: see the derived exceptions.</exception>
-    /// <exception cref="ArgumentException">The operation or the key is blank.</exception>
+    /// <exception cref="ArgumentException">The operation or the key is blank, or a selector of the policy cannot be applied, or selects no key. Nothing was run.</exception>
     /// <exception cref="InvalidOperationException">The options name a policy that is not registered.</exception>
     /// <exception cref="NotSupportedException">The result is of a type that System.Text.Json cannot write or read. Nothing was run.</exception>
     [RequiresUnreferencedCode(IdempotentPayload.Reflects)]

@@ -9,19 +9,27 @@ namespace Idempotency.AspNetCore;
 /// </remarks>
 public readonly record struct IdempotentCallKey
 {
-    private IdempotentCallKey(string? text, bool isPayload)
+    private IdempotentCallKey(string? text, IdempotentPayload? payload)
     {
         Text = text;
-        IsPayload = isPayload;
+        Payload = payload;
     }
 
+    /// <summary>The key, or the hash of the payload that is the key.</summary>
     internal string? Text { get; }
 
-    internal bool IsPayload { get; }
+    /// <summary>The payload that is the key, or of which the policy selects it.</summary>
+    internal IdempotentPayload? Payload { get; }
+
+    /// <summary>Whether two are the same string, or payloads with equal JSON.</summary>
+    public bool Equals(IdempotentCallKey other) => Text == other.Text && Payload is null == other.Payload is null;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Text, Payload is null);
 
     /// <summary>A string as the key.</summary>
-    public static implicit operator IdempotentCallKey(string key) => new(key, isPayload: false);
+    public static implicit operator IdempotentCallKey(string key) => new(key, null);
 
-    /// <summary>A payload as the key: two calls with equal JSON are one.</summary>
-    public static implicit operator IdempotentCallKey(IdempotentPayload payload) => new(payload?.Key, isPayload: true);
+    /// <summary>A payload as the key: two calls with equal JSON are one. With a <see cref="IdempotencyPolicy.KeySelector"/>, those of which it selects the same.</summary>
+    public static implicit operator IdempotentCallKey(IdempotentPayload payload) => new(payload?.Key, payload);
 }

@@ -46,6 +46,13 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
             cancellationToken);
     }
 
+    /// <summary>Which call this would be.</summary>
+    internal CallIdentity Identify(string operation, IdempotentCallKey key, IdempotentCallOptions? options)
+    {
+        var policy = policies.Of(operation, options?.PolicyName);
+        return CallIdentity.Of(operation, key, options, policy, policies.SelectorsOf(policy));
+    }
+
     private async Task<T> ExecuteOnceAsync<T>(string operation, IdempotentCallKey key, Func<IIdempotentRun, CancellationToken, Task<T>> work, ResultFormat<T> format, IdempotentCallOptions? options, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(operation);
@@ -56,11 +63,16 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
         var policy = policies.Of(operation, options?.PolicyName);
 
         // 2.
-        var storeKey = FunctionIdentity.StoreKeyOf(operation, key, options?.Partition);
-        var fingerprint = FunctionIdentity.FingerprintOf(options?.Payload, policy);
+        var (text, storeKey, fingerprint) = CallIdentity.Of(operation, key, options, policy, policies.SelectorsOf(policy));
         if (!policies.Enabled)
         {
-            return await work(new FunctionRun(key.Text, storeKey, fingerprint, claim: null, engine), cancellationToken);
+            return await work(new FunctionRun(text ?? "", storeKey, fingerprint, claim: null, engine), cancellationToken);
+        }
+
+        if (text is null)
+        {
+            telemetry.CallEnded(operation, Telemetry.WithoutKey);
+            return await work(new FunctionRun("", storeKey, fingerprint, claim: null, engine), cancellationToken);
         }
 
         // 3. Nobody else is served by a claim that the caller has given up.
@@ -70,7 +82,7 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
         switch (decision.Outcome)
         {
             case ClaimOutcome.Acquired:
-                return await RunAsync(operation, key.Text, work, format, decision.Claim!, cancellationToken);
+                return await RunAsync(operation, text, work, format, decision.Claim!, cancellationToken);
             case ClaimOutcome.Completed:
                 return Replay(operation, storeKey, format, decision.Record!);
             case ClaimOutcome.Reused:
@@ -86,7 +98,7 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
                 {
                     telemetry.CallEnded(operation, Telemetry.Unprotected);
                     Log.RunsUnprotected(logger, "Function", operation);
-                    return await work(new FunctionRun(key.Text, storeKey, fingerprint, claim: null, engine), cancellationToken);
+                    return await work(new FunctionRun(text, storeKey, fingerprint, claim: null, engine), cancellationToken);
                 }
 
                 throw Refused(operation, new IdempotencyStoreUnavailableException($"The idempotency store could not be asked about '{operation}'. Nothing was run; call again.", decision.Error) { RetryAfter = WhileStoreIsAway });

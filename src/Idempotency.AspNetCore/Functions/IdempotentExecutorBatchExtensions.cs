@@ -37,7 +37,7 @@ public static class IdempotentExecutorBatchExtensions
     {
         ArgumentNullException.ThrowIfNull(executor);
         ArgumentNullException.ThrowIfNull(work);
-        return await RunAsync(operation, items, key, work, options, (itemKey, itemWork, itemOptions) => executor.ExecuteAsync(operation, itemKey, itemWork, itemOptions, cancellationToken), cancellationToken);
+        return await RunAsync(executor, operation, items, key, work, options, (itemKey, itemWork, itemOptions) => executor.ExecuteAsync(operation, itemKey, itemWork, itemOptions, cancellationToken), cancellationToken);
     }
 
     /// <summary>The same, with results that are written and read by source-generated code: for trimming and native AOT.</summary>
@@ -67,7 +67,7 @@ public static class IdempotentExecutorBatchExtensions
         ArgumentNullException.ThrowIfNull(executor);
         ArgumentNullException.ThrowIfNull(work);
         ArgumentNullException.ThrowIfNull(resultType);
-        return await RunAsync(operation, items, key, work, options, (itemKey, itemWork, itemOptions) => executor.ExecuteAsync(operation, itemKey, itemWork, resultType, itemOptions, cancellationToken), cancellationToken);
+        return await RunAsync(executor, operation, items, key, work, options, (itemKey, itemWork, itemOptions) => executor.ExecuteAsync(operation, itemKey, itemWork, resultType, itemOptions, cancellationToken), cancellationToken);
     }
 
     /// <summary>The same, of work without results.</summary>
@@ -93,6 +93,7 @@ public static class IdempotentExecutorBatchExtensions
         ArgumentNullException.ThrowIfNull(executor);
         ArgumentNullException.ThrowIfNull(work);
         return await RunAsync(
+            executor,
             operation,
             items,
             key,
@@ -111,6 +112,7 @@ public static class IdempotentExecutorBatchExtensions
     }
 
     private static async Task<IdempotentBatchResult<TItem, TResult>[]> RunAsync<TItem, TResult>(
+        IIdempotentExecutor executor,
         string operation,
         IEnumerable<TItem> items,
         Func<TItem, IdempotentCallKey> key,
@@ -133,14 +135,18 @@ public static class IdempotentExecutorBatchExtensions
         {
             try
             {
-                var call = new Call(i, key(calls[i]), options?.ForItem?.Invoke(calls[i]));
-                var storeKey = FunctionIdentity.StoreKeyOf(operation, call.Key, call.Options?.Partition);
-                if (!byKey.TryGetValue(storeKey, out var same))
+                var itemKey = key(calls[i]);
+                var itemOptions = options?.ForItem?.Invoke(calls[i]);
+                // An executor of somebody else's, around ours: what its policy selects is not known here.
+                var identity = executor is IdempotentExecutor ours
+                    ? ours.Identify(operation, itemKey, itemOptions)
+                    : CallIdentity.Of(operation, itemKey, itemOptions, new IdempotencyPolicy(), PolicySelectors.None);
+                if (!byKey.TryGetValue(identity.StoreKey, out var same))
                 {
-                    byKey.Add(storeKey, same = []);
+                    byKey.Add(identity.StoreKey, same = []);
                 }
 
-                same.Add(call);
+                same.Add(new Call(i, itemKey, itemOptions, identity.Fingerprint));
             }
             catch (Exception exception)
             {
@@ -155,7 +161,7 @@ public static class IdempotentExecutorBatchExtensions
             {
                 var call = same[i];
                 var item = calls[call.Index];
-                var first = same.FindIndex(earlier => earlier.Options?.Payload?.Key == call.Options?.Payload?.Key);
+                var first = same.FindIndex(earlier => earlier.Fingerprint == call.Fingerprint);
                 results[call.Index] = first < i ? results[same[first].Index].Of(item) : await OneAsync(item, call);
             }
         });
@@ -188,5 +194,5 @@ public static class IdempotentExecutorBatchExtensions
         }
     }
 
-    private readonly record struct Call(int Index, IdempotentCallKey Key, IdempotentCallOptions? Options);
+    private readonly record struct Call(int Index, IdempotentCallKey Key, IdempotentCallOptions? Options, Sha256Hash Fingerprint);
 }

@@ -21,10 +21,14 @@ public sealed class IdempotentPayload
     /// <summary>What is written and read without options: fields too, or a tuple would be an empty object.</summary>
     internal static readonly JsonSerializerOptions DefaultSerializer = new() { IncludeFields = true };
 
-    private IdempotentPayload(ReadOnlySpan<byte> json)
+    private IdempotentPayload(byte[] json)
     {
+        Json = json;
         Key = RequestIdentity.KeyOf(json, isJson: true);
     }
+
+    /// <summary>What selectors are applied to.</summary>
+    internal ReadOnlyMemory<byte> Json { get; }
 
     /// <summary>The SHA-256 of its canonical form in hexadecimal; of its bytes, after <c>raw-</c>, when it has none.</summary>
     internal string Key { get; }
@@ -65,5 +69,5 @@ public sealed class IdempotentPayload
     /// <exception cref="ArgumentException">It is empty.</exception>
     public static IdempotentPayload OfJson(ReadOnlySpan<byte> json) => json.IsEmpty
         ? throw new ArgumentException("There is no payload: it would be one key for all calls that lack one.", nameof(json))
-        : new IdempotentPayload(json);
+        : new IdempotentPayload(json.ToArray());
 }

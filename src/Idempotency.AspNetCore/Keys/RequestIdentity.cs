@@ -11,8 +11,8 @@ internal static class RequestIdentity
     private const byte KeyVersion = 1;
     private const byte FingerprintVersion = 1;
 
-    private const byte FromHeader = 1;
-    private const byte FromBody = 2;
+    // A fingerprint of what a selector selects, and nothing else.
+    private const byte SelectedFingerprintVersion = 2;
 
     // Which form the body has. A raw body never equals a canonical one, whatever its bytes.
     private const byte Canonical = 1;
@@ -20,18 +20,18 @@ internal static class RequestIdentity
     private const byte ParsedForm = 3;
 
     /// <summary>SHA-256 of the request's partition, target and key. Layout: version, tagged partition, method, path, source of the key, key; and the query when the key is the body. See <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
-    public static Sha256Hash StoreKeyOf(HttpContext context, IdempotencyPolicy policy, string key, bool keyIsFromBody)
+    public static Sha256Hash StoreKeyOf(HttpContext context, IdempotencyPolicy policy, string key, KeyOrigin origin)
     {
         var input = new PooledBytes(512);
         try
         {
             input.Add(KeyVersion);
             CallerPartition.Append(context, policy, ref input);
-            AppendTarget(context.Request.Method, PathOf(context), ref input);
-            AppendKey(keyIsFromBody ? FromBody : FromHeader, key, ref input);
-            if (keyIsFromBody)
+            AppendTarget(context.Request.Method, PathOf(context.Request), ref input);
+            AppendKey(origin, key, ref input);
+            if (origin == KeyOrigin.Body)
             {
-                // A client that chose a key can choose another for another query; one whose body is the key cannot.
+                // A client that chose a key can choose another for another query; one whose body is the key cannot. Where the key is selected, the expression says whether it takes part.
                 input.AddPart(context.Request.QueryString.Value ?? "");
             }
 
@@ -52,7 +52,7 @@ internal static class RequestIdentity
             input.Add(KeyVersion);
             CallerPartition.Append(request, ref input);
             AppendTarget(request.Method, request.Path, ref input);
-            AppendKey(FromHeader, key, ref input);
+            AppendKey(KeyOrigin.Header, key, ref input);
             return Sha256Hash.Of(input.Written);
         }
         finally
@@ -63,7 +63,7 @@ internal static class RequestIdentity
 
     /// <summary>The key of a request that is its own key: the SHA-256 of its canonical JSON body in hexadecimal, or, when it has no canonical form, of its bytes after <c>raw-</c>.</summary>
     public static string KeyOf(HttpContext context, RequestBody body) =>
-        KeyOf(body.Bytes.Span, isJson: !body.IsParsedForm && IsJson(context.Request.ContentType, out _));
+        KeyOf(body.Bytes.Span, HasJson(context.Request, body));
 
     /// <summary>The same of any content.</summary>
     public static string KeyOf(ReadOnlySpan<byte> content, bool isJson)
@@ -93,7 +93,7 @@ internal static class RequestIdentity
         try
         {
             input.Add(FingerprintVersion);
-            AppendTarget(request.Method, PathOf(context), ref input);
+            AppendTarget(request.Method, PathOf(context.Request), ref input);
             input.AddPart(request.QueryString.Value ?? "");
 
             if (policy.Fingerprint == RequestFingerprintMode.ExactJson && !body.IsParsedForm && IsJson(request.ContentType, out var mediaType))
@@ -122,21 +122,41 @@ internal static class RequestIdentity
         }
     }
 
+    /// <summary>The same where a selector says what counts. Layout: version, method, path, the hash of what is selected, if anything is.</summary>
+    public static Sha256Hash FingerprintOfSelection(HttpContext context, string? selected)
+    {
+        var input = new PooledBytes(512);
+        try
+        {
+            input.Add(SelectedFingerprintVersion);
+            AppendTarget(context.Request.Method, PathOf(context.Request), ref input);
+            input.AddPart(selected ?? "");
+            return Sha256Hash.Of(input.Written);
+        }
+        finally
+        {
+            input.Dispose();
+        }
+    }
+
     private static void AppendTarget(string method, string path, ref PooledBytes input)
     {
         input.AddPart(method);
         input.AddPart(path);
     }
 
-    private static void AppendKey(byte source, string key, ref PooledBytes input)
+    private static void AppendKey(KeyOrigin origin, string key, ref PooledBytes input)
     {
-        input.Add(source);
+        input.Add((byte)origin);
         input.AddPart(key);
     }
 
     // Joined, because where the base ends is the application's affair: to the client it is one path.
-    private static string PathOf(HttpContext context) =>
-        context.Request.PathBase.HasValue ? context.Request.PathBase.Value + context.Request.Path.Value : context.Request.Path.Value ?? "";
+    public static string PathOf(HttpRequest request) =>
+        request.PathBase.HasValue ? request.PathBase.Value + request.Path.Value : request.Path.Value ?? "";
+
+    /// <summary>Whether a request's body is meant to be JSON, and here as it was sent.</summary>
+    public static bool HasJson(HttpRequest request, RequestBody body) => !body.IsParsedForm && IsJson(request.ContentType, out _);
 
     /// <summary>Whether the body is JSON in UTF-8: <c>application/json</c>, <c>text/json</c> or <c>…+json</c>, with no charset but utf-8 (RFC 8259 section 8.1).</summary>
     internal static bool IsJson(string? contentType, out string mediaType)

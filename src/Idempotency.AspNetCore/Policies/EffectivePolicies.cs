@@ -5,12 +5,15 @@ using Microsoft.Extensions.Options;
 namespace Idempotency.AspNetCore;
 
 /// <summary>Finds the policy of an endpoint or a function, and what a policy implies for responses.</summary>
-internal sealed class EffectivePolicies(IOptions<IdempotencyOptions> options)
+internal sealed class EffectivePolicies(IOptions<IdempotencyOptions> options, IEnumerable<IIdempotencySelectorLanguage> languages)
 {
     private readonly IdempotencyOptions _options = options.Value;
 
     // By reference: two equal policies may well have their own entry, while comparing records on every request would cost more than it saves.
     private readonly ConditionalWeakTable<IdempotencyPolicy, ResponseRules> _rules = [];
+    private readonly ConditionalWeakTable<IdempotencyPolicy, PolicySelectors> _selectors = [];
+    private readonly ConditionalWeakTable<IIdempotencyMetadata, IdempotencyPolicy> _refined = [];
+    private readonly IIdempotencySelectorLanguage? _language = languages.LastOrDefault();
 
     public bool Enabled => _options.Enabled;
 
@@ -25,12 +28,11 @@ internal sealed class EffectivePolicies(IOptions<IdempotencyOptions> options)
             return null;
         }
 
-        if (metadata.Policy is { } policy)
-        {
-            return policy;
-        }
+        var policy = metadata.Policy
+            ?? (metadata.PolicyName is not { } name ? _options.DefaultPolicy : Find(name) ?? throw Unknown($"Endpoint '{endpoint.DisplayName}'", name));
 
-        return metadata.PolicyName is not { } name ? _options.DefaultPolicy : Find(name) ?? throw Unknown($"Endpoint '{endpoint.DisplayName}'", name);
+        // 3. What the metadata says beside the policy's name counts more. Kept by metadata: a policy is known by its reference.
+        return metadata is { KeySelector: null, FingerprintSelector: null } ? policy : Refined(policy, metadata);
     }
 
     /// <summary>The policy of a function.</summary>
@@ -47,6 +49,18 @@ internal sealed class EffectivePolicies(IOptions<IdempotencyOptions> options)
     };
 
     public ResponseRules RulesOf(IdempotencyPolicy policy) => _rules.GetValue(policy, static policy => new ResponseRules(policy));
+
+    /// <summary>The selectors of a policy.</summary>
+    /// <exception cref="InvalidOperationException">One cannot be compiled. Start-up validation reports this first.</exception>
+    public PolicySelectors SelectorsOf(IdempotencyPolicy policy) => policy is { KeySelector: null, FingerprintSelector: null }
+        ? PolicySelectors.None
+        : _selectors.GetValue(policy, policy => PolicySelectors.Of(policy, _language, "A policy"));
+
+    private IdempotencyPolicy Refined(IdempotencyPolicy policy, IIdempotencyMetadata metadata) => _refined.GetValue(metadata, metadata => policy with
+    {
+        KeySelector = metadata.KeySelector ?? policy.KeySelector,
+        FingerprintSelector = metadata.FingerprintSelector ?? policy.FingerprintSelector,
+    });
 
     private IdempotencyPolicy? Find(string name) => _options.Policies.TryGetValue(name, out var policy) ? policy : null;
 

@@ -15,4 +15,10 @@ public interface IIdempotencyMetadata
 
     /// <summary>The policy itself, or null to go by <see cref="PolicyName"/>.</summary>
     IdempotencyPolicy? Policy { get; }
+
+    /// <summary>What is the key, in place of the policy's own <see cref="IdempotencyPolicy.KeySelector"/>; null to leave that.</summary>
+    string? KeySelector => null;
+
+    /// <summary>What of a retry must equal the first request, in place of the policy's own <see cref="IdempotencyPolicy.FingerprintSelector"/>; null to leave that.</summary>
+    string? FingerprintSelector => null;
 }

@@ -147,6 +147,12 @@ public sealed record IdempotencyPolicy
     /// </summary>
     public IReadOnlyCollection<string> ExcludedHeaders { get; init; } = [];
 
+    /// <summary>Whether a request names its key in the header.</summary>
+    internal bool TakesKeyFromHeader => KeySource == IdempotencyKeySource.HeaderOrBody || (KeySource == IdempotencyKeySource.Header && KeySelector is null);
+
+    /// <summary>Whether a request without such a header has a key in what it is.</summary>
+    internal bool TakesKeyFromContent => KeySource != IdempotencyKeySource.Header || KeySelector is not null;
+
     /// <summary>
     /// The statuses recorded when <see cref="ShouldStore"/> is null: 2xx, 3xx and 4xx, except 304 and 412 (answers to a precondition),
     /// 401, 403, 407, 408, 409, 421, 423, 424, 425, 428 and 429 (a retry may well succeed). 5xx are not: a retry runs again.

@@ -23,5 +23,13 @@ public sealed class IdempotentAttribute : Attribute, IIdempotencyMetadata
     /// <inheritdoc/>
     public string? PolicyName { get; }
 
+    /// <inheritdoc/>
+    /// <remarks>See <see cref="IdempotencyPolicy.KeySelector"/> for the language and its package. An expression that is not valid fails at start-up.</remarks>
+    public string? KeySelector { get; init; }
+
+    /// <inheritdoc/>
+    /// <remarks>See <see cref="IdempotencyPolicy.FingerprintSelector"/>.</remarks>
+    public string? FingerprintSelector { get; init; }
+
     IdempotencyPolicy? IIdempotencyMetadata.Policy => null;
 }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 namespace Idempotency.AspNetCore;
 
 /// <summary>The bounds of every setting, said once; used for options at start-up and for policies given to an endpoint directly.</summary>
-internal sealed class PolicyValidation : IValidateOptions<IdempotencyOptions>
+internal sealed class PolicyValidation(IEnumerable<IIdempotencySelectorLanguage> languages) : IValidateOptions<IdempotencyOptions>
 {
     private static readonly TimeSpan LongestRetention = TimeSpan.FromDays(3653);
     private static readonly TimeSpan ShortestLease = TimeSpan.FromMilliseconds(30);
@@ -22,17 +22,18 @@ internal sealed class PolicyValidation : IValidateOptions<IdempotencyOptions>
             errors.Add($"{nameof(IdempotencyOptions)}.{nameof(options.LocalCacheMaxBytes)} is {options.LocalCacheMaxBytes}. Set it to zero (no local cache) or more.");
         }
 
-        errors.AddRange(Errors(options.DefaultPolicy, "The default policy"));
+        var language = languages.LastOrDefault();
+        errors.AddRange(Errors(options.DefaultPolicy, "The default policy", language));
         foreach (var (policyName, policy) in options.Policies)
         {
-            errors.AddRange(Errors(policy, $"The policy '{policyName}'"));
+            errors.AddRange(Errors(policy, $"The policy '{policyName}'", language));
         }
 
         return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
     }
 
     /// <summary>What is wrong with a policy, each with its remedy; nothing when it is sound.</summary>
-    public static IEnumerable<string> Errors(IdempotencyPolicy? policy, string who)
+    public static IEnumerable<string> Errors(IdempotencyPolicy? policy, string who, IIdempotencySelectorLanguage? language)
     {
         if (policy is null)
         {
@@ -80,6 +81,11 @@ internal sealed class PolicyValidation : IValidateOptions<IdempotencyOptions>
             yield return $"{who} has {nameof(policy.ExcludedHeaders)} with an entry that is not a header name (RFC 9110 section 5.1). List names only, one each.";
         }
 
+        if (SelectorError(policy, language, who) is { } selectorError)
+        {
+            yield return selectorError;
+        }
+
         if (policy.TransactionRetries is < 0 or > 10)
         {
             yield return $"{who} has the {nameof(policy.TransactionRetries)} {policy.TransactionRetries}. Set it between 0 and 10; each runs the whole handler again.";
@@ -89,6 +95,19 @@ internal sealed class PolicyValidation : IValidateOptions<IdempotencyOptions>
             || !Enum.IsDefined(policy.WhenAbandoned) || !Enum.IsDefined(policy.WhenStoreUnavailable) || !Enum.IsDefined(policy.Transaction))
         {
             yield return $"{who} has an enum value that does not exist. Use the named values of {nameof(IdempotencyKeySource)}, {nameof(RequestFingerprintMode)}, {nameof(InProgressBehavior)}, {nameof(AbandonedBehavior)}, {nameof(StoreUnavailableBehavior)} and {nameof(IdempotencyTransaction)}.";
+        }
+    }
+
+    private static string? SelectorError(IdempotencyPolicy policy, IIdempotencySelectorLanguage? language, string who)
+    {
+        try
+        {
+            PolicySelectors.Of(policy, language, who);
+            return null;
+        }
+        catch (InvalidOperationException invalid)
+        {
+            return invalid.Message;
         }
     }
 

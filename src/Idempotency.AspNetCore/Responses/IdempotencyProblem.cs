@@ -61,14 +61,23 @@ internal sealed record IdempotencyProblem(int Status, string Code, string Title,
     /// <summary>An absolute URI, as RFC 9457 section 3.1.1 advises; a name rather than an address, because the address of a page outlives few libraries.</summary>
     public string Type => "urn:problem-type:" + Code;
 
-    public static IdempotencyProblem KeyMissing(string? headerName) => new(
+    public static IdempotencyProblem KeyMissing(IdempotencyPolicy policy) => new(
         StatusCodes.Status400BadRequest,
         "idempotency-key-missing",
         "The request needs an idempotency key.",
         NewKey,
-        headerName is null
-            ? "The request body is its idempotency key here, and there is none. Send a body."
-            : $"Send the header {headerName} with a value of your own for each operation, for example a UUID, and the same value with each retry of it.");
+        policy.TakesKeyFromHeader
+            ? $"Send the header {policy.HeaderName} with a value of your own for each operation, for example a UUID, and the same value with each retry of it."
+            : policy.KeySelector is { } selector
+                ? $"The key is what the expression '{selector}' selects of the request, and it selects nothing. Send what it names."
+                : "The request body is its idempotency key here, and there is none. Send a body.");
+
+    public static IdempotencyProblem SelectorInapplicable(string error) => new(
+        StatusCodes.Status400BadRequest,
+        "idempotency-key-invalid",
+        "What tells this request from others cannot be selected from it.",
+        NewKey,
+        error);
 
     public static IdempotencyProblem KeyInvalid(string headerName, string error) => new(
         StatusCodes.Status400BadRequest,

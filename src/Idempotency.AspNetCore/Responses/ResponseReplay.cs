@@ -58,7 +58,7 @@ internal static class ResponseReplay
     public static void SetClientCaching(HttpResponse response, IdempotencyPolicy policy, TimeSpan retentionLeft)
     {
         response.Headers.CacheControl = "private, max-age=" + ((long)retentionLeft.TotalSeconds).ToString(CultureInfo.InvariantCulture);
-        if (policy.KeySource != IdempotencyKeySource.Body && !response.Headers.GetCommaSeparatedValues(HeaderNames.Vary).Contains(policy.HeaderName, StringComparer.OrdinalIgnoreCase))
+        if (policy.TakesKeyFromHeader && !response.Headers.GetCommaSeparatedValues(HeaderNames.Vary).Contains(policy.HeaderName, StringComparer.OrdinalIgnoreCase))
         {
             response.Headers.Append(HeaderNames.Vary, policy.HeaderName);
         }

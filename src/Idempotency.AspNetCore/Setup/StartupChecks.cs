@@ -64,7 +64,7 @@ internal sealed class StartupChecks(
                 Log.Protected(logger, endpoint.DisplayName ?? "(unnamed)", EffectivePolicies.NameOf(endpoint), policy);
             }
 
-            errors.AddRange(PolicyValidation.Errors(policy, $"The policy of endpoint '{endpoint.DisplayName}'"));
+            errors.AddRange(PolicyValidation.Errors(policy, $"The policy of endpoint '{endpoint.DisplayName}'", services.GetService<IIdempotencySelectorLanguage>()));
             if (policy.Partition is null && IsOpenToAnyone(endpoint))
             {
                 shared.Add(endpoint.DisplayName ?? "(unnamed)");

@@ -1,0 +1,35 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>Which call this is, by its policy.</summary>
+/// <param name="Key">The key as its run is told: the caller's text, or the hash of what is the key; null when there is none.</param>
+/// <param name="StoreKey">The key its record is stored under.</param>
+/// <param name="Fingerprint">What its payload is.</param>
+internal readonly record struct CallIdentity(string? Key, Sha256Hash StoreKey, Sha256Hash Fingerprint)
+{
+    /// <exception cref="ArgumentException">A selector cannot be applied to a payload, or selects no key where one is required.</exception>
+    public static CallIdentity Of(string operation, IdempotentCallKey key, IdempotentCallOptions? options, IdempotencyPolicy policy, PolicySelectors selectors)
+    {
+        var fingerprint = selectors.Fingerprint is { } validated && options?.Payload is { } payload
+            ? FunctionIdentity.FingerprintOfSelection(Selected(validated, payload, nameof(options)))
+            : FunctionIdentity.FingerprintOf(options?.Payload, policy);
+        if (selectors.Key is not { } selector || key.Payload is null)
+        {
+            return new CallIdentity(key.Text, FunctionIdentity.StoreKeyOf(operation, key, options?.Partition), fingerprint);
+        }
+
+        if (Selected(selector, key.Payload, nameof(key)) is { } selected)
+        {
+            return new CallIdentity(selected, FunctionIdentity.StoreKeyOfSelection(operation, selected, options?.Partition), fingerprint);
+        }
+
+        return policy.KeyRequired
+            ? throw new ArgumentException($"The {nameof(policy.KeySelector)} '{policy.KeySelector}' selects nothing of the payload: it would be one key for all calls that lack it. Give the payload what it names; or, to run such calls unprotected, set {nameof(policy.KeyRequired)} to false.", nameof(key))
+            : new CallIdentity(null, Sha256Hash.Of(Guid.NewGuid().ToByteArray()), fingerprint); // no two calls without a key may share a downstream key
+    }
+
+    private static string? Selected(Selector selector, IdempotentPayload payload, string parameter)
+    {
+        var (selected, error) = selector.Of(payload.Json);
+        return error is null ? selected : throw new ArgumentException(error, parameter);
+    }
+}

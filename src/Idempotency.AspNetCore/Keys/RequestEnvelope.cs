@@ -1,0 +1,209 @@
+using System.Buffers;
+using System.Collections.Frozen;
+using System.Globalization;
+using System.Security.Claims;
+using System.Text.Json;
+using System.Text.Unicode;
+using Microsoft.AspNetCore.Http;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>The document that selectors are applied to.</summary>
+/// <remarks>
+/// <para>1. <c>body</c>: a JSON body as it is, <c>null</c> when there is none; any other as a string, in base64 when it is not UTF-8. JSON is what says so and is
+/// (RFC 8259, at most 64 levels). 2. <c>headers</c>: names in lower case, the field lines of one name joined with a comma and a space (RFC 9110 section 5.3). 3. <c>query</c>:
+/// a string, or an array where a name comes more than once. 4. <c>route</c>: the route's values as strings. 5. <c>method</c> and
+/// <c>path</c>, with its base, as sent but unescaped. 6. <c>user</c>: the claims of authenticated identities by type, a string, or an array where a type comes more than once.</para>
+/// <para>Of a function's call there is <c>body</c> alone: its payload.</para>
+/// </remarks>
+internal static class RequestEnvelope
+{
+    public static FrozenSet<string> Members { get; } = FrozenSet.Create(StringComparer.Ordinal, "body", "headers", "query", "route", "method", "path", "user");
+
+    // Its own level, and one for what a body within the framework's limit may have at most.
+    private const int MaxBodyDepth = 64;
+    private static readonly JsonDocumentOptions Depth = new() { MaxDepth = MaxBodyDepth + 1 };
+
+    /// <summary>The body alone.</summary>
+    public static JsonDocument BodyOf(ReadOnlyMemory<byte> body, bool isJson)
+    {
+        body = WithoutMark(body);
+        if (isJson && IsJson(body.Span))
+        {
+            return JsonDocument.Parse(body, Depth);
+        }
+
+        using var json = new PooledJson();
+        WriteText(json.Writer, body.Span);
+        return json.ToDocument();
+    }
+
+    /// <summary>The envelope of a request, with those of its members that are read.</summary>
+    public static JsonDocument Of(HttpContext context, RequestBody body, IReadOnlyCollection<string> members)
+    {
+        var request = context.Request;
+        using var json = new PooledJson();
+        var writer = json.Writer;
+        writer.WriteStartObject();
+        foreach (var member in members)
+        {
+            writer.WritePropertyName(member);
+            switch (member)
+            {
+                case "body": WriteBody(writer, body.Bytes, RequestIdentity.HasJson(request, body)); break;
+                case "headers": WriteHeaders(writer, request.Headers); break;
+                case "query": WriteAll(writer, request.Query.SelectMany(static named => named.Value, static (named, value) => (named.Key, value))); break;
+                case "route": WriteAll(writer, request.RouteValues.Select(static named => (named.Key, (string?)Convert.ToString(named.Value, CultureInfo.InvariantCulture)))); break;
+                case "method": WriteString(writer, request.Method); break;
+                case "path": WriteString(writer, RequestIdentity.PathOf(request)); break;
+                case "user": WriteAll(writer, context.User.Identities.Where(static identity => identity.IsAuthenticated).SelectMany(static identity => identity.Claims).Select(static claim => (claim.Type, (string?)claim.Value))); break;
+            }
+        }
+
+        writer.WriteEndObject();
+        return json.ToDocument();
+    }
+
+    /// <summary>The envelope of a call of a function.</summary>
+    public static JsonDocument Of(ReadOnlyMemory<byte> payload)
+    {
+        using var json = new PooledJson();
+        json.Writer.WriteStartObject();
+        json.Writer.WritePropertyName("body");
+        WriteBody(json.Writer, payload, isJson: true);
+        json.Writer.WriteEndObject();
+        return json.ToDocument();
+    }
+
+    private static void WriteBody(Utf8JsonWriter writer, ReadOnlyMemory<byte> body, bool isJson)
+    {
+        body = WithoutMark(body);
+        if (isJson && IsJson(body.Span))
+        {
+            writer.WriteRawValue(body.Span, skipInputValidation: true); // it has just been validated, and numbers stay as they are written
+        }
+        else
+        {
+            WriteText(writer, body.Span);
+        }
+    }
+
+    private static void WriteText(Utf8JsonWriter writer, ReadOnlySpan<byte> body)
+    {
+        if (body.IsEmpty)
+        {
+            writer.WriteNullValue();
+        }
+        else if (Utf8.IsValid(body))
+        {
+            writer.WriteStringValue(body);
+        }
+        else
+        {
+            writer.WriteBase64StringValue(body);
+        }
+    }
+
+    private static void WriteHeaders(Utf8JsonWriter writer, IHeaderDictionary headers)
+    {
+        writer.WriteStartObject();
+        foreach (var (name, lines) in headers)
+        {
+            writer.WritePropertyName(name.ToLowerInvariant());
+            WriteString(writer, string.Join(", ", (IEnumerable<string?>)lines));
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static void WriteAll(Utf8JsonWriter writer, IEnumerable<(string Name, string? Value)> all)
+    {
+        writer.WriteStartObject();
+        foreach (var named in all.GroupBy(static one => one.Name, static one => one.Value, StringComparer.Ordinal))
+        {
+            writer.WritePropertyName(Clean(named.Key));
+            var values = named.ToList();
+            if (values.Count == 1)
+            {
+                WriteString(writer, values[0]);
+                continue;
+            }
+
+            writer.WriteStartArray();
+            foreach (var value in values)
+            {
+                WriteString(writer, value);
+            }
+
+            writer.WriteEndArray();
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static void WriteString(Utf8JsonWriter writer, string? value) => writer.WriteStringValue(value is null ? null : Clean(value));
+
+    // Half a pair has no place in UTF-8: the writer would refuse it, and one replacement for all would make one text of two.
+    private static string Clean(string text)
+    {
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (char.IsSurrogate(text[i]))
+            {
+                if (i + 1 == text.Length || !char.IsSurrogatePair(text[i], text[i + 1]))
+                {
+                    return "utf-16:" + Convert.ToHexStringLower(System.Runtime.InteropServices.MemoryMarshal.AsBytes(text.AsSpan()));
+                }
+
+                i++;
+            }
+        }
+
+        return text;
+    }
+
+    private static ReadOnlyMemory<byte> WithoutMark(ReadOnlyMemory<byte> body) => body.Span.StartsWith("\uFEFF"u8) ? body[3..] : body;
+
+    private static bool IsJson(ReadOnlySpan<byte> body)
+    {
+        if (!Utf8.IsValid(body)) // of what is in strings the reader does not look at that
+        {
+            return false;
+        }
+
+        try
+        {
+            var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = MaxBodyDepth });
+            while (reader.Read())
+            {
+            }
+
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    private readonly struct PooledJson : IDisposable
+    {
+        private readonly ArrayBufferWriter<byte> _bytes;
+
+        public PooledJson()
+        {
+            _bytes = new ArrayBufferWriter<byte>(512);
+            Writer = new Utf8JsonWriter(_bytes, new JsonWriterOptions { SkipValidation = true, MaxDepth = MaxBodyDepth + 2 });
+        }
+
+        public Utf8JsonWriter Writer { get; }
+
+        public JsonDocument ToDocument()
+        {
+            Writer.Flush();
+            return JsonDocument.Parse(_bytes.WrittenMemory, Depth);
+        }
+
+        public void Dispose() => Writer.Dispose();
+    }
+}

@@ -1,0 +1,85 @@
+using System.Buffers;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>A policy's compiled selector, and what it is applied to.</summary>
+/// <remarks>
+/// The rule, decided from the expression alone: 1. it names a member of the envelope at its root: it is applied to the envelope, and a root name that is no such member is a
+/// mistake (it would select nothing, ever); 2. it names none: it is applied to the body.
+/// </remarks>
+internal sealed class Selector
+{
+    private readonly string _expression;
+    private readonly string _setting;
+    private readonly IIdempotencySelector _compiled;
+    private readonly IReadOnlyCollection<string>? _members;
+
+    /// <exception cref="InvalidOperationException">There is no language, or the expression is not valid in it: the message names the fix.</exception>
+    public Selector(IIdempotencySelectorLanguage? language, string setting, string expression, string who)
+    {
+        _expression = expression;
+        _setting = setting;
+        if (language is null)
+        {
+            throw new InvalidOperationException($"{who} has the {setting} '{expression}', but there is no language for it. Add the package Idempotency.AspNetCore.JmesPath and call AddIdempotency().AddJmesPath().");
+        }
+
+        try
+        {
+            _compiled = language.Compile(expression);
+        }
+        catch (FormatException invalid)
+        {
+            throw new InvalidOperationException($"{who} has the {setting} '{expression}', which is not valid. {invalid.Message}", invalid);
+        }
+
+        var names = _compiled.RootNames;
+        var strangers = names.Where(static name => !RequestEnvelope.Members.Contains(name)).ToList();
+        if (strangers.Count > 0 && strangers.Count < names.Count)
+        {
+            var member = names.First(RequestEnvelope.Members.Contains);
+            throw new InvalidOperationException(
+                $"{who} has the {setting} '{expression}', which names '{member}' of the request's envelope beside '{strangers[0]}', which is not there. Write 'body.{strangers[0]}' for a member of the body, and 'body.{member}' if that is one too. The envelope has {string.Join(", ", RequestEnvelope.Members.Order())}.");
+        }
+
+        _members = names.Count > 0 && strangers.Count == 0 ? names : null;
+    }
+
+    /// <summary>What it selects of a request.</summary>
+    public Selection Of(HttpContext context, RequestBody body)
+    {
+        if (body.IsParsedForm && (_members is null || _members.Contains("body")))
+        {
+            return new Selection(null, $"{Name} selects from the body, but that is a form which was read before it could be looked at.");
+        }
+
+        using var document = _members is null ? RequestEnvelope.BodyOf(body.Bytes, RequestIdentity.HasJson(context.Request, body)) : RequestEnvelope.Of(context, body, _members);
+        return Of(document.RootElement);
+    }
+
+    /// <summary>What it selects of a function's payload.</summary>
+    public Selection Of(ReadOnlyMemory<byte> payload)
+    {
+        using var document = _members is null ? RequestEnvelope.BodyOf(payload, isJson: true) : RequestEnvelope.Of(payload);
+        return Of(document.RootElement);
+    }
+
+    private string Name => $"The {_setting} '{_expression}'";
+
+    private Selection Of(JsonElement document)
+    {
+        var selected = new ArrayBufferWriter<byte>(256);
+        try
+        {
+            return _compiled.TrySelect(document, selected)
+                ? new Selection(RequestIdentity.KeyOf(selected.WrittenSpan, isJson: true))
+                : default;
+        }
+        catch (IdempotencySelectorException inapplicable)
+        {
+            return new Selection(null, $"{Name} cannot be applied. {inapplicable.Message}");
+        }
+    }
+}
