@@ -145,11 +145,16 @@ internal sealed class IdempotencyMiddleware(
 
     private async Task RunAsync(HttpContext context, RequestBody body, OwnedClaim claim, string key)
     {
-        body.GiveBackTo(context);
         Completion? completion;
+        var retriesLeft = claim.Policy.TransactionRetries;
         try
         {
-            completion = await new ProtectedRun(context, key, claim, policies.RulesOf(claim.Policy), engine, logger).RunAsync(next);
+            do
+            {
+                body.GiveBackTo(context);
+                completion = await new ProtectedRun(context, key, claim, policies.RulesOf(claim.Policy), engine, logger).RunAsync(next);
+            }
+            while (completion is { Outcome: CompletionOutcome.Conflict } && !claim.EffectsStarted && retriesLeft-- > 0);
         }
         catch
         {
@@ -164,6 +169,23 @@ internal sealed class IdempotencyMiddleware(
             await (superseded.Record is { } record
                 ? ReplayAsync(context, claim.Policy, requestBody: null, claim.Key, record)
                 : RejectAsync(context, IdempotencyProblem.RequestInProgress));
+            return;
+        }
+
+        if (completion is { Outcome: CompletionOutcome.Conflict or CompletionOutcome.Undone or CompletionOutcome.Unknown } undone)
+        {
+            if (undone.Outcome == CompletionOutcome.Conflict)
+            {
+                await engine.ReleaseAsync(claim);
+            }
+
+            // What was done outside the transaction is not undone with it.
+            await RejectAsync(context, claim.EffectsStarted ? IdempotencyProblem.OutcomeUnknown : undone.Outcome switch
+            {
+                CompletionOutcome.Conflict => IdempotencyProblem.TransactionConflict,
+                CompletionOutcome.Undone => IdempotencyProblem.StoreUnavailable,
+                _ => IdempotencyProblem.CommitUnknown,
+            });
             return;
         }
 

@@ -56,6 +56,15 @@ internal static partial class Log
     [LoggerMessage(17, LogLevel.Warning, "'{Endpoint}' is protected by idempotency and was sent a gRPC call, which is refused with 415: its status comes in trailers, after streams that cannot be recorded. Take the endpoint out with .DisableIdempotency(), and run the work once with IIdempotentExecutor.", EventName = "GrpcRefused")]
     public static partial void GrpcRefused(ILogger logger, string? endpoint);
 
+    [LoggerMessage(18, LogLevel.Error, "{StoreKey}: the transaction of the handler could not be begun. Nothing is done; the call is refused (over HTTP with 503).", EventName = "TransactionNotBegun")]
+    public static partial void TransactionNotBegun(ILogger logger, Sha256Hash storeKey, Exception exception);
+
+    [LoggerMessage(19, LogLevel.Warning, "{StoreKey}: the database has undone the transaction of the handler in favour of another. Nothing is done.", EventName = "TransactionConflict")]
+    public static partial void TransactionConflict(ILogger logger, Sha256Hash storeKey, Exception exception);
+
+    [LoggerMessage(20, LogLevel.Error, "{StoreKey}: committing the handler's transaction failed. Its record tells whether it took place.", EventName = "CommitFailed")]
+    public static partial void CommitFailed(ILogger logger, Sha256Hash storeKey, Exception exception);
+
     [LoggerMessage(30, LogLevel.Warning, "{StoreKey}: the result of '{Operation}' is too large to keep ({Size} bytes of JSON). The caller gets it; every other call with the key gets IdempotencyResultUnavailableException.", EventName = "ResultNotKept")]
     public static partial void ResultNotKept(ILogger logger, Sha256Hash storeKey, string operation, int size);
 

@@ -222,14 +222,67 @@ internal sealed class ClaimEngine(
         }
     }
 
-    /// <summary>Records the answer of a claim, with retries on a budget of its own: what has happened is written down whoever still listens.</summary>
+    /// <summary>Begins the transaction in which the handler of a claim runs, where its policy asks for one.</summary>
+    /// <param name="claim">The claim.</param>
+    /// <param name="services">The handler's scope.</param>
+    /// <returns>False: the database could not be reached. Nothing is done, and the claim is released.</returns>
+    /// <exception cref="InvalidOperationException">The scope's unit of work cannot take part, or the store cannot do it at all. The claim is released.</exception>
+    public ValueTask<bool> TryBeginAsync(OwnedClaim claim, IServiceProvider services) =>
+        claim.Policy.Transaction == IdempotencyTransaction.Separate ? ValueTask.FromResult(true) : TryBeginTransactionAsync(claim, services);
+
+    private async ValueTask<bool> TryBeginTransactionAsync(OwnedClaim claim, IServiceProvider services)
+    {
+        try
+        {
+            claim.Transaction = await store.BeginTransactionAsync(services, CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            await ReleaseAsync(claim);
+            if (IsMisuse(exception))
+            {
+                throw;
+            }
+
+            Log.TransactionNotBegun(logger, claim.Key, exception);
+            return false;
+        }
+
+        if (!claim.Transaction.AllowsOtherWriters)
+        {
+            LeaseKeeper.Stop(claim); // it could not be renewed, and nobody can take it over either
+        }
+
+        return true;
+    }
+
+    // A database that is away is also reported as this by some, with its own exception inside.
+    private static bool IsMisuse(Exception exception) => exception is InvalidOperationException { InnerException: null };
+
+    /// <summary>Ends the transaction of a run, if there is one: what is not committed is undone.</summary>
+    public static async ValueTask RollBackAsync(OwnedClaim claim)
+    {
+        if (claim.Transaction is { } transaction)
+        {
+            claim.Transaction = null;
+            await transaction.DisposeAsync();
+        }
+    }
+
+    /// <summary>
+    /// Records the answer of a claim: in the transaction of its run, which is committed with it; else with retries on a budget of its own, because what has
+    /// happened is written down whoever still listens.
+    /// </summary>
     public ValueTask<Completion> CompleteAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload) =>
-        Telemetry.Activities.HasListeners() ? TracedCompleteAsync(claim, payload) : CompleteInTimeAsync(claim, payload);
+        Telemetry.Activities.HasListeners() ? TracedCompleteAsync(claim, payload) : CompleteClaimAsync(claim, payload);
+
+    private ValueTask<Completion> CompleteClaimAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload) =>
+        claim.Transaction is { } transaction ? CommitAsync(claim, transaction, payload) : CompleteInTimeAsync(claim, payload);
 
     private async ValueTask<Completion> TracedCompleteAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload)
     {
         using var activity = Telemetry.Activities.StartActivity("idempotency.complete");
-        var completion = await CompleteInTimeAsync(claim, payload);
+        var completion = await CompleteClaimAsync(claim, payload);
         Telemetry.End(
             activity,
             claim.Key,
@@ -237,6 +290,9 @@ internal sealed class ClaimEngine(
             {
                 CompletionOutcome.Recorded => "recorded",
                 CompletionOutcome.Superseded => "superseded",
+                CompletionOutcome.Conflict => "conflict",
+                CompletionOutcome.Undone => "undone",
+                CompletionOutcome.Unknown => "unknown",
                 _ => Telemetry.NotRecorded,
             },
             claim.Attempt,
@@ -264,6 +320,86 @@ internal sealed class ClaimEngine(
         return await CompleteAgainAsync(claim, payload, MonotonicClock.Later(askedAt, CallBudget));
     }
 
+    private async ValueTask<Completion> CommitAsync(OwnedClaim claim, IIdempotencyTransaction transaction, ReadOnlyMemory<byte> payload)
+    {
+        var askedAt = _clock.Now;
+        var removals = localCache.Removals;
+        var isCommitted = false;
+        try
+        {
+            isCommitted = await transaction.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            if (IsMisuse(exception))
+            {
+                // The handler has ended the transaction itself: what of its effects is there nobody knows, so it is not run again.
+                claim.EffectsStarted = true;
+                throw;
+            }
+
+            if (transaction.IsConflict(exception))
+            {
+                await RollBackAsync(claim);
+                Log.TransactionConflict(logger, claim.Key, exception);
+                return new Completion(CompletionOutcome.Conflict);
+            }
+
+            Log.CommitFailed(logger, claim.Key, exception);
+        }
+
+        await RollBackAsync(claim);
+        return isCommitted ? Recorded(claim, payload, askedAt, removals) : await SettleAsync(claim, payload, MonotonicClock.Later(askedAt, CallBudget));
+    }
+
+    /// <summary>The transaction of a run is over, and it is not known how: the record tells.</summary>
+    /// <remarks>
+    /// 1. The claim is given up. When it still was in progress and ours, nothing was committed, nor will be: a commit that is still under way has the
+    /// record locked, and the store answers after it. 2. Otherwise the record is ours and completed: committed. 3. Or it is another's: what counts is theirs.
+    /// </remarks>
+    private async Task<Completion> SettleAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload, long until)
+    {
+        var pause = FirstPause;
+        while (true)
+        {
+            var askedAt = _clock.Now;
+            var removals = localCache.Removals;
+            try
+            {
+                if (await GiveUpAsync(claim))
+                {
+                    Leave(claim);
+                    return new Completion(CompletionOutcome.Undone);
+                }
+
+                var existing = await Within(store.ReadAsync(claim.Key, CancellationToken.None), CallBudget);
+                if (existing?.Owner == claim.Owner && existing.Status == IdempotencyRecordStatus.Completed)
+                {
+                    return Recorded(claim, payload, askedAt, removals);
+                }
+
+                Lose(claim);
+                Leave(claim);
+                return existing is null || existing.Fingerprint != claim.Fingerprint ? new Completion(CompletionOutcome.Undone)
+                    : existing.Status == IdempotencyRecordStatus.Completed ? new Completion(CompletionOutcome.Superseded, Known(existing, askedAt, removals))
+                    : new Completion(CompletionOutcome.Superseded);
+            }
+            catch (Exception exception)
+            {
+                Log.CompletionRetried(logger, claim.Key, exception);
+            }
+
+            if (_clock.Now >= until)
+            {
+                Leave(claim);
+                return new Completion(CompletionOutcome.Unknown);
+            }
+
+            await Task.Delay(pause, time);
+            pause = Shorter(2 * pause, LongestPause);
+        }
+    }
+
     /// <summary>Lets go of a claim that could not be completed: it is left to its lease. Not before the handler has ended.</summary>
     public void Leave(OwnedClaim claim)
     {
@@ -274,18 +410,11 @@ internal sealed class ClaimEngine(
     /// <summary>Frees the key; or, once effects may have begun, gives the claim up as one whose outcome is unknown. Never throws: the exception or answer that brought us here is what the caller must see.</summary>
     public async ValueTask ReleaseAsync(OwnedClaim claim)
     {
+        await RollBackAsync(claim); // before anybody else may run
         LeaseKeeper.Stop(claim);
         try
         {
-            if (claim.EffectsStarted)
-            {
-                Log.OutcomeUnknown(logger, claim.Key);
-                await Within(store.MarkEffectsStartedAsync(claim.Key, claim.Owner, TimeSpan.Zero, claim.Policy.Retention, CancellationToken.None), CallBudget);
-            }
-            else
-            {
-                await Within(store.ReleaseAsync(claim.Key, claim.Owner, CancellationToken.None), CallBudget);
-            }
+            await GiveUpAsync(claim);
         }
         catch (Exception exception)
         {
@@ -299,12 +428,29 @@ internal sealed class ClaimEngine(
         waitingRoom.Call(claim.Key);
     }
 
+    /// <returns>Whether it was in progress and ours.</returns>
+    private ValueTask<bool> GiveUpAsync(OwnedClaim claim)
+    {
+        if (!claim.EffectsStarted)
+        {
+            return Within(store.ReleaseAsync(claim.Key, claim.Owner, CancellationToken.None), CallBudget);
+        }
+
+        Log.OutcomeUnknown(logger, claim.Key);
+        return Within(store.MarkEffectsStartedAsync(claim.Key, claim.Owner, TimeSpan.Zero, claim.Policy.Retention, CancellationToken.None), CallBudget);
+    }
+
     /// <summary>Tells the store that effects may have begun. When it throws they must not.</summary>
     public async Task MarkEffectsStartedAsync(OwnedClaim claim, CancellationToken cancellationToken)
     {
         if (claim.EffectsStarted || claim.IsRecorded) // a response that streams was recorded before its first byte: nothing will run again
         {
             return;
+        }
+
+        if (claim.Transaction is { AllowsOtherWriters: false })
+        {
+            throw new InvalidOperationException("The store cannot be told that effects begin while the transaction of this run holds the only right to write to its database (SQLite). Have effects outside the database in an endpoint or a call of their own with IdempotencyTransaction.Separate, or use a database that takes other writes meanwhile.");
         }
 
         var leaseUntil = MonotonicClock.Later(_clock.Now, claim.Policy.ClaimDuration);

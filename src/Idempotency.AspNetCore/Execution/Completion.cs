@@ -15,4 +15,13 @@ internal enum CompletionOutcome
 
     /// <summary>The store could not be reached, or the key belongs to a different request by now: the answer is told, marked as not recorded.</summary>
     NotRecorded,
+
+    /// <summary>The database has undone the transaction of the run in favour of another. Nothing is done, and the claim is still ours: it may run again.</summary>
+    Conflict,
+
+    /// <summary>The transaction of the run was not begun, or not committed. Nothing is done, and the claim is not ours any more.</summary>
+    Undone,
+
+    /// <summary>Nobody can tell at the moment whether the transaction of the run was committed. The record will: there is an answer exactly when there is an effect.</summary>
+    Unknown,
 }

@@ -26,6 +26,9 @@ internal sealed class OwnedClaim(Sha256Hash key, Sha256Hash fingerprint, Guid ow
     /// <summary>Whether its answer is recorded, while its handler may still run.</summary>
     public bool IsRecorded { get; set; }
 
+    /// <summary>The transaction its handler runs in; null where there is none, and when it is over.</summary>
+    public IIdempotencyTransaction? Transaction { get; set; }
+
     // Its place in the lease keeper's lane, which alone touches these. They are here so that keeping a claim takes nothing but the claim.
 
     /// <summary>Where its lease is kept; null while it is not.</summary>

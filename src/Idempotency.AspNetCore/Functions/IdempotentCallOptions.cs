@@ -20,6 +20,12 @@ public sealed record IdempotentCallOptions
     /// </summary>
     public string? Partition { get; init; }
 
+    /// <summary>
+    /// The scope in which the work finds its unit of work, for a policy with <see cref="IdempotencyTransaction.SameAsHandler"/>: the run's transaction is begun on the unit of work
+    /// of this scope, and is its own while the work runs. Null (the default) is enough for every other policy.
+    /// </summary>
+    public IServiceProvider? Services { get; init; }
+
     /// <summary>How results are written and read. Null (the default) means <see cref="JsonSerializerOptions.Default"/>. Results that are kept must stay readable when it changes.</summary>
     public JsonSerializerOptions? SerializerOptions { get; init; }
 }

@@ -69,6 +69,11 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
             return await work(new FunctionRun(text ?? "", storeKey, fingerprint, claim: null, engine), cancellationToken);
         }
 
+        if (policy.Transaction == IdempotencyTransaction.SameAsHandler && options?.Services is null)
+        {
+            throw new InvalidOperationException($"The policy of '{operation}' has the {nameof(policy.Transaction)} {nameof(IdempotencyTransaction.SameAsHandler)}, but the call does not say in which scope its work finds its unit of work. Set {nameof(IdempotentCallOptions)}.{nameof(IdempotentCallOptions.Services)} to that scope's services.");
+        }
+
         if (text is null)
         {
             telemetry.CallEnded(operation, Telemetry.WithoutKey);
@@ -82,7 +87,7 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
         switch (decision.Outcome)
         {
             case ClaimOutcome.Acquired:
-                return await RunAsync(operation, text, work, format, decision.Claim!, cancellationToken);
+                return await RunAsync(operation, text, work, format, decision.Claim!, options?.Services ?? NoServices.Instance, cancellationToken);
             case ClaimOutcome.Completed:
                 return Replay(operation, storeKey, format, decision.Record!);
             case ClaimOutcome.Reused:
@@ -105,12 +110,55 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
         }
     }
 
-    private async Task<T> RunAsync<T>(string operation, string key, Func<IIdempotentRun, CancellationToken, Task<T>> work, ResultFormat<T> format, OwnedClaim claim, CancellationToken cancellationToken)
+    private async Task<T> RunAsync<T>(string operation, string key, Func<IIdempotentRun, CancellationToken, Task<T>> work, ResultFormat<T> format, OwnedClaim claim, IServiceProvider services, CancellationToken cancellationToken)
     {
-        T result;
+        var retriesLeft = claim.Policy.TransactionRetries;
+        T? result;
+        Completion completion;
+        do
+        {
+            (result, completion) = await RunOnceAsync(operation, key, work, format, claim, services, cancellationToken);
+        }
+        while (completion.Outcome == CompletionOutcome.Conflict && !claim.EffectsStarted && retriesLeft-- > 0);
+
+        switch (completion.Outcome)
+        {
+            case CompletionOutcome.Superseded:
+                // We came back too late. The result that counts is the recorded one, so that no other call contradicts what is told here.
+                return completion.Record is { } record ? Replay(operation, claim.Key, format, record) : throw Refused(operation, InProgress(operation));
+            case CompletionOutcome.Conflict or CompletionOutcome.Undone or CompletionOutcome.Unknown:
+                if (completion.Outcome == CompletionOutcome.Conflict)
+                {
+                    await engine.ReleaseAsync(claim);
+                }
+
+                throw Refused(operation, Undone(operation, claim, completion.Outcome));
+            case CompletionOutcome.NotRecorded:
+                engine.Leave(claim);
+                break;
+        }
+
+        telemetry.CallEnded(operation, completion.Outcome == CompletionOutcome.Recorded ? Telemetry.Executed : Telemetry.NotRecorded);
+        return result!; // the work has returned it
+    }
+
+    private async Task<(T? Result, Completion Completion)> RunOnceAsync<T>(string operation, string key, Func<IIdempotentRun, CancellationToken, Task<T>> work, ResultFormat<T> format, OwnedClaim claim, IServiceProvider services, CancellationToken cancellationToken)
+    {
         try
         {
-            result = await work(new FunctionRun(key, claim.Key, claim.Fingerprint, claim, engine), cancellationToken);
+            if (!await engine.TryBeginAsync(claim, services))
+            {
+                return (default, new Completion(CompletionOutcome.Undone));
+            }
+
+            var result = await work(new FunctionRun(key, claim.Key, claim.Fingerprint, claim, engine), cancellationToken);
+            return (result, await engine.CompleteAsync(claim, Encode(operation, format, claim, result)));
+        }
+        catch (Exception exception) when (claim.Transaction?.IsConflict(exception) == true)
+        {
+            Log.TransactionConflict(logger, claim.Key, exception);
+            await ClaimEngine.RollBackAsync(claim);
+            return (default, new Completion(CompletionOutcome.Conflict));
         }
         catch
         {
@@ -118,21 +166,6 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
             telemetry.CallEnded(operation, claim.EffectsStarted ? Telemetry.OutcomeUnknown : Telemetry.Failed);
             throw;
         }
-
-        var completion = await engine.CompleteAsync(claim, Encode(operation, format, claim, result));
-        if (completion.Outcome == CompletionOutcome.Superseded)
-        {
-            // We came back too late. The result that counts is the recorded one, so that no other call contradicts what is told here.
-            return completion.Record is { } record ? Replay(operation, claim.Key, format, record) : throw Refused(operation, InProgress(operation));
-        }
-
-        if (completion.Outcome == CompletionOutcome.NotRecorded)
-        {
-            engine.Leave(claim);
-        }
-
-        telemetry.CallEnded(operation, completion.Outcome == CompletionOutcome.Recorded ? Telemetry.Executed : Telemetry.NotRecorded);
-        return result;
     }
 
     /// <summary>The result as it is kept. Never throws: the work is done, and must not be done again because of what came of it.</summary>
@@ -195,7 +228,24 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
     private static IdempotencyInProgressException InProgress(string operation) =>
         new($"The first call of '{operation}' with this key is still running. Call again in a moment, to get its result.") { RetryAfter = WhileInProgress };
 
+    // What was done outside the transaction is not undone with it.
+    private static IdempotencyException Undone(string operation, OwnedClaim claim, CompletionOutcome outcome) => outcome switch
+    {
+        _ when claim.EffectsStarted => new IdempotencyOutcomeUnknownException($"The transaction of '{operation}' was undone after effects outside it had begun, and it is not run again. Find out what became of them."),
+        CompletionOutcome.Conflict => new IdempotencyTransactionConflictException($"The database has undone the transaction of '{operation}' in favour of another. Nothing was done; call again.") { RetryAfter = WhileInProgress },
+        CompletionOutcome.Undone => new IdempotencyStoreUnavailableException($"The transaction of '{operation}' could not be begun or committed. Nothing was done; call again.") { RetryAfter = WhileStoreIsAway },
+        _ => new IdempotencyStoreUnavailableException($"It is not known at the moment whether the transaction of '{operation}' was committed. Call again: the result is there if it was, and the work is run if it was not.") { RetryAfter = WhileStoreIsAway },
+    };
+
     // Without a hint when to call again: waiting does not mend a record.
     private static IdempotencyStoreUnavailableException Unreadable(string operation, Exception? error) =>
         new($"There is an idempotency record of '{operation}' with this key, but it cannot be read: it is damaged, or of a newer version of the library. Nothing was run, because it may stand for an effect. The log has the reason.", error);
+
+    /// <summary>For the work of every policy that needs none.</summary>
+    private sealed class NoServices : IServiceProvider
+    {
+        public static NoServices Instance { get; } = new();
+
+        public object? GetService(Type serviceType) => null;
+    }
 }

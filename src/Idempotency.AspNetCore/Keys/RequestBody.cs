@@ -13,10 +13,14 @@ internal readonly struct RequestBody
     // The array that holds the bytes, when they were taken from the connection and the handler must get them from here.
     private readonly byte[]? _taken;
 
-    private RequestBody(ReadOnlyMemory<byte> bytes, byte[]? taken = null, bool isParsedForm = false, bool isTooLarge = false)
+    // Where a body that can be read again stood.
+    private readonly long? _position;
+
+    private RequestBody(ReadOnlyMemory<byte> bytes, byte[]? taken = null, long? position = null, bool isParsedForm = false, bool isTooLarge = false)
     {
         Bytes = bytes;
         _taken = taken;
+        _position = position;
         IsParsedForm = isParsedForm;
         IsTooLarge = isTooLarge;
     }
@@ -59,12 +63,16 @@ internal readonly struct RequestBody
             : BufferAsync(request, limit, context.RequestAborted);
     }
 
-    /// <summary>Leaves a body that reads the same from its start.</summary>
+    /// <summary>Leaves a body that reads as it did before; also once more, for a handler that runs again.</summary>
     public void GiveBackTo(HttpContext context)
     {
         if (_taken is not null)
         {
             BufferedBody.Install(context, _taken, Bytes.Length);
+        }
+        else if (_position is { } position && context.Request.Body.CanSeek)
+        {
+            context.Request.Body.Position = position; // a handler that runs again reads it again
         }
     }
 
@@ -92,7 +100,7 @@ internal readonly struct RequestBody
         body.Position = position;
         return length > limit
             ? new RequestBody(default, isTooLarge: true)
-            : new RequestBody(bytes.AsMemory(0, (int)length));
+            : new RequestBody(bytes.AsMemory(0, (int)length), position: position);
     }
 
     private static async ValueTask<(byte[] Bytes, long Length)> ReadToEndAsync(PipeReader body, long? announced, long limit, CancellationToken aborted)

@@ -58,6 +58,20 @@ internal sealed record IdempotencyProblem(int Status, string Code, string Title,
         Detail = "Nothing was carried out now. Send the same request with the same key again later; if that does not help, the service's operator must look into it.",
     };
 
+    public static IdempotencyProblem TransactionConflict { get; } = new(
+        StatusCodes.Status503ServiceUnavailable,
+        "idempotency-transaction-conflict",
+        "The request was undone in favour of another that ran at the same time.",
+        SameKey,
+        "Nothing was carried out. Send the same request with the same key again.",
+        RetryAfterSeconds: 1);
+
+    public static IdempotencyProblem CommitUnknown { get; } = StoreUnavailable with
+    {
+        Title = "It is not known at the moment whether the request was carried out.",
+        Detail = "Send the same request with the same key again later: it gets the answer if the request was carried out, and is run if it was not.",
+    };
+
     /// <summary>An absolute URI, as RFC 9457 section 3.1.1 advises; a name rather than an address, because the address of a page outlives few libraries.</summary>
     public string Type => "urn:problem-type:" + Code;
 

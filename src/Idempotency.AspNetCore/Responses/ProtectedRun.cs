@@ -27,14 +27,19 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
     protected override ClaimEngine Engine => engine;
 
     /// <summary>Runs the handler and sends its answer, or tells that another attempt's answer counts.</summary>
-    /// <returns>The outcome of recording; null when the answer was not to be recorded, and the key is free.</returns>
+    /// <returns>The outcome of recording; null when the answer was not to be recorded, and the key is free. Unless it is recorded or cannot be, no answer has been sent.</returns>
     public async ValueTask<Completion?> RunAsync(RequestDelegate handler)
     {
-        var capture = _capture = ResponseCapture.Install(context, _policy.MaxResponseBodySize, this);
+        if (!await engine.TryBeginAsync(claim, context.RequestServices))
+        {
+            return new Completion(CompletionOutcome.Undone);
+        }
+
+        var capture = _capture = ResponseCapture.Install(context, _policy.MaxResponseBodySize, mayStream: claim.Transaction is null, this);
         try
         {
             await RunAndRecordAsync(handler, capture);
-            if (_completion is { Outcome: CompletionOutcome.Superseded })
+            if (_completion is { Outcome: not (CompletionOutcome.Recorded or CompletionOutcome.NotRecorded) })
             {
                 capture.Reset();
             }
@@ -66,6 +71,13 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
                     await capture.RunOnStartingAsync();
                 }
             }
+            catch (Exception exception) when (claim.Transaction?.IsConflict(exception) == true)
+            {
+                Log.TransactionConflict(logger, claim.Key, exception);
+                capture.DropOnStarting();
+                _completion = new Completion(CompletionOutcome.Conflict);
+                await ClaimEngine.RollBackAsync(claim);
+            }
             finally
             {
                 context.Features.Set<IIdempotencyFeature>(null);
@@ -74,7 +86,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
                 capture.Uninstall();
             }
 
-            if (capture.State == ResponseCapture.Mode.Holding && !lifetime.WasAborted && IsToBeStored())
+            if (_completion is null && capture.State == ResponseCapture.Mode.Holding && !lifetime.WasAborted && IsToBeStored())
             {
                 // The cast matters: a bare null would become an empty body.
                 _completion = await RecordAsync(capture.IsOverLimit ? (ReadOnlyMemory<byte>?)null : capture.Held);

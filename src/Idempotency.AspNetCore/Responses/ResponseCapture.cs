@@ -27,6 +27,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     private readonly IHttpResponseBodyFeature _body;
     private readonly long _limit;
     private readonly ProtectedRun _run;
+    private readonly bool _mayStream;
     private readonly Dictionary<string, StringValues> _outerHeaders;
     private readonly bool _isHead;
     private List<(Func<object, Task> Callback, object State)>? _onStarting;
@@ -37,13 +38,14 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     private bool _bufferingDisabled;
     private bool _completed;
 
-    private ResponseCapture(HttpContext context, IHttpResponseFeature response, IHttpResponseBodyFeature body, long limit, ProtectedRun run)
+    private ResponseCapture(HttpContext context, IHttpResponseFeature response, IHttpResponseBodyFeature body, long limit, bool mayStream, ProtectedRun run)
     {
         _context = context;
         _response = response;
         _body = body;
         _limit = limit;
         _run = run;
+        _mayStream = mayStream;
         _outerHeaders = SnapshotOf(response.Headers);
         _isHead = HttpMethods.IsHead(context.Request.Method);
     }
@@ -73,14 +75,16 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     /// <summary>Puts a capture in front of the server's response.</summary>
     /// <param name="context">The request.</param>
     /// <param name="limit">How many bytes are held at the most.</param>
+    /// <param name="mayStream">Whether more may go out while the handler runs. When not, it is held too.</param>
     /// <param name="run">Asked once, when more comes, whether the rest may stream.</param>
-    public static ResponseCapture Install(HttpContext context, long limit, ProtectedRun run)
+    public static ResponseCapture Install(HttpContext context, long limit, bool mayStream, ProtectedRun run)
     {
         var capture = new ResponseCapture(
             context,
             context.Features.GetRequiredFeature<IHttpResponseFeature>(),
             context.Features.GetRequiredFeature<IHttpResponseBodyFeature>(),
             limit,
+            mayStream,
             run);
         context.Features.Set<IHttpResponseFeature>(capture);
         context.Features.Set<IHttpResponseBodyFeature>(capture);
@@ -101,6 +105,9 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
             }
         }
     }
+
+    /// <summary>Forgets the endpoint's callbacks: its answer is not given, and it may run again.</summary>
+    public void DropOnStarting() => _onStarting = null;
 
     /// <summary>Runs the endpoint's <c>OnStarting</c> callbacks, last registered first as a server does. After it the headers are the endpoint's final ones.</summary>
     public ValueTask RunOnStartingAsync() => _onStarting is { Count: > 0 } ? RunAllOnStartingAsync() : default;
@@ -215,6 +222,11 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
 
     void IHttpResponseBodyFeature.DisableBuffering()
     {
+        if (!_mayStream)
+        {
+            throw new InvalidOperationException($"Endpoint '{_context.GetEndpoint()?.DisplayName}' streams its response, but its policy has the Transaction SameAsHandler: no answer is sent before the transaction is committed. Use IdempotencyTransaction.Separate for it, or answer without streaming.");
+        }
+
         _bufferingDisabled = true;
         _body.DisableBuffering();
     }
@@ -229,7 +241,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
 
     async Task IHttpResponseBodyFeature.SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken)
     {
-        if (State == Mode.Holding && !_isHead && _length + (count ?? (new FileInfo(path).Length - offset)) > _limit)
+        if (State == Mode.Holding && _mayStream && !_isHead && _length + (count ?? (new FileInfo(path).Length - offset)) > _limit)
         {
             await StopHoldingAsync();
         }
@@ -284,7 +296,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
             return _body.Writer.WriteAsync(source, cancellationToken);
         }
 
-        if (State == Mode.Holding && !_isHead && (_length + (long)source.Length > _limit || _bufferingDisabled))
+        if (State == Mode.Holding && _mayStream && !_isHead && (_length + (long)source.Length > _limit || _bufferingDisabled))
         {
             return StopHoldingAndWriteAsync(source, cancellationToken);
         }
@@ -307,7 +319,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
             case Mode.Streaming:
                 return _body.Writer.FlushAsync(cancellationToken);
 
-            case Mode.Holding when IsOverLimit:
+            case Mode.Holding when IsOverLimit && _mayStream:
                 return StopHoldingAndWriteAsync(default, cancellationToken);
 
             case Mode.Holding when _onStarting is { Count: > 0 }:

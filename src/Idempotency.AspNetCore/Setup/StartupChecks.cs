@@ -65,6 +65,11 @@ internal sealed class StartupChecks(
             }
 
             errors.AddRange(PolicyValidation.Errors(policy, $"The policy of endpoint '{endpoint.DisplayName}'", services.GetService<IIdempotencySelectorLanguage>()));
+            if (policy.Transaction == IdempotencyTransaction.SameAsHandler && policies.Enabled && services.GetRequiredService<StoreAccess>().WhyNotTransactional is { } whyNot)
+            {
+                errors.Add($"Endpoint '{endpoint.DisplayName}': {whyNot}");
+            }
+
             if (policy.Partition is null && IsOpenToAnyone(endpoint))
             {
                 shared.Add(endpoint.DisplayName ?? "(unnamed)");

@@ -32,7 +32,7 @@ internal sealed class StoreAccess(IIdempotencyStore inner, Telemetry telemetry, 
 
     public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
     {
-        var kept = protection is null ? payload : protection.Protect(key, payload.Span);
+        var kept = Protected(key, payload);
         return CallAsync("complete", (inner, key, owner, kept, retention, cancellationToken), static call => call.inner.CompleteAsync(call.key, call.owner, call.kept, call.retention, call.cancellationToken), DoneOrNot);
     }
 
@@ -48,6 +48,22 @@ internal sealed class StoreAccess(IIdempotencyStore inner, Telemetry telemetry, 
     public ValueTask<bool> DeleteAsync(Sha256Hash key, CancellationToken cancellationToken) =>
         CallAsync("delete", (inner, key, cancellationToken), static call => call.inner.DeleteAsync(call.key, call.cancellationToken), static wasThere => wasThere ? "done" : "none");
 
+    /// <summary>Begins the transaction of a run, as <see cref="ITransactionalIdempotencyStore.BeginTransactionAsync"/>.</summary>
+    public async ValueTask<IIdempotencyTransaction> BeginTransactionAsync(IServiceProvider services, CancellationToken cancellationToken)
+    {
+        if (WhyNotTransactional is { } whyNot)
+        {
+            throw new InvalidOperationException(whyNot);
+        }
+
+        return new ObservedTransaction(this, await ((ITransactionalIdempotencyStore)inner).BeginTransactionAsync(services, cancellationToken));
+    }
+
+    /// <summary>Why the store cannot record in the handler's transaction, with the remedy; null when it can.</summary>
+    public string? WhyNotTransactional => inner is ITransactionalIdempotencyStore
+        ? null
+        : $"Its policy has the {nameof(IdempotencyPolicy.Transaction)} {nameof(IdempotencyTransaction.SameAsHandler)}, which the store '{inner.GetType()}' cannot do: its records are not in the application's own database. Use AddEntityFrameworkCoreStore<TDbContext>() of Idempotency.AspNetCore.EntityFrameworkCore, or {nameof(IdempotencyTransaction)}.{nameof(IdempotencyTransaction.Separate)}.";
+
     private async ValueTask<ClaimResult> UnprotectedAsync(Sha256Hash key, ValueTask<ClaimResult> call) =>
         await call is var claimed && claimed.Existing is { } existing ? ClaimResult.Held(Unprotected(key, existing)) : claimed;
 
@@ -57,6 +73,8 @@ internal sealed class StoreAccess(IIdempotencyStore inner, Telemetry telemetry, 
     private IdempotencyRecord Unprotected(Sha256Hash key, IdempotencyRecord existing) => existing.Status == IdempotencyRecordStatus.Completed
         ? existing with { Payload = protection!.Unprotect(key, existing.Payload) }
         : existing;
+
+    private ReadOnlyMemory<byte> Protected(Sha256Hash key, ReadOnlyMemory<byte> payload) => protection is null ? payload : protection.Protect(key, payload.Span);
 
     private static string DoneOrNot(bool wasOwned) => wasOwned ? "done" : "not-owned";
 
@@ -79,5 +97,21 @@ internal sealed class StoreAccess(IIdempotencyStore inner, Telemetry telemetry, 
             telemetry.StoreCalled(operation, "error", Stopwatch.GetElapsedTime(startedAt), exception);
             throw;
         }
+    }
+
+    /// <summary>The same for the one store call that is made in a transaction.</summary>
+    private sealed class ObservedTransaction(StoreAccess access, IIdempotencyTransaction transaction) : IIdempotencyTransaction
+    {
+        public bool AllowsOtherWriters => transaction.AllowsOtherWriters;
+
+        public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
+        {
+            var kept = access.Protected(key, payload);
+            return access.CallAsync("complete", (transaction, key, owner, kept, retention, cancellationToken), static call => call.transaction.CompleteAsync(call.key, call.owner, call.kept, call.retention, call.cancellationToken), DoneOrNot);
+        }
+
+        public bool IsConflict(Exception exception) => transaction.IsConflict(exception);
+
+        public ValueTask DisposeAsync() => transaction.DisposeAsync();
     }
 }

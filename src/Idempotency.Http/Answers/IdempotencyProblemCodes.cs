@@ -26,4 +26,7 @@ public static class IdempotencyProblemCodes
 
     /// <summary>503: the service's record of keys cannot be read at the moment; nothing was carried out.</summary>
     public const string StoreUnavailable = "idempotency-store-unavailable";
+
+    /// <summary>503: the request was undone in favour of another that ran at the same time; nothing was carried out.</summary>
+    public const string TransactionConflict = "idempotency-transaction-conflict";
 }

@@ -58,7 +58,7 @@ internal static class RetryRules
         // An application that writes problems its own way may have dropped the member.
         _ => problem.Code switch
         {
-            IdempotencyProblemCodes.RequestInProgress or IdempotencyProblemCodes.StoreUnavailable => IdempotencyRetryAdvice.SameKey,
+            IdempotencyProblemCodes.RequestInProgress or IdempotencyProblemCodes.StoreUnavailable or IdempotencyProblemCodes.TransactionConflict => IdempotencyRetryAdvice.SameKey,
             IdempotencyProblemCodes.KeyMissing or IdempotencyProblemCodes.KeyInvalid or IdempotencyProblemCodes.KeyReused => IdempotencyRetryAdvice.NewKey,
             _ => IdempotencyRetryAdvice.No,
         },
