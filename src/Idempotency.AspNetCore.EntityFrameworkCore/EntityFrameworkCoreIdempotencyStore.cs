@@ -1,0 +1,282 @@
+using System.Data.Common;
+using System.Runtime.CompilerServices;
+using System.Transactions;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Records in the application's own database, one row a key. See the package's README for the table, the engines and the rules for handlers in the same transaction.</summary>
+/// <remarks>
+/// <para>Each operation is one command on a connection of its own, with a context from a scope of its own: never the handler's, whose transaction others could not
+/// see into. Completing, renewing and releasing compare and set in one statement. Time is the database's.</para>
+/// <para><see cref="BeginTransactionAsync"/> is for handlers whose effects and answer shall commit together.</para>
+/// </remarks>
+/// <typeparam name="TDbContext">The application's context, whose model has the records.</typeparam>
+public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransactionalIdempotencyStore, IAbandonedClaimsLister
+    where TDbContext : DbContext
+{
+    private const int MostTries = 5;
+    private const int PageSize = 500;
+
+    private readonly IServiceScopeFactory _scopes;
+    private readonly EntityFrameworkCoreIdempotencyStoreOptions _options;
+    private readonly ILogger _logger;
+    private readonly int _commandTimeout;
+    private RecordsDatabase? _database;
+
+    /// <summary>Creates the store. Applications register it with <c>AddIdempotency().AddEntityFrameworkCoreStore&lt;TDbContext&gt;()</c>.</summary>
+    /// <param name="scopes">Where contexts come from, one for each operation.</param>
+    /// <param name="options">How it works.</param>
+    /// <param name="logger">For what goes wrong when a handler's transaction is disposed of.</param>
+    public EntityFrameworkCoreIdempotencyStore(IServiceScopeFactory scopes, IOptions<EntityFrameworkCoreIdempotencyStoreOptions> options, ILogger<EntityFrameworkCoreIdempotencyStore<TDbContext>> logger)
+    {
+        ArgumentNullException.ThrowIfNull(scopes);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(logger);
+        _scopes = scopes;
+        _options = options.Value;
+        _logger = logger;
+        _commandTimeout = (int)Math.Ceiling(_options.CommandTimeout.TotalSeconds);
+    }
+
+    /// <summary>64 MiB: databases take more, but not gladly.</summary>
+    public int MaxPayloadSize => 64 * 1024 * 1024;
+
+    // Several requests may look at once: they see the same.
+    private RecordsDatabase Database => _database ??= RecordsDatabase.Of<TDbContext>(_scopes);
+
+    /// <inheritdoc/>
+    public async ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var (isTaken, existing) = Database.Sql.HasOneWriter
+                ? await LookAndTakeAsync(key, claim, cancellationToken)
+                : await TakeOrLookAsync(key, claim, cancellationToken);
+            if (isTaken)
+            {
+                return ClaimResult.Acquired;
+            }
+
+            if (existing is not null || claim.Supersedes is not null)
+            {
+                return ClaimResult.Held(existing);
+            }
+
+            // What was in the way went between the two looks at it: the key is free, or somebody else's.
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        WriteOneAsync(Database.Sql.Renew, command => RecordCommand.AddRenewal(command, key, owner, lease, retention), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        WriteOneAsync(Database.Sql.Mark, command => RecordCommand.AddRenewal(command, key, owner, lease, retention), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
+        WriteOneAsync(Database.Sql.Complete, command => RecordCommand.AddCompletion(command, key, owner, payload, retention), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<bool> ReleaseAsync(Sha256Hash key, Guid owner, CancellationToken cancellationToken) =>
+        WriteOneAsync(Database.Sql.Release, command => RecordCommand.AddOwner(command, key, owner), cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<IdempotencyRecord?> ReadAsync(Sha256Hash key, CancellationToken cancellationToken) => await CallAsync(
+        Database.Sql.Read,
+        command => RecordCommand.AddKey(command, key),
+        static async (command, cancellation) =>
+        {
+            await using var reader = await command.ExecuteReaderAsync(cancellation);
+            return await reader.ReadAsync(cancellation) ? RecordCommand.Parse(reader) : null;
+        },
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<bool> DeleteAsync(Sha256Hash key, CancellationToken cancellationToken) =>
+        WriteOneAsync(Database.Sql.Delete, command => RecordCommand.AddKey(command, key), cancellationToken);
+
+    /// <inheritdoc/>
+    /// <remarks>It reads the whole table, a page at a time, so that no page is held open for long.</remarks>
+    public async IAsyncEnumerable<AbandonedClaim> ListAbandonedAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        byte[] after = [];
+        List<AbandonedClaim> page;
+        do
+        {
+            var from = after;
+            page = await CallAsync(Database.Sql.Abandoned, command => RecordCommand.AddPage(command, from, PageSize), ReadPageAsync, cancellationToken);
+            foreach (var claim in page)
+            {
+                yield return claim;
+            }
+
+            after = page.Count > 0 ? RecordCommand.BytesOf(page[^1].StoreKey) : after;
+        }
+        while (page.Count == PageSize);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IIdempotencyTransaction> BeginTransactionAsync(IServiceProvider services, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        cancellationToken.ThrowIfCancellationRequested();
+        var database = Database;
+        var context = services.GetRequiredService<TDbContext>();
+        EnsureCanBegin(context, services);
+        var writersTurn = database.Gate is { } gate ? await gate.EnterAsync(_options.CommandTimeout, cancellationToken) : null;
+        IDbContextTransaction? transaction = null;
+        try
+        {
+            transaction = _options.IsolationLevel is { } isolation
+                ? await context.Database.BeginTransactionAsync(isolation, cancellationToken)
+                : await context.Database.BeginTransactionAsync(cancellationToken);
+            return new HandlerTransaction(context, transaction, database, _commandTimeout, writersTurn, _logger);
+        }
+        catch
+        {
+            transaction?.Dispose();
+            writersTurn?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Fails if the context cannot carry records. It makes no connection.</summary>
+    internal void Check() => _ = Database;
+
+    /// <summary>Removes records that are over, in batches.</summary>
+    /// <returns>How many.</returns>
+    internal async Task<int> RemoveExpiredAsync(CancellationToken cancellationToken)
+    {
+        var total = 0;
+        int removed;
+        do
+        {
+            removed = await WriteAsync(Database.Sql.RemoveExpired, command => RecordCommand.AddLimit(command, _options.RemovalBatchSize), cancellationToken);
+            total += removed;
+        }
+        while (removed >= _options.RemovalBatchSize);
+        return total;
+    }
+
+    private static void EnsureCanBegin(TDbContext context, IServiceProvider services)
+    {
+        const string Rule = "Idempotency begins the transaction in which this handler runs, so that its writes and its recorded answer commit together";
+        var name = typeof(TDbContext).Name;
+        if (!ReferenceEquals(context, services.GetRequiredService<TDbContext>()))
+        {
+            throw new InvalidOperationException($"{Rule}, but '{name}' is registered as transient: the handler would write with another instance. Register it as scoped, as AddDbContext<{name}>() does.");
+        }
+
+        if (context.Database.CurrentTransaction is not null || context.Database.GetEnlistedTransaction() is not null || Transaction.Current is not null)
+        {
+            throw new InvalidOperationException($"{Rule}, but a transaction is under way before it: of '{name}', or an ambient one. Take out what begins it, or the same transaction out of the endpoint's policy.");
+        }
+
+        if (context.Database.CreateExecutionStrategy().RetriesOnFailure)
+        {
+            throw new InvalidOperationException($"{Rule}, but '{name}' repeats what fails by itself (EnableRetryOnFailure), which EF Core does not do within a transaction that others have begun. Register the context without it, or take the same transaction out of the endpoint's policy.");
+        }
+    }
+
+    /// <summary>Tries to take the key, and looks at what is in the way, in one round trip.</summary>
+    private ValueTask<(bool IsTaken, IdempotencyRecord? Existing)> TakeOrLookAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken) => CallAsync(
+        claim.Supersedes is null ? Database.Sql.Claim : Database.Sql.Supersede,
+        command => RecordCommand.AddClaim(command, key, claim),
+        static async (command, cancellation) =>
+        {
+            await using var reader = await command.ExecuteReaderAsync(cancellation);
+            if (await reader.ReadAsync(cancellation))
+            {
+                // To the end: what the database has to say of the rest is not lost.
+                while (await reader.NextResultAsync(cancellation))
+                {
+                }
+
+                return (true, null);
+            }
+
+            await reader.NextResultAsync(cancellation);
+            return (false, await reader.ReadAsync(cancellation) ? RecordCommand.Parse(reader) : null);
+        },
+        cancellationToken);
+
+    /// <summary>
+    /// Where one transaction writes at a time: who asks for a key that is in use does not wait for the writer, which may be a handler. Only what looks free is tried to take.
+    /// </summary>
+    private async ValueTask<(bool IsTaken, IdempotencyRecord? Existing)> LookAndTakeAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken)
+    {
+        var existing = await ReadAsync(key, cancellationToken);
+        var looksFree = claim.Supersedes is { } superseded
+            ? existing is { IsAbandoned: true, EffectsStarted: false } && existing.Owner == superseded
+            : existing is null;
+        if (!looksFree)
+        {
+            return (false, existing);
+        }
+
+        var sql = claim.Supersedes is null ? Database.Sql.Claim : Database.Sql.Supersede;
+        return await WriteOneAsync(sql, command => RecordCommand.AddClaim(command, key, claim), cancellationToken)
+            ? (true, null)
+            : (false, await ReadAsync(key, cancellationToken));
+    }
+
+    private static async ValueTask<List<AbandonedClaim>> ReadPageAsync(DbCommand command, CancellationToken cancellationToken)
+    {
+        var page = new List<AbandonedClaim>();
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            page.Add(new AbandonedClaim(Sha256Hash.FromBytes(reader.GetFieldValue<byte[]>(0)), reader.GetInt32(1), RecordCommand.Time(reader.GetInt64(2))));
+        }
+
+        return page;
+    }
+
+    private async ValueTask<bool> WriteOneAsync(string sql, Action<DbCommand> addParameters, CancellationToken cancellationToken) =>
+        await WriteAsync(sql, addParameters, cancellationToken) == 1;
+
+    private async ValueTask<int> WriteAsync(string sql, Action<DbCommand> addParameters, CancellationToken cancellationToken)
+    {
+        // Before the connection: a thousand who wait shall not have a thousand connections open.
+        using var writersTurn = Database.Gate is { } gate ? await gate.EnterAsync(_options.CommandTimeout, cancellationToken) : null;
+        return await CallAsync(sql, addParameters, static async (command, cancellation) => await command.ExecuteNonQueryAsync(cancellation), cancellationToken);
+    }
+
+    private async ValueTask<T> CallAsync<T>(string sql, Action<DbCommand> addParameters, Func<DbCommand, CancellationToken, ValueTask<T>> execute, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        // Others must see what is written here at once, also where a caller has an ambient transaction.
+        using var apart = Transaction.Current is null ? null : new TransactionScope(TransactionScopeOption.Suppress, TransactionScopeAsyncFlowOption.Enabled);
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                await using var scope = _scopes.CreateAsyncScope();
+                var facade = scope.ServiceProvider.GetRequiredService<TDbContext>().Database;
+                await facade.OpenConnectionAsync(cancellationToken);
+                try
+                {
+                    await using var command = RecordCommand.Create(facade.GetDbConnection(), sql, _commandTimeout);
+                    addParameters(command);
+                    return await execute(command, cancellationToken);
+                }
+                finally
+                {
+                    await facade.CloseConnectionAsync();
+                }
+            }
+            catch (DbException undone) when (tries < MostTries && !Database.Sql.HasOneWriter && DatabaseConflict.Is(undone))
+            {
+                // Nothing was done. A single statement meets this where the database's default is an isolation above read committed, or as a deadlock's victim.
+                // Not with SQLite: its client has waited for the writer as long as it may.
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+using System.Data.Common;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>The transaction in which a handler runs, on its own context.</summary>
+internal sealed class HandlerTransaction : IIdempotencyTransaction
+{
+    private readonly DbContext _context;
+    private readonly IDbContextTransaction _transaction;
+    private readonly DbTransaction _dbTransaction;
+    private readonly RecordsDatabase _database;
+    private readonly int _commandTimeout;
+    private readonly IDisposable? _writersTurn;
+    private readonly ILogger _logger;
+    private bool _isCommitted;
+
+    /// <param name="context">The handler's context.</param>
+    /// <param name="transaction">Its transaction, just begun.</param>
+    /// <param name="database">What is known of the database.</param>
+    /// <param name="commandTimeout">In seconds.</param>
+    /// <param name="writersTurn">Ends with the transaction.</param>
+    /// <param name="logger">For what goes wrong when it is disposed of.</param>
+    public HandlerTransaction(DbContext context, IDbContextTransaction transaction, RecordsDatabase database, int commandTimeout, IDisposable? writersTurn, ILogger logger)
+    {
+        _context = context;
+        _transaction = transaction;
+        _dbTransaction = transaction.GetDbTransaction();
+        _database = database;
+        _commandTimeout = commandTimeout;
+        _writersTurn = writersTurn;
+        _logger = logger;
+        TransactionGuard.Guard(_dbTransaction, this);
+    }
+
+    /// <summary>Whether it is the library that is ending it.</summary>
+    public bool IsEnding { get; private set; }
+
+    public bool AllowsOtherWriters => !_database.Sql.HasOneWriter;
+
+    public async ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
+    {
+        // A transaction that has ended has no connection: also one that was ended past EF Core, which the guard does not see.
+        if (!ReferenceEquals(_context.Database.CurrentTransaction, _transaction) || _dbTransaction.Connection is not { } connection)
+        {
+            throw new InvalidOperationException(
+                "The handler has ended the transaction it ran in, so its answer cannot be recorded together with what it wrote; what it wrote may be there. " +
+                "Take out what commits, rolls back or disposes of the context's current transaction, replaces it with UseTransaction(...), or closes its connection.");
+        }
+
+        await using (var command = RecordCommand.Create(connection, _database.Sql.Complete, _commandTimeout, _dbTransaction))
+        {
+            RecordCommand.AddCompletion(command, key, owner, payload, retention);
+            try
+            {
+                if (await command.ExecuteNonQueryAsync(cancellationToken) == 0)
+                {
+                    return false; // nothing else is done in it: disposing of it rolls it back, and only we could commit it
+                }
+            }
+            catch (DbException failed) when (failed.SqlState == "25P02")
+            {
+                throw new InvalidOperationException(
+                    "A statement of the handler failed and the handler went on, but PostgreSQL has given the transaction up with that statement. Nothing is committed. " +
+                    "Let the exception out of the handler, or set a savepoint before a statement that may fail (SaveChanges does so itself) and go back to it.", failed);
+            }
+        }
+
+        IsEnding = true;
+        await _transaction.CommitAsync(cancellationToken);
+        _isCommitted = true;
+        return true;
+    }
+
+    public bool IsConflict(Exception exception) => DatabaseConflict.Is(exception);
+
+    public async ValueTask DisposeAsync()
+    {
+        IsEnding = true;
+        try
+        {
+            await _transaction.DisposeAsync(); // rolls back what is not committed
+            await _dbTransaction.DisposeAsync(); // also where the context has been made to forget it
+        }
+        catch (Exception exception)
+        {
+            // The connection is broken, or closed. The database undoes what nobody has committed.
+            Log.RollbackFailed(_logger, exception);
+        }
+
+        try
+        {
+            if (!_isCommitted)
+            {
+                _context.ChangeTracker.Clear();
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            // Then nobody will save what was in it.
+        }
+        finally
+        {
+            _writersTurn?.Dispose();
+        }
+    }
+}

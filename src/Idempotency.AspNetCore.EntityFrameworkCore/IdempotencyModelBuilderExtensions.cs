@@ -1,0 +1,47 @@
+using Idempotency.AspNetCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace Microsoft.EntityFrameworkCore;
+
+/// <summary>Gives idempotency records a table in an application's model.</summary>
+public static class IdempotencyModelBuilderExtensions
+{
+    /// <summary>
+    /// Maps the table of idempotency records: call it in <c>OnModelCreating</c>. Migrations and <c>EnsureCreated</c> then create it like any other table.
+    /// </summary>
+    /// <param name="modelBuilder">The model.</param>
+    /// <param name="configure">Names of your own. Without: <c>IdempotencyRecords</c>, in the model's default schema, its columns named by the model's conventions.</param>
+    public static ModelBuilder AddIdempotencyRecords(this ModelBuilder modelBuilder, Action<IdempotencyRecordsTableOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(modelBuilder);
+        var names = new IdempotencyRecordsTableOptions();
+        configure?.Invoke(names);
+        // Not a class: nothing outside the store has a use for one, and a compiled model or a migration would have to be able to name it.
+        modelBuilder.SharedTypeEntity<Dictionary<string, object>>(RecordsTable.EntityName, record =>
+        {
+            Map(record.IndexerProperty<byte[]>(RecordsTable.Key).HasMaxLength(Sha256Hash.Length).IsFixedLength().ValueGeneratedNever(), names.KeyColumn);
+            Map(record.IndexerProperty<short>(RecordsTable.Status), names.StatusColumn);
+            Map(record.IndexerProperty<Guid>(RecordsTable.Owner).ValueGeneratedNever(), names.OwnerColumn);
+            Map(record.IndexerProperty<int>(RecordsTable.Attempt), names.AttemptColumn);
+            Map(record.IndexerProperty<byte[]>(RecordsTable.Fingerprint).HasMaxLength(Sha256Hash.Length).IsFixedLength().IsRequired(), names.FingerprintColumn);
+            Map(record.IndexerProperty<long>(RecordsTable.LeaseUntil), names.LeaseUntilColumn);
+            Map(record.IndexerProperty<long>(RecordsTable.GoneAt), names.GoneAtColumn);
+            Map(record.IndexerProperty<byte[]>(RecordsTable.Payload).IsRequired(false), names.PayloadColumn);
+            record.HasKey(RecordsTable.Key);
+            record.HasIndex(RecordsTable.GoneAt); // by which expired records are found
+            if (names.Table is not null || names.Schema is not null)
+            {
+                record.ToTable(names.Table ?? RecordsTable.EntityName, names.Schema);
+            }
+        });
+        return modelBuilder;
+    }
+
+    private static void Map(PropertyBuilder property, string? column)
+    {
+        if (column is not null)
+        {
+            property.HasColumnName(column);
+        }
+    }
+}

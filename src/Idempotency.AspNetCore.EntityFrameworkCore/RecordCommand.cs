@@ -1,0 +1,118 @@
+using System.Data;
+using System.Data.Common;
+using System.Runtime.InteropServices;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Commands with the store's parameters.</summary>
+internal static class RecordCommand
+{
+    public static DbCommand Create(DbConnection connection, string text, int timeout, DbTransaction? transaction = null)
+    {
+        var command = connection.CreateCommand();
+        command.CommandText = text;
+        command.CommandTimeout = timeout;
+        command.Transaction = transaction;
+        return command;
+    }
+
+    public static void AddKey(DbCommand command, Sha256Hash key) => Add(command, "@key", DbType.Binary, BytesOf(key));
+
+    public static void AddOwner(DbCommand command, Sha256Hash key, Guid owner)
+    {
+        AddKey(command, key);
+        Add(command, "@owner", DbType.Guid, owner);
+    }
+
+    public static void AddClaim(DbCommand command, Sha256Hash key, IdempotencyClaim claim)
+    {
+        AddOwner(command, key, claim.Owner);
+        Add(command, "@attempt", DbType.Int32, claim.Attempt);
+        Add(command, "@fingerprint", DbType.Binary, BytesOf(claim.Fingerprint));
+        AddLease(command, claim.Lease, claim.Retention);
+        if (claim.Supersedes is { } superseded)
+        {
+            Add(command, "@superseded", DbType.Guid, superseded);
+        }
+    }
+
+    public static void AddRenewal(DbCommand command, Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention)
+    {
+        AddOwner(command, key, owner);
+        AddLease(command, lease, retention);
+    }
+
+    public static void AddCompletion(DbCommand command, Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention)
+    {
+        AddOwner(command, key, owner);
+        Add(command, "@gone", DbType.Int64, Milliseconds(retention));
+        // A payload never changes: one that is a whole array is sent from there.
+        Add(command, "@payload", DbType.Binary, MemoryMarshal.TryGetArray(payload, out var segment) && segment.Array is { } array && array.Length == payload.Length ? array : payload.ToArray());
+    }
+
+    public static void AddPage(DbCommand command, byte[] after, int limit)
+    {
+        Add(command, "@after", DbType.Binary, after);
+        AddLimit(command, limit);
+    }
+
+    public static void AddLimit(DbCommand command, int limit) => Add(command, "@limit", DbType.Int32, limit);
+
+    public static byte[] BytesOf(Sha256Hash hash)
+    {
+        var bytes = new byte[Sha256Hash.Length];
+        hash.CopyTo(bytes);
+        return bytes;
+    }
+
+    /// <summary>The record at a reader's row, read by <see cref="RecordSql.Read"/>.</summary>
+    /// <exception cref="IdempotencyRecordUnreadableException">It makes no sense.</exception>
+    public static IdempotencyRecord Parse(DbDataReader row)
+    {
+        try
+        {
+            var status = row.GetInt16(0);
+            if (status is RecordSql.InProgress or RecordSql.EffectsStarted or RecordSql.Completed)
+            {
+                var isCompleted = status == RecordSql.Completed;
+                return new IdempotencyRecord
+                {
+                    Status = isCompleted ? IdempotencyRecordStatus.Completed : IdempotencyRecordStatus.InProgress,
+                    Owner = row.GetGuid(1),
+                    Attempt = row.GetInt32(2),
+                    Fingerprint = Sha256Hash.FromBytes(row.GetFieldValue<byte[]>(3)),
+                    LeaseRemaining = isCompleted ? TimeSpan.Zero : Time(row.GetInt64(4)),
+                    RetentionRemaining = Time(row.GetInt64(5)),
+                    Payload = isCompleted ? row.GetFieldValue<byte[]>(6) : default,
+                    EffectsStarted = status == RecordSql.EffectsStarted,
+                };
+            }
+        }
+        catch (Exception malformed) when (malformed is InvalidCastException or FormatException or OverflowException or ArgumentException or InvalidOperationException)
+        {
+            throw new IdempotencyRecordUnreadableException("The row of the idempotency record has columns that are missing or malformed.", malformed);
+        }
+
+        throw new IdempotencyRecordUnreadableException("The row of the idempotency record has a status that this version does not know.");
+    }
+
+    public static TimeSpan Time(long milliseconds) =>
+        new(Math.Clamp(milliseconds, TimeSpan.MinValue.Ticks / TimeSpan.TicksPerMillisecond, TimeSpan.MaxValue.Ticks / TimeSpan.TicksPerMillisecond) * TimeSpan.TicksPerMillisecond);
+
+    private static void AddLease(DbCommand command, TimeSpan lease, TimeSpan retention)
+    {
+        Add(command, "@lease", DbType.Int64, Milliseconds(lease));
+        Add(command, "@gone", DbType.Int64, Milliseconds(lease) + Milliseconds(retention));
+    }
+
+    private static long Milliseconds(TimeSpan time) => (long)Math.Ceiling(time.TotalMilliseconds);
+
+    private static void Add(DbCommand command, string name, DbType type, object value)
+    {
+        var parameter = command.CreateParameter();
+        parameter.ParameterName = name;
+        parameter.DbType = type;
+        parameter.Value = value;
+        command.Parameters.Add(parameter);
+    }
+}

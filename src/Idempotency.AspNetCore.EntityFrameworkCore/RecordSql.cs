@@ -1,0 +1,110 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>The statements of the store, in the words of one engine.</summary>
+/// <remarks>
+/// <para>A record is over ("gone") when its moment <c>GoneAt</c> is past: of a completed one its retention, of a claim its lease and then its retention. Every
+/// condition says so itself, so nothing depends on when a row is removed.</para>
+/// <para>Parameters: <c>@key @owner @attempt @fingerprint @superseded @payload</c>; <c>@lease</c> and <c>@gone</c>, in milliseconds from now;
+/// <c>@after @limit</c> for the two that go over many rows.</para>
+/// </remarks>
+internal abstract class RecordSql
+{
+    /// <summary>The states, as they are in the table: they outlive releases.</summary>
+    public const short InProgress = 0, EffectsStarted = 1, Completed = 2;
+
+    /// <param name="table">The table.</param>
+    /// <param name="now">The engine's time, of this very moment and not of the transaction's beginning, in milliseconds since 1970.</param>
+    protected RecordSql(RecordsTable table, string now)
+    {
+        (Table, Now) = (table.Name, now);
+        (Key, Status, Owner, Attempt) = (table[RecordsTable.Key], table[RecordsTable.Status], table[RecordsTable.Owner], table[RecordsTable.Attempt]);
+        (Fingerprint, LeaseUntil, GoneAt, Payload) = (table[RecordsTable.Fingerprint], table[RecordsTable.LeaseUntil], table[RecordsTable.GoneAt], table[RecordsTable.Payload]);
+
+        // Whose condition is "in progress and still the owner's", lapsed or not.
+        var ownersClaim = $"{Key} = @key AND {Owner} = @owner AND {Status} IN ({InProgress}, {EffectsStarted}) AND {GoneAt} > {now}";
+        var renewed = $"{LeaseUntil} = {now} + @lease, {GoneAt} = {now} + @gone";
+        Renew = $"UPDATE {Table} SET {renewed} WHERE {ownersClaim}";
+        Mark = $"UPDATE {Table} SET {Status} = {EffectsStarted}, {renewed} WHERE {ownersClaim}";
+        Complete = $"UPDATE {Table} SET {Status} = {Completed}, {LeaseUntil} = 0, {GoneAt} = {now} + @gone, {Payload} = @payload WHERE {ownersClaim}";
+        Release = $"DELETE FROM {Table} WHERE {ownersClaim}";
+        Delete = $"DELETE FROM {Table} WHERE {Key} = @key AND {GoneAt} > {now}";
+        Read = $"SELECT {Status}, {Owner}, {Attempt}, {Fingerprint}, {LeaseUntil} - {now}, {GoneAt} - {now}, {Payload} FROM {Table} WHERE {Key} = @key AND {GoneAt} > {now}";
+        Claimed = $"{Status} = {InProgress}, {Owner} = @owner, {Attempt} = @attempt, {Fingerprint} = @fingerprint, {renewed}, {Payload} = NULL";
+        Superseding = $"{Key} = @key AND {Owner} = @superseded AND {Status} = {InProgress} AND {LeaseUntil} <= {now} AND {GoneAt} > {now}";
+        ClaimColumns = $"{Key}, {Status}, {Owner}, {Attempt}, {Fingerprint}, {LeaseUntil}, {GoneAt}";
+        ClaimValues = $"@key, {InProgress}, @owner, @attempt, @fingerprint, {now} + @lease, {now} + @gone";
+        AbandonedAfter = $"{Key} > @after AND {Status} IN ({InProgress}, {EffectsStarted}) AND {LeaseUntil} <= {now} AND {GoneAt} > {now} ORDER BY {Key}";
+        AbandonedColumns = $"{Key}, {Attempt}, {now} - {LeaseUntil}";
+    }
+
+    /// <summary>
+    /// Takes a key that has no record, or one that is gone. Of several result sets the first has a row if it was taken, and the second the record, if there is one;
+    /// with <see cref="HasOneWriter"/>, the number of rows written tells.
+    /// </summary>
+    public abstract string Claim { get; }
+
+    /// <summary>Takes an abandoned claim over; told like <see cref="Claim"/>.</summary>
+    public abstract string Supersede { get; }
+
+    public string Renew { get; protected init; }
+
+    public string Mark { get; protected init; }
+
+    public string Complete { get; protected init; }
+
+    public string Release { get; protected init; }
+
+    public string Delete { get; protected init; }
+
+    public string Read { get; }
+
+    /// <summary>Up to <c>@limit</c> abandoned claims whose keys come after <c>@after</c>.</summary>
+    public abstract string Abandoned { get; }
+
+    /// <summary>Removes up to <c>@limit</c> records that are over, past those that others are removing.</summary>
+    public abstract string RemoveExpired { get; }
+
+    /// <summary>Whether the engine lets one transaction write at a time, and is in this process: then waiting is for a gate, not for a thread; and reading first costs nothing.</summary>
+    public virtual bool HasOneWriter => false;
+
+    protected string Table { get; }
+
+    protected string Now { get; }
+
+    protected string Key { get; }
+
+    protected string Status { get; }
+
+    protected string Owner { get; }
+
+    protected string Attempt { get; }
+
+    protected string Fingerprint { get; }
+
+    protected string LeaseUntil { get; }
+
+    protected string GoneAt { get; }
+
+    protected string Payload { get; }
+
+    /// <summary>What a claim sets in a row that is there.</summary>
+    protected string Claimed { get; }
+
+    protected string Superseding { get; }
+
+    protected string ClaimColumns { get; }
+
+    protected string ClaimValues { get; }
+
+    protected string AbandonedColumns { get; }
+
+    protected string AbandonedAfter { get; }
+
+    /// <summary>
+    /// For engines with ON CONFLICT. The row that is there is looked at first, because ON CONFLICT writes a lock into it even where its condition then fails:
+    /// replays and refusals, which are what finds a record, shall write nothing. A row that comes in between is what ON CONFLICT is for.
+    /// </summary>
+    protected string Upsert =>
+        $"INSERT INTO {Table} AS r ({ClaimColumns}) SELECT {ClaimValues} WHERE NOT EXISTS (SELECT 1 FROM {Table} WHERE {Key} = @key AND {GoneAt} > {Now}) "
+        + $"ON CONFLICT ({Key}) DO UPDATE SET {Claimed} WHERE r.{GoneAt} <= {Now}";
+}

@@ -1,0 +1,67 @@
+using System.Data.Common;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>What a store knows of the application's database without having connected to it.</summary>
+/// <param name="Provider">The EF Core provider.</param>
+/// <param name="Sql">The statements.</param>
+/// <param name="Gate">Where writers wait, where there is one at a time.</param>
+internal sealed record RecordsDatabase(string Provider, RecordSql Sql, WriterGate? Gate)
+{
+    private const string PostgreSql = "Npgsql.EntityFrameworkCore.PostgreSQL";
+    private const string Sqlite = "Microsoft.EntityFrameworkCore.Sqlite";
+    private const string SqlServer = "Microsoft.EntityFrameworkCore.SqlServer";
+
+    /// <summary>Looks at the context that the application has registered.</summary>
+    /// <exception cref="InvalidOperationException">It cannot carry records; the message names the fix.</exception>
+    public static RecordsDatabase Of<TDbContext>(IServiceScopeFactory scopes)
+        where TDbContext : DbContext
+    {
+        using var scope = scopes.CreateScope();
+        using var other = scopes.CreateScope();
+        var context = scope.ServiceProvider.GetService<TDbContext>();
+        var another = other.ServiceProvider.GetService<TDbContext>();
+        var name = typeof(TDbContext).Name;
+        if (context is null || another is null)
+        {
+            throw new InvalidOperationException($"AddEntityFrameworkCoreStore<{name}>() needs the context, which is not registered. Call builder.Services.AddDbContext<{name}>(...).");
+        }
+
+        var provider = context.Database.ProviderName;
+        if (provider is not (PostgreSql or Sqlite or SqlServer))
+        {
+            throw new InvalidOperationException($"'{name}' uses the provider '{provider}'. Idempotency records can be kept with {PostgreSql}, {Sqlite} and {SqlServer}: use one of them, or another idempotency store.");
+        }
+
+        var table = RecordsTable.Of(context);
+        var connection = context.Database.GetDbConnection();
+        if (ReferenceEquals(connection, another.Database.GetDbConnection()))
+        {
+            throw new InvalidOperationException($"All instances of '{name}' share one connection, but records are read and written beside what a handler does on its own. Give the provider a connection string in place of an open connection, and register the context as scoped.");
+        }
+
+        return provider switch
+        {
+            PostgreSql => new RecordsDatabase(provider, new PostgreSqlRecordSql(table), null),
+            SqlServer => new RecordsDatabase(provider, new SqlServerRecordSql(table), null),
+            _ => new RecordsDatabase(provider, new SqliteRecordSql(table), WriterGate.Of(SqliteDatabaseOf(connection, name))),
+        };
+    }
+
+    private static string SqliteDatabaseOf(DbConnection connection, string context)
+    {
+        var settings = new DbConnectionStringBuilder { ConnectionString = connection.ConnectionString };
+        bool Is(string setting, string value) => settings.TryGetValue(setting, out var set) && string.Equals(set?.ToString(), value, StringComparison.OrdinalIgnoreCase);
+        var source = connection.DataSource;
+        var isInMemory = source is "" || source.Contains(":memory:", StringComparison.OrdinalIgnoreCase) || Is("Mode", "Memory");
+        if (isInMemory && !Is("Cache", "Shared"))
+        {
+            throw new InvalidOperationException($"'{context}' uses a SQLite database in memory that each connection has for itself. Share it, 'Data Source=name;Mode=Memory;Cache=Shared', with one connection kept open, or use a file.");
+        }
+
+        // One file may be named in two ways; a name that is none is not changed by this in any way that matters.
+        return isInMemory ? source : Path.GetFullPath(source);
+    }
+}

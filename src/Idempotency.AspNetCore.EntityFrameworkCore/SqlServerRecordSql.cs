@@ -1,0 +1,54 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>The statements for SQL Server, 2016 or later. They are tested as text only: no server has run them here.</summary>
+internal sealed class SqlServerRecordSql : RecordSql
+{
+    // A server or a session may be set to count no rows, and rows are what tells whether a claim was its owner's.
+    private const string Counting = "SET NOCOUNT OFF; ";
+
+    public SqlServerRecordSql(RecordsTable table)
+        : base(table, "DATEDIFF_BIG(millisecond, '19700101', SYSUTCDATETIME())")
+    {
+        Renew = Counting + Renew;
+        Mark = Counting + Mark;
+        Complete = Counting + Complete;
+        Release = Counting + Release;
+        Delete = Counting + Delete;
+    }
+
+    // UPDLOCK and SERIALIZABLE lock the key, or the gap where it would be, so that of two claims the second waits for the first and then finds its row.
+    // A record that is there is seen before anything is locked: replays and refusals, which are what finds one, shall write nothing.
+    public override string Claim =>
+        $"""
+        SET XACT_ABORT ON;
+        DECLARE @taken int = 0;
+        IF NOT EXISTS (SELECT 1 FROM {Table} WHERE {Key} = @key AND {GoneAt} > {Now})
+        BEGIN
+            BEGIN TRANSACTION;
+            UPDATE {Table} WITH (UPDLOCK, SERIALIZABLE) SET {Claimed} WHERE {Key} = @key AND {GoneAt} <= {Now};
+            SET @taken = @@ROWCOUNT;
+            IF @taken = 0
+            BEGIN
+                INSERT INTO {Table} ({ClaimColumns}) SELECT {ClaimValues} WHERE NOT EXISTS (SELECT 1 FROM {Table} WITH (UPDLOCK, SERIALIZABLE) WHERE {Key} = @key);
+                SET @taken = @@ROWCOUNT;
+            END
+            COMMIT TRANSACTION;
+        END
+        SELECT 1 WHERE @taken = 1;
+        {Read};
+        """;
+
+    public override string Supersede =>
+        $"""
+        DECLARE @taken int = 0;
+        UPDATE {Table} SET {Claimed} WHERE {Superseding};
+        SET @taken = @@ROWCOUNT;
+        SELECT 1 WHERE @taken = 1;
+        {Read};
+        """;
+
+    public override string Abandoned => $"SELECT TOP (@limit) {AbandonedColumns} FROM {Table} WHERE {AbandonedAfter}";
+
+    // READPAST is for locks; where READ COMMITTED reads versions instead, READCOMMITTEDLOCK makes it read locks again.
+    public override string RemoveExpired => $"{Counting}DELETE TOP (@limit) FROM {Table} WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK) WHERE {GoneAt} <= {Now}";
+}

@@ -1,0 +1,26 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Hosting;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>A context that cannot carry records fails when the host starts, before the first request. It makes no connection.</summary>
+internal sealed class StoreStartupCheck<TDbContext>(IIdempotencyStore store) : IHostedLifecycleService
+    where TDbContext : DbContext
+{
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        // Another store may have been added after this one: then that counts.
+        (store as EntityFrameworkCoreIdempotencyStore<TDbContext>)?.Check();
+        return Task.CompletedTask;
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

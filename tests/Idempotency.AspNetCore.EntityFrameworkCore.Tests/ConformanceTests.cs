@@ -1,0 +1,22 @@
+namespace Idempotency.AspNetCore.EntityFrameworkCore.Tests;
+
+/// <summary>The store sits the exam on SQLite.</summary>
+public sealed class SqliteConformanceTests(SqliteDatabase database) : ListingConformanceTests, IClassFixture<SqliteDatabase>
+{
+    // Time passes by moving the records' moments; what is asserted while something lasts may take its time.
+    protected override TimeSpan Brief => TimeSpan.FromMinutes(1);
+
+    protected override IIdempotencyStore Store => database.Store;
+
+    protected override Task PassAsync(TimeSpan time) => database.PassAsync(time);
+}
+
+/// <summary>The store sits the exam on PostgreSQL.</summary>
+public sealed class PostgreSqlConformanceTests(PostgreSqlDatabase database) : ListingConformanceTests, IClassFixture<PostgreSqlDatabase>
+{
+    protected override TimeSpan Brief => TimeSpan.FromMinutes(1);
+
+    protected override IIdempotencyStore Store => database.Store;
+
+    protected override Task PassAsync(TimeSpan time) => database.PassAsync(time);
+}
