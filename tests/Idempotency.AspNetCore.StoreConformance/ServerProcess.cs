@@ -69,6 +69,9 @@ public sealed class ServerProcess : IDisposable
         return server;
     }
 
+    /// <summary>Done when it has ended, by whomever.</summary>
+    public Task GoneAsync() => _process.WaitForExitAsync();
+
     /// <summary>Kills it, as <c>kill -9</c> does.</summary>
     public void Kill()
     {

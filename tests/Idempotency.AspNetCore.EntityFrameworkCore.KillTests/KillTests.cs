@@ -1,0 +1,84 @@
+using System.Globalization;
+using Idempotency.AspNetCore.KilledHost;
+using Microsoft.Data.Sqlite;
+using Npgsql;
+
+namespace Idempotency.AspNetCore.EntityFrameworkCore.KillTests;
+
+/// <summary>
+/// The proof of the same transaction: whenever a process is killed, every key has one effect, whole, and every client was told that one's answer. And the proof
+/// that these tests would see it if it were otherwise.
+/// </summary>
+/// <remarks>IDEMPOTENCY_TEST_KILLS says how many processes each test kills; by default few, because each has to be started.</remarks>
+public sealed class KillTests(PostgreSqlServer postgreSql, ITestOutputHelper output)
+{
+    private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_KILLS") ?? "40", CultureInfo.InvariantCulture);
+
+    [Fact]
+    public async Task On_PostgreSQL_every_key_has_one_effect_and_its_answer_whenever_processes_are_killed() =>
+        AssertOnce(await RunAsync("PostgreSQL", PostgreSqlName(), IdempotencyTransaction.SameAsHandler));
+
+    [Fact]
+    public async Task On_SQLite_every_key_has_one_effect_and_its_answer_whenever_processes_are_killed() =>
+        AssertOnce(await RunAsync("Sqlite", SqliteFile(), IdempotencyTransaction.SameAsHandler));
+
+    [Fact]
+    public async Task In_separate_transactions_on_PostgreSQL_the_gap_shows() => AssertGap(await RunAsync("PostgreSQL", PostgreSqlName(), IdempotencyTransaction.Separate));
+
+    [Fact]
+    public async Task In_separate_transactions_on_SQLite_the_gap_shows() => AssertGap(await RunAsync("Sqlite", SqliteFile(), IdempotencyTransaction.Separate));
+
+    private static void AssertOnce(Outcome outcome) => Assert.Empty(outcome.Violations);
+
+    // Not more than that: what is told is the recorded answer in either mode, but its effect may be there twice, or half of another beside it.
+    private static void AssertGap(Outcome outcome) => Assert.NotEmpty(outcome.Violations);
+
+    private string PostgreSqlName() => $"{postgreSql.ConnectionString};Database=killed_{Guid.NewGuid():N};Maximum Pool Size=20";
+
+    private static string SqliteFile() => $"Data Source={Path.Combine(Path.GetTempPath(), $"killed-{Guid.NewGuid():N}.db")}";
+
+    private async Task<Outcome> RunAsync(string database, string connection, IdempotencyTransaction transaction)
+    {
+        var options = new DbContextOptionsBuilder<Bank>();
+        _ = database == "Sqlite" ? options.UseSqlite(connection) : options.UseNpgsql(connection);
+        await using var bank = new Bank(options.Options);
+        await bank.Database.EnsureCreatedAsync();
+        try
+        {
+            using var massacre = new Massacre(database, connection, transaction, seed: Random.Shared.Next());
+            await massacre.RunAsync(Kills, TestContext.Current.CancellationToken);
+            var outcome = await JudgeAsync(bank, massacre);
+            output.WriteLine($"{database}, {transaction}: {massacre.Killed} processes killed ({string.Join(", ", massacre.Deaths.Order().Select(death => $"{death.Key} {death.Value}"))}), {outcome.Keys} keys, {outcome.Violations.Count} violations.");
+            outcome.Violations.Take(20).ToList().ForEach(output.WriteLine);
+            Assert.True(outcome.Keys > 0);
+            return outcome;
+        }
+        finally
+        {
+            SqliteConnection.ClearAllPools();
+            NpgsqlConnection.ClearAllPools();
+            await bank.Database.EnsureDeletedAsync();
+        }
+    }
+
+    /// <summary>What must be true of every key: one payment and one entry, of the same run, and nothing else was ever told.</summary>
+    private static async Task<Outcome> JudgeAsync(Bank bank, Massacre massacre)
+    {
+        var payments = (await bank.Payments.AsNoTracking().ToListAsync()).ToLookup(payment => payment.Key, payment => payment.Id);
+        var entries = (await bank.Entries.AsNoTracking().ToListAsync()).ToLookup(entry => entry.Key, entry => entry.Id);
+        var violations = new List<string>();
+        foreach (var (key, told) in massacre.Answers)
+        {
+            var runs = payments[key].Concat(entries[key]).Select(run => run.ToString()).Concat(told).Distinct().ToList();
+            if (payments[key].Count() != 1 || entries[key].Count() != 1 || runs.Count != 1)
+            {
+                violations.Add($"{key}: payments {string.Join(' ', payments[key])}; entries {string.Join(' ', entries[key])}; told {string.Join(' ', told.Distinct())}");
+            }
+        }
+
+        violations.AddRange(payments.Select(payment => payment.Key).Except(massacre.Answers.Keys).Select(key => $"{key}: has an effect, and nobody asked for it"));
+        return new Outcome(massacre.Answers.Count, violations);
+    }
+
+    private sealed record Outcome(int Keys, IReadOnlyList<string> Violations);
+}

@@ -1,0 +1,152 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Reflection;
+using Idempotency.AspNetCore.KilledHost;
+
+namespace Idempotency.AspNetCore.EntityFrameworkCore.KillTests;
+
+/// <summary>Servers on one database that die over and over, and clients who send every request until it is answered, and then once more.</summary>
+/// <param name="database">PostgreSQL or Sqlite.</param>
+/// <param name="connection">Its connection string.</param>
+/// <param name="transaction">The policy's.</param>
+/// <param name="seed">What is random.</param>
+internal sealed class Massacre(string database, string connection, IdempotencyTransaction transaction, int seed) : IDisposable
+{
+    private const int Servers = 2;
+    private const int Clients = 12;
+
+    // The instants a process can be asked to die at; the rest of the deaths come from outside, whenever.
+    private static readonly string[] Points = ["entered", "between-saves", "saved", "committing", "at-commit", "committed", "sending"];
+
+    private readonly HttpClient _client = new(new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(2) }) { Timeout = TimeSpan.FromSeconds(30) };
+    private readonly ConcurrentDictionary<string, ConcurrentBag<string>> _answers = new();
+    private readonly ConcurrentDictionary<string, int> _deaths = new();
+    private readonly int[] _ports = new int[Servers];
+    private int _killed;
+
+    /// <summary>How many processes died, by the instant they were asked to die at; <c>whenever</c> for those killed from outside.</summary>
+    public IReadOnlyDictionary<string, int> Deaths => _deaths;
+
+    public int Killed => Volatile.Read(ref _killed);
+
+    /// <summary>Every answer that was told, by key.</summary>
+    public IReadOnlyDictionary<string, ConcurrentBag<string>> Answers => _answers;
+
+    /// <summary>Runs until so many processes have been killed, and every request is answered.</summary>
+    public async Task RunAsync(int kills, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var servers = Enumerable.Range(0, Servers).Select(server => KeepAliveAsync(server, kills, stop.Token)).ToList();
+        await Task.WhenAll(Enumerable.Range(0, Clients).Select(client => AskAsync(client, kills, stop.Token)));
+        await stop.CancelAsync();
+        await Task.WhenAll(servers);
+    }
+
+    public void Dispose() => _client.Dispose();
+
+    /// <summary>A server, started again whenever it is gone, and killed from outside now and then.</summary>
+    private async Task KeepAliveAsync(int server, int kills, CancellationToken stop)
+    {
+        var random = new Random(seed + server);
+        while (!stop.IsCancellationRequested)
+        {
+            var port = FreePort.Next();
+            var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [Host(), "--urls", $"http://127.0.0.1:{port}"]);
+            start.Environment["Database"] = database;
+            start.Environment["Connection"] = connection;
+            start.Environment["Transaction"] = transaction.ToString();
+            start.Environment["Logging__LogLevel__Default"] = "None";
+            start.Environment["DOTNET_TieredCompilation"] = "1";
+            using var process = await ServerProcess.StartAsync(start, port, "It comes with the .NET SDK.");
+            Volatile.Write(ref _ports[server], port);
+            var untilKilled = Task.Delay(random.Next(50, 1500), stop);
+            var gone = process.GoneAsync();
+            try
+            {
+                await Task.WhenAny(gone, untilKilled);
+                if (!gone.IsCompleted && Killed < kills && !stop.IsCancellationRequested)
+                {
+                    process.Kill();
+                    _deaths.AddOrUpdate("whenever", 1, static (_, count) => count + 1);
+                }
+
+                await gone.WaitAsync(stop);
+                Interlocked.Increment(ref _killed);
+            }
+            catch (OperationCanceledException)
+            {
+            }
+
+            Volatile.Write(ref _ports[server], 0);
+        }
+    }
+
+    private async Task AskAsync(int client, int kills, CancellationToken cancellationToken)
+    {
+        var random = new Random(seed + 1000 + client);
+        for (var request = 0; Killed < kills; request++)
+        {
+            var key = string.Create(CultureInfo.InvariantCulture, $"{client}-{request}");
+            for (var told = 0; told < 2;)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                var die = Killed < kills && random.Next(12) == 0 ? Points[random.Next(Points.Length)] : null;
+                if (await TryAsync(key, die, random, cancellationToken) is { } answer)
+                {
+                    _answers.GetOrAdd(key, static _ => []).Add(answer);
+                    told++;
+                }
+                else
+                {
+                    await Task.Delay(random.Next(5, 60), cancellationToken);
+                }
+            }
+        }
+    }
+
+    /// <returns>The answer; null when there is none, or it says to come again.</returns>
+    private async Task<string?> TryAsync(string key, string? die, Random random, CancellationToken cancellationToken)
+    {
+        var port = Volatile.Read(ref _ports[random.Next(Servers)]);
+        if (port == 0)
+        {
+            return null;
+        }
+
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://127.0.0.1:{port}/pay");
+        request.Headers.Add("Idempotency-Key", key);
+        if (die is not null)
+        {
+            request.Headers.Add("Test-Die", die == "at-commit" ? string.Create(CultureInfo.InvariantCulture, $"{die} {random.Next(1, 3000)}") : die);
+        }
+
+        try
+        {
+            using var response = await _client.SendAsync(request, cancellationToken);
+            var text = await response.Content.ReadAsStringAsync(cancellationToken);
+            return (int)response.StatusCode switch
+            {
+                200 => text,
+                409 or 503 => null, // still running, taken over, in conflict
+                var other => throw new InvalidOperationException($"{key} was answered {other}: {text}"),
+            };
+        }
+        catch (HttpRequestException)
+        {
+            if (die is not null)
+            {
+                _deaths.AddOrUpdate(die, 1, static (_, count) => count + 1);
+            }
+
+            return null;
+        }
+        catch (IOException)
+        {
+            return null; // in the middle of the answer
+        }
+    }
+
+    private static string Host() =>
+        Path.GetFullPath(typeof(Massacre).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(attribute => attribute.Key == "KilledHost").Value!);
+}
