@@ -16,6 +16,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
     private readonly IDisposable? _writersTurn;
     private readonly ILogger _logger;
     private bool _isCommitted;
+    private bool _isDisposed;
 
     /// <param name="context">The handler's context.</param>
     /// <param name="transaction">Its transaction, just begun.</param>
@@ -32,8 +33,11 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         _commandTimeout = commandTimeout;
         _writersTurn = writersTurn;
         _logger = logger;
-        TransactionGuard.Guard(_dbTransaction, this);
+        TransactionGuard.Guard(context, this);
     }
+
+    /// <summary>EF Core's name for it.</summary>
+    public Guid Id => _transaction.TransactionId;
 
     /// <summary>Whether it is the library that is ending it.</summary>
     public bool IsEnding { get; private set; }
@@ -42,15 +46,14 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
 
     public async ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
     {
-        // A transaction that has ended has no connection: also one that was ended past EF Core, which the guard does not see.
-        if (!ReferenceEquals(_context.Database.CurrentTransaction, _transaction) || _dbTransaction.Connection is not { } connection)
+        if (!IsUnderWay())
         {
             throw new InvalidOperationException(
                 "The handler has ended the transaction it ran in, so its answer cannot be recorded together with what it wrote; what it wrote may be there. " +
                 "Take out what commits, rolls back or disposes of the context's current transaction, replaces it with UseTransaction(...), or closes its connection.");
         }
 
-        await using (var command = RecordCommand.Create(connection, _database.Sql.Complete, _commandTimeout, _dbTransaction))
+        await using (var command = RecordCommand.Create(_context.Database.GetDbConnection(), _database.Sql.Complete, _commandTimeout, _dbTransaction))
         {
             RecordCommand.AddCompletion(command, key, owner, payload, retention);
             try
@@ -74,15 +77,33 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         return true;
     }
 
+    // One that was ended past EF Core, which the guard does not see, has no connection any more; Npgsql's does not even let itself be asked.
+    private bool IsUnderWay()
+    {
+        try
+        {
+            return ReferenceEquals(_context.Database.CurrentTransaction, _transaction) && ReferenceEquals(_dbTransaction.Connection, _context.Database.GetDbConnection());
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
     public bool IsConflict(Exception exception) => DatabaseConflict.Is(exception);
 
     public async ValueTask DisposeAsync()
     {
-        IsEnding = true;
+        if (_isDisposed)
+        {
+            return; // and the context may be in another transaction by now
+        }
+
+        IsEnding = _isDisposed = true;
         try
         {
-            await _transaction.DisposeAsync(); // rolls back what is not committed
-            await _dbTransaction.DisposeAsync(); // also where the context has been made to forget it
+            // Rolls back what is not committed. Only EF Core's object: it knows whether it was disposed of before, and the client's may by then be somebody else's transaction.
+            await _transaction.DisposeAsync();
         }
         catch (Exception exception)
         {
@@ -103,6 +124,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         }
         finally
         {
+            TransactionGuard.Release(_context);
             _writersTurn?.Dispose();
         }
     }
