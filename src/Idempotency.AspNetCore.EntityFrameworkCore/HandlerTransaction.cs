@@ -77,19 +77,6 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         return true;
     }
 
-    // One that was ended past EF Core, which the guard does not see, has no connection any more; Npgsql's does not even let itself be asked.
-    private bool IsUnderWay()
-    {
-        try
-        {
-            return ReferenceEquals(_context.Database.CurrentTransaction, _transaction) && ReferenceEquals(_dbTransaction.Connection, _context.Database.GetDbConnection());
-        }
-        catch (InvalidOperationException)
-        {
-            return false;
-        }
-    }
-
     public bool IsConflict(Exception exception) => DatabaseConflict.Is(exception);
 
     public async ValueTask DisposeAsync()
@@ -126,6 +113,23 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         {
             TransactionGuard.Release(_context);
             _writersTurn?.Dispose();
+        }
+    }
+
+    /// <remarks>
+    /// Also one that was ended past EF Core must be noticed, or the completion would be written outside it. No client lets itself be asked that; but each refuses to tell the
+    /// isolation level of a transaction that is over.
+    /// </remarks>
+    private bool IsUnderWay()
+    {
+        try
+        {
+            _ = _dbTransaction.IsolationLevel;
+            return ReferenceEquals(_context.Database.CurrentTransaction, _transaction) && ReferenceEquals(_dbTransaction.Connection, _context.Database.GetDbConnection());
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
         }
     }
 }
