@@ -60,7 +60,8 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
             {
                 if (await command.ExecuteNonQueryAsync(cancellationToken) == 0)
                 {
-                    return false; // nothing else is done in it: disposing of it rolls it back, and only we could commit it
+                    await RollBackAsync();
+                    return false;
                 }
             }
             catch (DbException failed) when (failed.SqlState == "25P02")
@@ -113,6 +114,20 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         {
             TransactionGuard.Release(_context);
             _writersTurn?.Dispose();
+        }
+    }
+
+    private async Task RollBackAsync()
+    {
+        IsEnding = true;
+        try
+        {
+            await _transaction.RollbackAsync(CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            // The connection is broken. The database undoes what nobody has committed, and only we could commit it.
+            Log.RollbackFailed(_logger, exception);
         }
     }
 

@@ -112,15 +112,14 @@ public abstract class TransactionTests(TestDatabase database)
     [Fact]
     public async Task A_run_whose_claim_is_lost_writes_nothing()
     {
-        Run run;
-        await using (run = await BeginAsync())
-        {
-            var order = await run.OrderAsync();
-            Assert.False(await run.Transaction.CompleteAsync(run.Key, Guid.NewGuid(), Payload, Hour, default));
-            await run.Transaction.DisposeAsync();
-            Assert.False(await database.HasOrderAsync(order));
-            Assert.Equal(IdempotencyRecordStatus.InProgress, await run.StatusAsync());
-        }
+        await using var run = await BeginAsync();
+        var order = await run.OrderAsync();
+        Assert.False(await run.Transaction.CompleteAsync(run.Key, Guid.NewGuid(), Payload, Hour, default));
+        Assert.Null(run.Shop.Database.CurrentTransaction); // rolled back by then, not only when it is disposed of
+        await run.Transaction.DisposeAsync();
+        Assert.Empty(run.Shop.ChangeTracker.Entries());
+        Assert.False(await database.HasOrderAsync(order));
+        Assert.Equal(IdempotencyRecordStatus.InProgress, await run.StatusAsync());
     }
 
     [Fact]
@@ -266,6 +265,7 @@ public abstract class TransactionTests(TestDatabase database)
 
     [Theory]
     [InlineData("scoped")]
+    [InlineData("scoped, after the store")]
     [InlineData("pooled")]
     [InlineData("factory")]
     [InlineData("pooled factory")]
@@ -274,6 +274,7 @@ public abstract class TransactionTests(TestDatabase database)
         var application = database.NewApplication(register: services => _ = how switch
         {
             "scoped" => services.AddDbContext<Shop>(database.Use),
+            "scoped, after the store" => services.AddIdempotency().AddEntityFrameworkCoreStore<Shop>().Services.AddDbContext<Shop>(database.Use),
             "pooled" => services.AddDbContextPool<Shop>(database.Use),
             "factory" => services.AddDbContextFactory<Shop>(database.Use),
             _ => services.AddPooledDbContextFactory<Shop>(database.Use),
