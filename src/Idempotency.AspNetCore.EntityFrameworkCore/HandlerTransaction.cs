@@ -110,6 +110,11 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         {
             // Then nobody will save what was in it.
         }
+        catch (Exception exception)
+        {
+            // Something the handler left running is still using it.
+            Log.ChangesNotForgotten(_logger, exception);
+        }
         finally
         {
             TransactionGuard.Release(_context);
