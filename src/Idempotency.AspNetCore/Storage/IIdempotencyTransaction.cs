@@ -20,7 +20,7 @@ public interface IIdempotencyTransaction : IAsyncDisposable
     /// <param name="retention">How long it is retained from now.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <returns>True: both are committed. False: the claim is not ours, and everything was rolled back.</returns>
-    /// <exception cref="InvalidOperationException">The handler has ended the transaction by itself.</exception>
+    /// <exception cref="InvalidOperationException">The handler has ended the transaction by itself, or gone on after the database had given it up: nothing is recorded, and nothing will be.</exception>
     /// <exception cref="Exception">Anything else: whether it is committed is not known, unless <see cref="IsConflict"/> says so. The caller asks the store.</exception>
     ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken);
 

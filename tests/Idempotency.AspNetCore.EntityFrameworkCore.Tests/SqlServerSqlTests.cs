@@ -1,0 +1,78 @@
+using System.Data.Common;
+
+namespace Idempotency.AspNetCore.EntityFrameworkCore.Tests;
+
+/// <summary>The statements for SQL Server, as text: no server runs them here.</summary>
+public sealed class SqlServerSqlTests
+{
+    private static readonly SqlServerRecordSql Sql = new(new RecordsTable("[app].[Records]", property => $"[{property}]"));
+
+    private const string Now = "DATEDIFF_BIG(millisecond, '19700101', SYSUTCDATETIME())";
+    private const string Read = $"SELECT [Status], [Owner], [Attempt], [Fingerprint], [LeaseUntil] - {Now}, [GoneAt] - {Now}, [Payload] FROM [app].[Records] WHERE [Key] = @key AND [GoneAt] > {Now}";
+    private const string Claimed = $"[Status] = 0, [Owner] = @owner, [Attempt] = @attempt, [Fingerprint] = @fingerprint, [LeaseUntil] = {Now} + @lease, [GoneAt] = {Now} + @gone, [Payload] = NULL";
+    private const string OwnersClaim = $"[Key] = @key AND [Owner] = @owner AND [Status] IN (0, 1) AND [GoneAt] > {Now}";
+
+    [Fact]
+    public void A_claim_looks_then_locks_the_key_and_tells_what_is_in_the_way() => Assert.Equal(
+        $"""
+        SET XACT_ABORT ON;
+        DECLARE @taken int = 0;
+        IF NOT EXISTS (SELECT 1 FROM [app].[Records] WHERE [Key] = @key AND [GoneAt] > {Now})
+        BEGIN
+            BEGIN TRANSACTION;
+            UPDATE [app].[Records] WITH (UPDLOCK, SERIALIZABLE) SET {Claimed} WHERE [Key] = @key AND [GoneAt] <= {Now};
+            SET @taken = @@ROWCOUNT;
+            IF @taken = 0
+            BEGIN
+                INSERT INTO [app].[Records] ([Key], [Status], [Owner], [Attempt], [Fingerprint], [LeaseUntil], [GoneAt]) SELECT @key, 0, @owner, @attempt, @fingerprint, {Now} + @lease, {Now} + @gone WHERE NOT EXISTS (SELECT 1 FROM [app].[Records] WITH (UPDLOCK, SERIALIZABLE) WHERE [Key] = @key);
+                SET @taken = @@ROWCOUNT;
+            END
+            COMMIT TRANSACTION;
+        END
+        SELECT 1 WHERE @taken = 1;
+        {Read};
+        """,
+        Sql.Claim);
+
+    [Fact]
+    public void A_takeover_is_one_conditional_update() => Assert.Equal(
+        $"""
+        DECLARE @taken int = 0;
+        UPDATE [app].[Records] SET {Claimed} WHERE [Key] = @key AND [Owner] = @superseded AND [Status] = 0 AND [LeaseUntil] <= {Now} AND [GoneAt] > {Now};
+        SET @taken = @@ROWCOUNT;
+        SELECT 1 WHERE @taken = 1;
+        {Read};
+        """,
+        Sql.Supersede);
+
+    [Fact]
+    public void What_an_owner_does_is_compared_and_set_and_counted()
+    {
+        Assert.Equal($"SET NOCOUNT OFF; UPDATE [app].[Records] SET [LeaseUntil] = {Now} + @lease, [GoneAt] = {Now} + @gone WHERE {OwnersClaim}", Sql.Renew);
+        Assert.Equal($"SET NOCOUNT OFF; UPDATE [app].[Records] SET [Status] = 1, [LeaseUntil] = {Now} + @lease, [GoneAt] = {Now} + @gone WHERE {OwnersClaim}", Sql.Mark);
+        Assert.Equal($"SET NOCOUNT OFF; UPDATE [app].[Records] SET [Status] = 2, [LeaseUntil] = 0, [GoneAt] = {Now} + @gone, [Payload] = @payload WHERE {OwnersClaim}", Sql.Complete);
+        Assert.Equal($"SET NOCOUNT OFF; DELETE FROM [app].[Records] WHERE {OwnersClaim}", Sql.Release);
+        Assert.Equal($"SET NOCOUNT OFF; DELETE FROM [app].[Records] WHERE [Key] = @key AND [GoneAt] > {Now}", Sql.Delete);
+        Assert.Equal(Read, Sql.Read);
+    }
+
+    [Fact]
+    public void What_goes_over_many_rows_is_limited_and_passes_by_locks()
+    {
+        Assert.Equal($"SET NOCOUNT OFF; DELETE TOP (@limit) FROM [app].[Records] WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK) WHERE [GoneAt] <= {Now}", Sql.RemoveExpired);
+        Assert.Equal($"SELECT TOP (@limit) [Key], [Attempt], {Now} - [LeaseUntil] FROM [app].[Records] WHERE [Key] > @after AND [Status] IN (0, 1) AND [LeaseUntil] <= {Now} AND [GoneAt] > {Now} ORDER BY [Key]", Sql.Abandoned);
+    }
+
+    [Theory]
+    [InlineData(1205, true)]
+    [InlineData(3960, true)]
+    [InlineData(2627, false)]
+    public void Deadlocks_and_update_conflicts_are_known_by_their_numbers(int number, bool isConflict) =>
+        Assert.Equal(isConflict, DatabaseConflict.Is(new DbUpdateException("saving", new SqlException(number))));
+
+    /// <summary>As far as it is looked at, the client's exception.</summary>
+    private sealed class SqlException(int number) : DbException("made up")
+    {
+        public int Number => number;
+    }
+}

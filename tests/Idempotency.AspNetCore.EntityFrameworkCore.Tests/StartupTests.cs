@@ -1,0 +1,86 @@
+using System.Data;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace Idempotency.AspNetCore.EntityFrameworkCore.Tests;
+
+/// <summary>What is missing or makes no sense fails when the host starts, with a message that names the fix; nothing is connected to.</summary>
+public sealed class StartupTests
+{
+    private const string Nowhere = "Host=nowhere.invalid;Timeout=1";
+
+    private sealed class WithoutRecords(DbContextOptions<WithoutRecords> options) : DbContext(options);
+
+    private sealed class Converting(DbContextOptions<Converting> options) : DbContext(options)
+    {
+        protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) => configurationBuilder.Properties<Guid>().HaveConversion<string>();
+
+        protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.AddIdempotencyRecords();
+    }
+
+    private static async Task StartAsync<TDbContext>(Action<IServiceCollection> register, Action<EntityFrameworkCoreIdempotencyStoreOptions>? configure = null, Action<IIdempotencyBuilder>? more = null)
+        where TDbContext : DbContext
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        register(builder.Services);
+        var idempotency = builder.Services.AddIdempotency().AddEntityFrameworkCoreStore<TDbContext>(configure);
+        more?.Invoke(idempotency);
+        using var host = builder.Build();
+        await host.StartAsync();
+        await host.StopAsync();
+    }
+
+    private static async Task FailsAsync<TDbContext>(string message, Action<IServiceCollection> register, Action<EntityFrameworkCoreIdempotencyStoreOptions>? configure = null)
+        where TDbContext : DbContext
+    {
+        var failed = await Assert.ThrowsAnyAsync<Exception>(() => StartAsync<TDbContext>(register, configure));
+        Assert.True(failed is InvalidOperationException or OptionsValidationException);
+        Assert.Contains(message, failed.Message, StringComparison.Ordinal);
+    }
+
+    private static void Register(IServiceCollection services) => services.AddDbContext<Shop>(options => options.UseNpgsql(Nowhere));
+
+    [Fact]
+    public Task What_is_right_starts_without_a_connection() => StartAsync<Shop>(Register);
+
+    [Fact]
+    public Task A_context_that_is_not_registered_fails() => FailsAsync<Shop>("Call builder.Services.AddDbContext<Shop>(...)", _ => { });
+
+    [Fact]
+    public Task A_model_without_records_fails() =>
+        FailsAsync<WithoutRecords>("Call modelBuilder.AddIdempotencyRecords() in its OnModelCreating", services => services.AddDbContext<WithoutRecords>(options => options.UseNpgsql(Nowhere)));
+
+    [Fact]
+    public Task Columns_with_a_value_converter_fail() =>
+        FailsAsync<Converting>("has a value converter", services => services.AddDbContext<Converting>(options => options.UseNpgsql(Nowhere)));
+
+    [Fact]
+    public async Task An_open_connection_that_all_contexts_share_fails()
+    {
+        await using var connection = new SqliteConnection("Data Source=:memory:");
+        await connection.OpenAsync();
+        await FailsAsync<Shop>("share one connection", services => services.AddDbContext<Shop>(options => options.UseSqlite(connection)));
+    }
+
+    [Theory]
+    [InlineData("Data Source=:memory:")]
+    [InlineData("Data Source=name;Mode=Memory")]
+    [InlineData("Data Source=")]
+    public Task A_database_in_memory_that_each_connection_has_for_itself_fails(string connectionString) =>
+        FailsAsync<Shop>("Mode=Memory;Cache=Shared", services => services.AddDbContext<Shop>(options => options.UseSqlite(connectionString)));
+
+    [Fact]
+    public async Task Options_that_make_no_sense_fail()
+    {
+        await FailsAsync<Shop>("CommandTimeout", Register, options => options.CommandTimeout = TimeSpan.Zero);
+        await FailsAsync<Shop>("RemovalInterval", Register, options => options.RemovalInterval = TimeSpan.FromDays(2));
+        await FailsAsync<Shop>("RemovalBatchSize", Register, options => options.RemovalBatchSize = 0);
+        await FailsAsync<Shop>("IsolationLevel", Register, options => options.IsolationLevel = IsolationLevel.ReadUncommitted);
+        await StartAsync<Shop>(Register, options => options.RemovalInterval = TimeSpan.Zero);
+    }
+
+    [Fact]
+    public Task Nothing_is_asked_of_a_context_whose_store_was_replaced_by_another() =>
+        StartAsync<WithoutRecords>(services => services.AddDbContext<WithoutRecords>(options => options.UseNpgsql(Nowhere)), more: builder => builder.AddInMemoryStore());
+}
