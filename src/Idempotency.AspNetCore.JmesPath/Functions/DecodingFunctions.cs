@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
@@ -74,6 +75,12 @@ internal static class DecodingFunctions
             }
         }
         catch (InvalidDataException)
+        {
+            throw NotGzip(call);
+        }
+
+        // The stream does not say that its end is missing. Its last four bytes do: they are the length of what it holds (RFC 1952), of one stream alone.
+        if (BinaryPrimitives.ReadUInt32LittleEndian(compressed.AsSpan(compressed.Count - 4)) != inflated.Length)
         {
             throw NotGzip(call);
         }

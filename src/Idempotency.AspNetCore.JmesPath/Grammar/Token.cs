@@ -6,4 +6,4 @@ namespace Idempotency.AspNetCore;
 /// <param name="Text">Of a name, the name; of anything else, how a message calls it.</param>
 /// <param name="Number">Of a number, the number; one beyond 32 bits is as far away as any index can be.</param>
 /// <param name="Literal">Of a literal or a raw string, its value.</param>
-internal readonly record struct Token(TokenKind Kind, int Position, string Text, int Number = 0, Value Literal = default);
+internal sealed record Token(TokenKind Kind, int Position, string Text, int Number = 0, Value Literal = default);
