@@ -11,7 +11,7 @@ public sealed class JmesPathOptions
 
     /// <summary>
     /// The most that one evaluation may do, in steps: a step is an operator applied once, an element produced, or a few characters read or written. More is an
-    /// <c>invalid-value</c>. Default: 1 000 000, which takes some tens of milliseconds at worst. More than zero.
+    /// <c>invalid-value</c>. Default: 1 000 000, which takes a few tenths of a second at worst. More than zero.
     /// </summary>
     public int MaxWork { get; set; } = 1_000_000;
 

@@ -7,7 +7,7 @@ internal sealed class Evaluation(int maxWork, int maxDecodedSize)
     public const int MaxDepth = 512;
 
     public const int CharactersInAStep = 16;
-    public const int MembersInAStep = 16;
+    public const int MembersInAStep = 4;
 
     private long _left = maxWork;
 

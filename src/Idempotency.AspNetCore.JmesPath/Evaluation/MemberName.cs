@@ -27,7 +27,7 @@ internal sealed class MemberName
         {
             passed++;
             var name = JsonMarshal.GetRawUtf8PropertyName(property);
-            if (name.SequenceEqual(_utf8) || (name.Contains((byte)'\\') && JsonString.Decode(name) == Text))
+            if (name.SequenceEqual(_utf8) || (MayBeEscaped(name) && JsonString.Decode(name) == Text))
             {
                 found = new Value(property.Value);
             }
@@ -35,5 +35,17 @@ internal sealed class MemberName
 
         run.Charge(passed / Evaluation.MembersInAStep);
         return found;
+
+        // An escape is longer than what it stands for, at most six times: a name of a megabyte is not looked through for each element that asks for another.
+        bool MayBeEscaped(ReadOnlySpan<byte> name)
+        {
+            if (name.Length <= _utf8.Length || name.Length > 6 * _utf8.Length || !name.Contains((byte)'\\'))
+            {
+                return false;
+            }
+
+            run.Charge(1 + (name.Length / Evaluation.CharactersInAStep));
+            return true;
+        }
     }
 }

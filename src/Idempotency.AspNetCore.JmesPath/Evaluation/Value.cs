@@ -64,13 +64,10 @@ internal readonly struct Value
     /// <summary>Of a string: its text.</summary>
     public string Text(Evaluation run)
     {
-        if (_made is string text)
-        {
-            return text;
-        }
-
-        run.Charge(JsonString.RawLength(_element) / Evaluation.CharactersInAStep);
-        return JsonString.Of(_element);
+        // Whoever asks goes through it, whether it has to be decoded first or not.
+        var text = _made as string;
+        run.Charge((text?.Length ?? JsonString.RawLength(_element)) / Evaluation.CharactersInAStep);
+        return text ?? JsonString.Of(_element);
     }
 
     /// <summary>Of an array: its elements.</summary>

@@ -37,8 +37,11 @@ internal static class BuiltInFunctions
         new("values", Values, Accepts.Object) { OnlySelects = true },
     ];
 
-    private static Value Abs(Call call) =>
-        call.First.Digits is [(byte)'-', .. var magnitude] ? new Value(JsonElement.Parse(magnitude)) : call.First;
+    private static Value Abs(Call call)
+    {
+        call.Run.Charge(call.First.Digits.Length / Evaluation.CharactersInAStep);
+        return call.First.Digits is [(byte)'-', .. var magnitude] ? new Value(JsonElement.Parse(magnitude)) : call.First;
+    }
 
     private static Value Round(Call call, bool up)
     {
