@@ -1,0 +1,111 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>The functions that AWS Powertools adds, for envelopes in which a body travels as text.</summary>
+/// <remarks>What is absent stays absent: null gives null, so that a missing body is a missing key and no error.</remarks>
+internal static class DecodingFunctions
+{
+    private const int MaxJsonDepth = 64;
+
+    public static readonly Function[] All =
+    [
+        new("powertools_json", Json, Accepts.Any) { OnlySelects = true },
+        new("powertools_base64", Base64, Accepts.String | Accepts.Null) { OnlySelects = true },
+        new("powertools_base64_gzip", Base64Gzip, Accepts.String | Accepts.Null) { OnlySelects = true },
+    ];
+
+    /// <summary>The value of a JSON text; what is no text is JSON already, so that an expression need not know whether the body has been read.</summary>
+    private static Value Json(Call call)
+    {
+        if (call.First.Kind != ValueKind.String)
+        {
+            return call.First;
+        }
+
+        var text = call.First.Text(call.Run);
+        call.Run.Charge(text.Length / Evaluation.CharactersInAStep);
+        try
+        {
+            return new Value(JsonElement.Parse(text, new JsonDocumentOptions { MaxDepth = MaxJsonDepth }));
+        }
+        catch (Exception exception) when (exception is JsonException or ArgumentException)
+        {
+            // The reader's own message quotes what it read.
+            throw call.InvalidValue($"got a text that is not JSON, or is nested deeper than {MaxJsonDepth} levels.");
+        }
+    }
+
+    private static Value Base64(Call call) => call.First.IsNull ? Value.Null : Utf8Text(call, Decode(call));
+
+    private static Value Base64Gzip(Call call)
+    {
+        if (call.First.IsNull)
+        {
+            return Value.Null;
+        }
+
+        var compressed = Decode(call);
+
+        // An empty stream inflates to nothing without complaint; ten bytes of header and eight of trailer are the least there is.
+        if (compressed.Count < 18)
+        {
+            throw NotGzip(call);
+        }
+
+        using var gzip = new GZipStream(new MemoryStream(compressed.Array!, compressed.Offset, compressed.Count), CompressionMode.Decompress);
+        using var inflated = new MemoryStream();
+        var piece = new byte[Math.Min(call.Run.MaxDecodedSize, 16 * 1024)];
+        try
+        {
+            for (int length; (length = gzip.Read(piece)) > 0;)
+            {
+                // Stops at the limit, not at the end: 1 MiB can inflate to 1 GiB.
+                if (inflated.Length + length > call.Run.MaxDecodedSize)
+                {
+                    throw TooLarge(call);
+                }
+
+                call.Run.Charge(length / Evaluation.CharactersInAStep);
+                inflated.Write(piece, 0, length);
+            }
+        }
+        catch (InvalidDataException)
+        {
+            throw NotGzip(call);
+        }
+
+        // The stream does not say that its end is missing. Its last four bytes do: they are the length of what it holds (RFC 1952), of one stream alone.
+        if (BinaryPrimitives.ReadUInt32LittleEndian(compressed.AsSpan(compressed.Count - 4)) != inflated.Length)
+        {
+            throw NotGzip(call);
+        }
+
+        return Utf8Text(call, new ArraySegment<byte>(inflated.GetBuffer(), 0, (int)inflated.Length));
+    }
+
+    private static ArraySegment<byte> Decode(Call call)
+    {
+        var text = call.First.Text(call.Run);
+        call.Run.Charge(text.Length / Evaluation.CharactersInAStep);
+        var bytes = new byte[text.Length / 4 * 3 + 3];
+        if (!Convert.TryFromBase64String(text, bytes, out var length))
+        {
+            throw call.InvalidValue("got a text that is not Base64.");
+        }
+
+        return length <= call.Run.MaxDecodedSize ? new ArraySegment<byte>(bytes, 0, length) : throw TooLarge(call);
+    }
+
+    private static Value Utf8Text(Call call, ReadOnlySpan<byte> bytes) =>
+        Utf8.IsValid(bytes) ? new Value(Encoding.UTF8.GetString(bytes)) : throw call.InvalidValue("decoded bytes that are not UTF-8.");
+
+    private static JmesPathException NotGzip(Call call) => call.InvalidValue("decoded bytes that are not a whole gzip stream.");
+
+    private static JmesPathException TooLarge(Call call) =>
+        call.InvalidValue($"would decode to more than {call.Run.MaxDecodedSize} bytes. JmesPathOptions.MaxDecodedSize allows more.");
+}

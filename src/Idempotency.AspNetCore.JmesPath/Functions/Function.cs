@@ -1,0 +1,84 @@
+using System.Collections.Frozen;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>A function: what it is called, what it takes and what it does.</summary>
+internal sealed class Function(string name, Func<Call, Value> body, params Accepts[] parameters)
+{
+    private static readonly FrozenDictionary<string, Function> All = BuiltInFunctions.All.Concat(DecodingFunctions.All).ToFrozenDictionary(function => function.Name, StringComparer.Ordinal);
+
+    public string Name => name;
+
+    /// <summary>Whether the last parameter may be given any number of times, once at least.</summary>
+    public bool IsVariadic { get; init; }
+
+    /// <summary>Whether all that it returns is part of its arguments: it chooses, orders or decodes, and adds nothing.</summary>
+    public bool OnlySelects { get; init; }
+
+    /// <summary>The function of a call. What can be known of the call without a document is checked here, so that it fails at start-up.</summary>
+    public static Function Resolve(Token called, List<Node> arguments)
+    {
+        if (!All.TryGetValue(called.Text, out var function))
+        {
+            throw new JmesPathException(JmesPathError.UnknownFunction, called.Position, $"There is no function {called.Text}().");
+        }
+
+        function.CheckCall(called.Position, arguments);
+        return function;
+    }
+
+    public Value Invoke(Call call) => body(call);
+
+    public void Check(int argument, ValueKind kind, int position)
+    {
+        var accepts = Parameter(argument);
+        if (accepts != Accepts.Reference && (accepts & (Accepts)(1 << (int)kind)) == 0)
+        {
+            throw new JmesPathException(JmesPathError.InvalidType, position, $"{name}() takes {Named(accepts)} as argument {argument + 1}, and got {TypeName(kind)}.");
+        }
+    }
+
+    public static string TypeName(ValueKind kind) => kind switch
+    {
+        ValueKind.Null => "null",
+        ValueKind.Boolean => "boolean",
+        ValueKind.Number => "number",
+        ValueKind.String => "string",
+        ValueKind.Array => "array",
+        _ => "object",
+    };
+
+    private Accepts Parameter(int argument) => parameters[Math.Min(argument, parameters.Length - 1)];
+
+    private void CheckCall(int position, List<Node> arguments)
+    {
+        if (arguments.Count < parameters.Length || (arguments.Count > parameters.Length && !IsVariadic))
+        {
+            var least = IsVariadic ? "at least " : "";
+            throw new JmesPathException(JmesPathError.InvalidArity, position, $"{name}() takes {least}{parameters.Length} {(parameters.Length == 1 ? "argument" : "arguments")}, and is given {arguments.Count}.");
+        }
+
+        for (var i = 0; i < arguments.Count; i++)
+        {
+            var takesReference = Parameter(i) == Accepts.Reference;
+            if (takesReference != arguments[i] is ReferenceNode)
+            {
+                throw new JmesPathException(JmesPathError.InvalidType, arguments[i].Position, takesReference ? $"{name}() takes an expression, &..., as argument {i + 1}." : $"{name}() takes no expression, &..., as argument {i + 1}.");
+            }
+        }
+    }
+
+    private static string Named(Accepts accepts)
+    {
+        var names = new List<string>();
+        foreach (var kind in Enum.GetValues<ValueKind>())
+        {
+            if ((accepts & (Accepts)(1 << (int)kind)) != 0)
+            {
+                names.Add(TypeName(kind));
+            }
+        }
+
+        return string.Join(" or ", names);
+    }
+}

@@ -1,0 +1,70 @@
+using System.Buffers;
+using System.Text.Json;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>A compiled JMESPath expression (jmespath.org, with <c>let</c> of JEP-18). Immutable, and used by many threads at once.</summary>
+public sealed class JmesPathExpression
+{
+    private readonly int _maxDecodedSize;
+    private readonly int _maxWork;
+
+    private JmesPathExpression(string expression, Node root, JmesPathOptions options)
+    {
+        Expression = expression;
+        Root = root;
+        _maxDecodedSize = options.MaxDecodedSize;
+        _maxWork = options.MaxWork;
+    }
+
+    /// <summary>The text it was compiled from.</summary>
+    public string Expression { get; }
+
+    internal Node Root { get; }
+
+    /// <summary>Compiles an expression.</summary>
+    /// <param name="expression">For example <c>[user.id, items[*].sku]</c>. At most 16 384 characters, nested at most 256 deep.</param>
+    /// <param name="options">The limits of its evaluation; null for the defaults. Read once.</param>
+    /// <exception cref="JmesPathException">It is not valid, or calls a function that does not exist or with the wrong arguments.</exception>
+    /// <exception cref="ArgumentException">A limit is not more than zero.</exception>
+    public static JmesPathExpression Parse(string expression, JmesPathOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(expression);
+        options ??= new JmesPathOptions();
+        if (options.MaxDecodedSize <= 0)
+        {
+            throw new ArgumentException(JmesPathOptions.MaxDecodedSizeMessage, nameof(options));
+        }
+
+        if (options.MaxWork <= 0)
+        {
+            throw new ArgumentException(JmesPathOptions.MaxWorkMessage, nameof(options));
+        }
+
+        return new JmesPathExpression(expression, Parser.Parse(expression), options);
+    }
+
+    /// <summary>Applies the expression to a document.</summary>
+    /// <returns>
+    /// What it selects; of kind <see cref="JsonValueKind.Null"/> when that is nothing. A value that is selected as it stands is the document's own element, and lives as long.
+    /// </returns>
+    /// <exception cref="JmesPathException">The standard says that it is an error, or a limit of <see cref="JmesPathOptions"/> is reached.</exception>
+    public JsonElement Evaluate(JsonElement document)
+    {
+        var run = Begin();
+        var result = Root.Evaluate(new Value(document), run);
+        if (result.TryGetElement(out var element))
+        {
+            return element;
+        }
+
+        var json = new ArrayBufferWriter<byte>();
+        JsonOutput.Write(result, run, json);
+        return JsonElement.Parse(json.WrittenSpan, new JsonDocumentOptions { MaxDepth = Evaluation.MaxDepth });
+    }
+
+    internal Evaluation Begin() => new(_maxWork, _maxDecodedSize);
+
+    /// <summary>The expression's text.</summary>
+    public override string ToString() => Expression;
+}

@@ -1,0 +1,301 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>What an expression reads of the document, told from the expression alone.</summary>
+/// <remarks>
+/// <para>Two questions, for which the tree is walked once each at start-up.</para>
+/// <para>1. Which members of the document's root does it name? (<see cref="RootNames"/>)</para>
+/// <para>2. Which of its parts select from the document, and nothing but from the document? (<see cref="Parts(Node)"/>) A constant beside an absent member, <c>['tenant', user_id]</c>, and a
+/// function that makes something of nothing, <c>to_string(user_id)</c>, would give one and the same key to all requests that lack it. So one of these parts must select something.</para>
+/// </remarks>
+internal static class DocumentReads
+{
+    /// <summary>The members of the root that an expression names, in the order in which it does.</summary>
+    public static IReadOnlyCollection<string> RootNames(Node expression)
+    {
+        var names = new List<string>();
+        Walk(expression, isRoot: true, null);
+        return names;
+
+        // Whether what a node gives is the root itself.
+        bool Walk(Node node, bool isRoot, Bound? scope)
+        {
+            switch (node)
+            {
+                case CurrentNode:
+                    return isRoot;
+                case FieldNode field:
+                    if (isRoot && !names.Contains(field.Name))
+                    {
+                        names.Add(field.Name);
+                    }
+
+                    return false;
+                case ThenNode then:
+                    return Walk(then.Right, Walk(then.Left, isRoot, scope), scope);
+                case ProjectionNode projection:
+                    Walk(projection.Left, isRoot, scope);
+                    Walk(projection.Right, false, scope);
+                    return false;
+                case ValuesNode values:
+                    Walk(values.Left, isRoot, scope);
+                    Walk(values.Right, false, scope);
+                    return false;
+                case FilterNode filter:
+                    Walk(filter.Left, isRoot, scope);
+                    Walk(filter.Condition, false, scope);
+                    Walk(filter.Right, false, scope);
+                    return false;
+                case IndexNode index:
+                    Walk(index.Left, isRoot, scope);
+                    return false;
+                case SliceNode slice:
+                    Walk(slice.Left, isRoot, scope);
+                    return false;
+                case FlattenNode flatten:
+                    Walk(flatten.Left, isRoot, scope);
+                    return false;
+                case OrNode or:
+                    return Walk(or.Left, isRoot, scope) | Walk(or.Right, isRoot, scope);
+                case AndNode and:
+                    return Walk(and.Left, isRoot, scope) | Walk(and.Right, isRoot, scope);
+                case NotNode not:
+                    Walk(not.Operand, isRoot, scope);
+                    return false;
+                case ComparisonNode comparison:
+                    Walk(comparison.Left, isRoot, scope);
+                    Walk(comparison.Right, isRoot, scope);
+                    return false;
+                case MultiSelectListNode list:
+                    WalkAll(list.Items);
+                    return false;
+                case MultiSelectHashNode hash:
+                    WalkAll(hash.Values);
+                    return false;
+                case CallNode call:
+                    WalkAll(call.Arguments);
+                    return false;
+                case ReferenceNode reference:
+                    Walk(reference.Expression, false, scope);
+                    return false;
+                case VariableNode variable:
+                    return Bound.Find(scope, variable.Name) is { Holds: true };
+                case LetNode let:
+                    var inner = scope;
+                    for (var i = 0; i < let.Names.Length; i++)
+                    {
+                        inner = new Bound(let.Names[i], Walk(let.Values[i], isRoot, scope), inner);
+                    }
+
+                    return Walk(let.Body, isRoot, inner);
+                default:
+                    return false;
+            }
+
+            void WalkAll(Node[] nodes)
+            {
+                foreach (var part in nodes)
+                {
+                    Walk(part, isRoot, scope);
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Expressions, each to be applied to the root, that select what an expression reads of the document, without its constants and without what functions make of it. Conditions
+    /// of filters are not among them: they choose, and are no part of the result. Empty when nothing is read.
+    /// </summary>
+    /// <remarks>Of an expression that only selects it is the expression itself.</remarks>
+    public static IReadOnlyList<Node> Parts(Node expression) => Parts(expression, null);
+
+    /// <summary>The first variable that no <c>let</c> binds, if there is one. The standard finds it out while evaluating; from outside none can come here.</summary>
+    public static VariableNode? Unbound(Node expression)
+    {
+        return Find(expression, null);
+
+        static VariableNode? Find(Node node, Bound? scope)
+        {
+            if (node is VariableNode variable)
+            {
+                return Bound.Find(scope, variable.Name) is null ? variable : null;
+            }
+
+            var inner = scope;
+            if (node is LetNode let)
+            {
+                foreach (var name in let.Names)
+                {
+                    inner = new Bound(name, true, inner);
+                }
+            }
+
+            foreach (var child in Children(node))
+            {
+                if (Find(child, node is LetNode { Body: var body } && child == body ? inner : scope) is { } found)
+                {
+                    return found;
+                }
+            }
+
+            return null;
+        }
+    }
+
+    private static List<Node> Parts(Node node, Bound? scope)
+    {
+        if (OnlySelects(node, scope))
+        {
+            return [node];
+        }
+
+        switch (node)
+        {
+            case LiteralNode or VariableNode:
+                return [];
+            case ThenNode then:
+                return Apply(then.Left, then.Right, part => new ThenNode(then.Left, part, then.Position));
+            case ProjectionNode projection:
+                return Apply(projection.Left, projection.Right, part => new ProjectionNode(projection.Left, part, projection.Position));
+            case ValuesNode values:
+                return Apply(values.Left, values.Right, part => new ValuesNode(values.Left, part, values.Position));
+            case FilterNode filter:
+                return Apply(filter.Left, filter.Right, part => new FilterNode(filter.Left, filter.Condition, part, filter.Position));
+            case CallNode { Function.Name: "map" } map:
+                return Apply(map.Arguments[1], ((ReferenceNode)map.Arguments[0]).Expression, part => new ProjectionNode(map.Arguments[1], part, map.Position));
+            case LetNode let:
+                return Let(let);
+            default:
+                var parts = new List<Node>();
+                foreach (var child in Children(node))
+                {
+                    // What an element is ordered by is not in the result.
+                    if (child is not ReferenceNode)
+                    {
+                        parts.AddRange(Parts(child, scope));
+                    }
+                }
+
+                return parts;
+        }
+
+        // Where the left selects, the right's parts are looked for in what it selects. Where it computes, what it read is all there is; unless the right ignores it.
+        List<Node> Apply(Node left, Node right, Func<Node, Node> then)
+        {
+            var parts = Parts(right, scope);
+            if (parts.Count > 0 && !OnlySelects(left, scope))
+            {
+                return Parts(left, scope);
+            }
+
+            return parts.ConvertAll(part => then(part));
+        }
+
+        // A variable stands for what it is bound to: for a part of the document inside the body, for what was read where something was computed.
+        List<Node> Let(LetNode let)
+        {
+            var parts = new List<Node>();
+            var inner = scope;
+            for (var i = 0; i < let.Names.Length; i++)
+            {
+                var selects = OnlySelects(let.Values[i], scope);
+                inner = new Bound(let.Names[i], selects, inner);
+                if (!selects && Mentions(let.Body, let.Names[i]))
+                {
+                    parts.AddRange(Parts(let.Values[i], scope));
+                }
+            }
+
+            parts.AddRange(Parts(let.Body, inner).ConvertAll(part => (Node)new LetNode(let.Names, let.Values, part, let.Position)));
+            return parts;
+        }
+    }
+
+    /// <summary>Whether all scalars of a result come from the document.</summary>
+    private static bool OnlySelects(Node node, Bound? scope)
+    {
+        switch (node)
+        {
+            case LiteralNode or NotNode or ComparisonNode:
+                return false;
+            case CallNode { Function.OnlySelects: false, Function.Name: not "map" }:
+                return false;
+            case VariableNode variable:
+                return Bound.Find(scope, variable.Name) is { Holds: true };
+            case LetNode let:
+                var inner = scope;
+                for (var i = 0; i < let.Names.Length; i++)
+                {
+                    inner = new Bound(let.Names[i], OnlySelects(let.Values[i], scope), inner);
+                }
+
+                return OnlySelects(let.Body, inner);
+            case FilterNode filter:
+                return OnlySelects(filter.Left, scope) && OnlySelects(filter.Right, scope);
+            case CallNode { Function.Name: "map" } map:
+                return OnlySelects(((ReferenceNode)map.Arguments[0]).Expression, scope) && OnlySelects(map.Arguments[1], scope);
+            default:
+                foreach (var child in Children(node))
+                {
+                    if (child is not ReferenceNode && !OnlySelects(child, scope))
+                    {
+                        return false;
+                    }
+                }
+
+                return true;
+        }
+    }
+
+    private static bool Mentions(Node node, string variable)
+    {
+        if (node is VariableNode { Name: var name })
+        {
+            return name == variable;
+        }
+
+        foreach (var child in Children(node))
+        {
+            if (Mentions(child, variable))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static Node[] Children(Node node) => node switch
+    {
+        ThenNode then => [then.Left, then.Right],
+        ProjectionNode projection => [projection.Left, projection.Right],
+        ValuesNode values => [values.Left, values.Right],
+        FilterNode filter => [filter.Left, filter.Condition, filter.Right],
+        IndexNode index => [index.Left],
+        SliceNode slice => [slice.Left],
+        FlattenNode flatten => [flatten.Left],
+        OrNode or => [or.Left, or.Right],
+        AndNode and => [and.Left, and.Right],
+        NotNode not => [not.Operand],
+        ComparisonNode comparison => [comparison.Left, comparison.Right],
+        MultiSelectListNode list => list.Items,
+        MultiSelectHashNode hash => hash.Values,
+        CallNode call => call.Arguments,
+        ReferenceNode reference => [reference.Expression],
+        LetNode let => [.. let.Values, let.Body],
+        _ => [],
+    };
+
+    /// <summary>A variable, and what is to be known of its value: that it is the root, or that it selects.</summary>
+    private sealed record Bound(string Name, bool Holds, Bound? Outer)
+    {
+        public static Bound? Find(Bound? scope, string name)
+        {
+            while (scope is not null && scope.Name != name)
+            {
+                scope = scope.Outer;
+            }
+
+            return scope;
+        }
+    }
+}

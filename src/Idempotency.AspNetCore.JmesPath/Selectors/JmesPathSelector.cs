@@ -1,0 +1,93 @@
+using System.Buffers;
+using System.Text.Json;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>An expression that selects a key, or what of a retry must equal the first request.</summary>
+/// <remarks>
+/// <para>What takes part in a selection:</para>
+/// <para>1. A result without any string, number or boolean (<c>null</c>, <c>[]</c>, <c>[null, {}]</c>) is nothing.</para>
+/// <para>2. Neither is one made of constants alone. When the expression has constants or functions in it, one of the parts that select from the document must select something as well.</para>
+/// <para>3. <c>0</c>, <c>false</c> and <c>""</c> are something, and so is a part of what was asked for.</para>
+/// </remarks>
+internal sealed class JmesPathSelector(JmesPathExpression expression, IReadOnlyList<Node> parts) : IIdempotencySelector
+{
+    private readonly bool _onlySelects = parts is [var only] && only == expression.Root;
+
+    public IReadOnlyCollection<string> RootNames { get; } = DocumentReads.RootNames(expression.Root);
+
+    public bool TrySelect(JsonElement document, IBufferWriter<byte> selection)
+    {
+        try
+        {
+            var run = expression.Begin();
+            var root = new Value(document);
+            var result = expression.Root.Evaluate(root, run);
+            var takesPart = HasScalar(result, run, 0) && (_onlySelects || AnyPartSelects(root, run));
+            var json = new ArrayBufferWriter<byte>();
+            JsonOutput.Write(result, run, json);
+            selection.Write(json.WrittenSpan);
+            return takesPart;
+        }
+        catch (JmesPathException exception)
+        {
+            throw new IdempotencySelectorException(exception.Message, exception);
+        }
+    }
+
+    private bool AnyPartSelects(Value root, Evaluation run)
+    {
+        foreach (var part in parts)
+        {
+            try
+            {
+                if (HasScalar(part.Evaluate(root, run), run, 0))
+                {
+                    return true;
+                }
+            }
+            catch (JmesPathException)
+            {
+                // A part that the expression itself had no need of, on the other side of an || for example: nothing of it is in the result.
+                // Were it for too much work, writing the result would fail in its turn.
+                run.Scope = null;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool HasScalar(Value value, Evaluation run, int depth)
+    {
+        run.Charge(1);
+        run.Nest(depth);
+        switch (value.Kind)
+        {
+            case ValueKind.Null:
+                return false;
+            case ValueKind.Array:
+                foreach (var item in value.Elements(run))
+                {
+                    if (HasScalar(item, run, depth + 1))
+                    {
+                        return true;
+                    }
+                }
+
+                return false;
+            case ValueKind.Object:
+                var members = value.Members(run);
+                for (var i = 0; i < members.Count; i++)
+                {
+                    if (HasScalar(members[i].Value, run, depth + 1))
+                    {
+                        return true;
+                    }
+                }
+
+                return false;
+            default:
+                return true;
+        }
+    }
+}
