@@ -167,7 +167,10 @@ internal sealed class Lexer(string expression)
         _tokens.Add(new Token(TokenKind.QuotedIdentifier, start, JsonString.Of(name)));
     }
 
-    /// <summary>Between backticks stands JSON, in which a backtick is written <c>\`</c>. A bare word, which some implementations take for a string, is an error (JEP-12 leaves it to us).</summary>
+    /// <summary>
+    /// Between backticks stands JSON, in which a backtick is written <c>\`</c>. A bare word is a string: JEP-12 deprecates that and leaves it to implementations, and expressions
+    /// brought from elsewhere are full of it. What begins as an array, an object or a string must be one.
+    /// </summary>
     private void Literal(int start)
     {
         SkipTo('`', start, "The literal is not closed with '`'.");
@@ -186,7 +189,8 @@ internal sealed class Lexer(string expression)
             }
         }
 
-        if (!TryParse(json.ToString(), out var value))
+        var text = json.ToString().TrimStart();
+        if (!TryParse(text, out var value) && (text is [] or ['[' or '{' or '"', ..] || !TryParse($"\"{text}\"", out value)))
         {
             throw Error(start, "The literal is not JSON. A string between backticks needs double quotes, `\"like this\"`; or write it 'like this'.");
         }
