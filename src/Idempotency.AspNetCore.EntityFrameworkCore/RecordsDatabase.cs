@@ -5,10 +5,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Idempotency.AspNetCore;
 
 /// <summary>What a store knows of the application's database without having connected to it.</summary>
-/// <param name="Provider">The EF Core provider.</param>
 /// <param name="Sql">The statements.</param>
 /// <param name="Gate">Where writers wait, where there is one at a time.</param>
-internal sealed record RecordsDatabase(string Provider, RecordSql Sql, WriterGate? Gate)
+internal sealed record RecordsDatabase(RecordSql Sql, WriterGate? Gate)
 {
     private const string PostgreSql = "Npgsql.EntityFrameworkCore.PostgreSQL";
     private const string Sqlite = "Microsoft.EntityFrameworkCore.Sqlite";
@@ -44,9 +43,9 @@ internal sealed record RecordsDatabase(string Provider, RecordSql Sql, WriterGat
 
         return provider switch
         {
-            PostgreSql => new RecordsDatabase(provider, new PostgreSqlRecordSql(table), null),
-            SqlServer => new RecordsDatabase(provider, new SqlServerRecordSql(table), null),
-            _ => new RecordsDatabase(provider, new SqliteRecordSql(table), WriterGate.Of(SqliteDatabaseOf(connection, name))),
+            PostgreSql => new RecordsDatabase(new PostgreSqlRecordSql(table), null),
+            SqlServer => new RecordsDatabase(new SqlServerRecordSql(table), null),
+            _ => new RecordsDatabase(new SqliteRecordSql(table), WriterGate.Of(SqliteDatabaseOf(connection, name))),
         };
     }
 
