@@ -1,5 +1,6 @@
 using System.Globalization;
 using Idempotency.AspNetCore;
+using Microsoft.EntityFrameworkCore;
 
 namespace Payments;
 
@@ -7,25 +8,42 @@ namespace Payments;
 internal static class Configuration
 {
     private const string CacheTime = "CACHE_TIME_IN_SECONDS";
+    private const string Database = "Database";
+
+    /// <summary>The databases by the name the setting <c>Database</c> gives them; the connection string has the same name.</summary>
+    private static readonly Dictionary<string, Action<DbContextOptionsBuilder, string>> Databases = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["Sqlite"] = static (options, connection) => options.UseSqlite(connection),
+        ["PostgreSQL"] = static (options, connection) => options.UseNpgsql(connection),
+    };
 
     /// <summary>The stores by the name the setting <c>Store</c> gives them. One more is one more line.</summary>
     private static readonly Dictionary<string, Action<IIdempotencyBuilder, IConfiguration>> Stores = new(StringComparer.OrdinalIgnoreCase)
     {
+        [Database] = static (idempotency, _) => idempotency.AddEntityFrameworkCoreStore<PaymentsDb>(),
         ["InMemory"] = static (idempotency, _) => idempotency.AddInMemoryStore(),
         ["Redis"] = static (idempotency, settings) => idempotency.AddRedisStore(settings.GetSection("Redis").Bind),
         ["DynamoDB"] = static (idempotency, settings) => idempotency.AddDynamoDBStore(settings.GetSection("DynamoDB").Bind),
     };
 
-    public static void AddConfiguredStore(this IIdempotencyBuilder idempotency, IConfiguration configuration)
+    public static void AddConfiguredDatabase(this IServiceCollection services, IConfiguration configuration)
     {
-        var name = configuration["Store"] ?? "InMemory";
-        if (!Stores.TryGetValue(name, out var add))
-        {
-            throw new InvalidOperationException($"The setting 'Store' is '{name}'. Set it to one of: {string.Join(", ", Stores.Keys)}.");
-        }
-
-        add(idempotency, configuration);
+        var (name, use) = Chosen(configuration, Database, Databases);
+        services.AddDbContext<PaymentsDb>(options => use(options, configuration.GetConnectionString(name) ?? throw new InvalidOperationException($"The connection string '{name}' is missing.")));
     }
+
+    public static void AddConfiguredStore(this IIdempotencyBuilder idempotency, IConfiguration configuration) =>
+        Chosen(configuration, "Store", Stores).Value(idempotency, configuration);
+
+    /// <summary>Where the records lie in the payments' own database, both are written in one transaction. Elsewhere they cannot be.</summary>
+    public static void ApplyTransaction(this ConfigurationManager configuration) =>
+        configuration["Idempotency:DefaultPolicy:Transaction"] ??= (Chosen(configuration, "Store", Stores).Key == Database ? IdempotencyTransaction.SameAsHandler : IdempotencyTransaction.Separate).ToString();
+
+    private static KeyValuePair<string, T> Chosen<T>(IConfiguration configuration, string setting, Dictionary<string, T> known) => configuration[setting] is { } name
+        ? known.FirstOrDefault(one => one.Key.Equals(name, StringComparison.OrdinalIgnoreCase)) is { Key: not null } chosen
+            ? chosen
+            : throw new InvalidOperationException($"The setting '{setting}' is '{name}'. Set it to one of: {string.Join(", ", known.Keys)}.")
+        : known.First();
 
     /// <summary>Lets the environment variable <c>CACHE_TIME_IN_SECONDS</c> overrule the retention in appsettings.json, for every policy that does not set its own.</summary>
     public static void ApplyCacheTime(this ConfigurationManager configuration)

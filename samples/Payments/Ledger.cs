@@ -1,43 +1,26 @@
-using System.Globalization;
 using System.Security.Cryptography;
+using Microsoft.EntityFrameworkCore;
 
 namespace Payments;
 
-/// <summary>The effect: one line for each time a handler really ran.</summary>
+/// <summary>The effect: one row for each time a handler really ran.</summary>
 /// <remarks>It does nothing about duplicates itself, on purpose. What keeps them out is the library alone.</remarks>
-public sealed class Ledger(TimeProvider time)
+public sealed class Ledger(PaymentsDb db, TimeProvider time)
 {
     private const int Shown = 50;
 
-    private readonly Lock _lock = new();
-    private readonly List<Payment> _payments = [];
-    private readonly DateTimeOffset _since = time.GetUtcNow();
-
-    public Payment Execute(string kind, PaymentRequest request)
+    public async Task<Payment> ExecuteAsync(string kind, PaymentRequest request, CancellationToken cancellation)
     {
-        lock (_lock)
-        {
-            var execution = _payments.Count + 1;
-            var id = string.Create(CultureInfo.InvariantCulture, $"{kind}-{execution}-{RandomNumberGenerator.GetHexString(6, lowercase: true)}");
-            var payment = new Payment(id, kind, request.Name, request.Email, request.Amount, execution, time.GetUtcNow());
-            _payments.Add(payment);
-            return payment;
-        }
+        var payment = new Payment($"{kind}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}", kind, request.Name, request.Email, request.Amount, time.GetUtcNow());
+        db.Payments.Add(payment);
+        await db.SaveChangesAsync(cancellation);
+        return payment;
     }
 
-    public Payment? Find(string id)
-    {
-        lock (_lock)
-        {
-            return _payments.Find(payment => payment.Id == id);
-        }
-    }
+    public Task<Payment?> FindAsync(string id, CancellationToken cancellation) => db.Payments.AsNoTracking().FirstOrDefaultAsync(payment => payment.Id == id, cancellation);
 
-    public LedgerPage Read()
-    {
-        lock (_lock)
-        {
-            return new LedgerPage(_payments.Count, _since, [.. _payments.TakeLast(Shown).Reverse()]);
-        }
-    }
+    public async Task<LedgerPage> ReadAsync(CancellationToken cancellation) => new(
+        await db.Payments.CountAsync(cancellation),
+        (await db.Openings.AsNoTracking().OrderBy(opening => opening.Id).FirstAsync(cancellation)).Since,
+        await db.Payments.AsNoTracking().OrderByDescending(payment => payment.Execution).Take(Shown).ToListAsync(cancellation));
 }

@@ -1,5 +1,6 @@
 using Idempotency.AspNetCore;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.EntityFrameworkCore;
 
 namespace Payments;
 
@@ -8,14 +9,22 @@ internal static class PayoutEndpoints
 {
     public static void MapPayouts(this IEndpointRouteBuilder app)
     {
-        // The message takes the request's key for its own: even a request that runs again after a crash, and enqueues again, is one payout.
-        app.MapPost("/payouts", (PaymentRequest request, PayoutQueue queue, HttpContext context) =>
+        // The message takes the request's key for its own: even a request that is accepted twice, after a crash, is one payout.
+        app.MapPost("/payouts", async (PaymentRequest request, PaymentsDb db, HttpContext context, CancellationToken cancellation) =>
         {
             var message = new PayoutMessage(context.Features.GetRequiredFeature<IIdempotencyFeature>().Key, request);
-            queue.Enqueue(message);
+            if (!await db.Payouts.AnyAsync(payout => payout.Id == message.Id, cancellation))
+            {
+                db.Payouts.Add(new Payout { Id = message.Id, Name = request.Name, Email = request.Email, Amount = request.Amount });
+                await db.SaveChangesAsync(cancellation);
+            }
+
             return TypedResults.Accepted($"/payouts/{Uri.EscapeDataString(message.Id)}", message);
         }).WithIdempotency();
 
-        app.MapGet("/payouts/{id}", (string id, PayoutQueue queue) => queue.Find(id) is { } status ? Results.Ok(status) : Results.NotFound());
+        app.MapGet("/payouts/{id}", async (string id, PaymentsDb db, Ledger ledger, CancellationToken cancellation) =>
+            await db.Payouts.AsNoTracking().FirstOrDefaultAsync(payout => payout.Id == id, cancellation) is { } payout
+                ? Results.Ok(new PayoutStatus(payout.Deliveries, payout.PaymentId is { } paid ? await ledger.FindAsync(paid, cancellation) : null))
+                : Results.NotFound());
     }
 }

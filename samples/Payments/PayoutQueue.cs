@@ -1,60 +1,56 @@
-using System.Collections.Concurrent;
-using System.Threading.Channels;
 using Idempotency.AspNetCore;
+using Microsoft.EntityFrameworkCore;
 
 namespace Payments;
 
-/// <summary>A queue and its consumer in miniature. It delivers at least once, as queues do: here every message comes twice, as if the first acknowledgement had been lost.</summary>
+/// <summary>The queue's consumer in miniature. The queue delivers at least once, as queues do: here every message comes twice, as if the first acknowledgement had been lost.</summary>
 /// <remarks>The consumer does nothing about duplicates itself, on purpose. What keeps them out is <see cref="IIdempotentExecutor"/> alone.</remarks>
-public sealed partial class PayoutQueue(IIdempotentExecutor executor, Ledger ledger, TimeProvider time, ILogger<PayoutQueue> logger) : BackgroundService
+public sealed partial class PayoutQueue(IServiceScopeFactory scopes, IIdempotentExecutor executor, TimeProvider time, ILogger<PayoutQueue> logger) : BackgroundService
 {
-    private readonly Channel<PayoutMessage> _messages = Channel.CreateUnbounded<PayoutMessage>();
-    private readonly ConcurrentDictionary<string, PayoutStatus> _done = new();
-
-    public void Enqueue(PayoutMessage message)
-    {
-        _messages.Writer.TryWrite(message);
-        _messages.Writer.TryWrite(message); // the redelivery
-    }
-
-    public PayoutStatus? Find(string id) => _done.GetValueOrDefault(id);
+    private const int DeliveriesOfEach = 2;
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await foreach (var message in _messages.Reader.ReadAllAsync(stoppingToken))
+        using var tick = new PeriodicTimer(Interval, time);
+        while (await tick.WaitForNextTickAsync(stoppingToken))
         {
             try
             {
-                await HandleAsync(message, stoppingToken);
-            }
-            catch (IdempotencyException exception) when (exception.RetryAfter is { } pause)
-            {
-                _ = RedeliverAsync(message, pause, stoppingToken); // still running elsewhere, or the store is away
+                await DeliverAsync(stoppingToken);
             }
             catch (Exception exception) when (exception is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
             {
-                LogPutAside(logger, message.Id, exception); // where a real queue has its dead letters
+                LogNotDelivered(logger, exception); // what was not acknowledged comes again
             }
         }
     }
 
-    private async Task HandleAsync(PayoutMessage message, CancellationToken cancellation)
+    private async Task DeliverAsync(CancellationToken cancellation)
     {
-        var payment = await executor.ExecuteAsync(
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<PaymentsDb>();
+        foreach (var message in await db.Payouts.AsNoTracking().Where(payout => payout.Deliveries < DeliveriesOfEach).OrderBy(payout => payout.Id).Take(100).ToListAsync(cancellation))
+        {
+            var payment = await HandleAsync(message, cancellation);
+            await db.Payouts.Where(payout => payout.Id == message.Id).ExecuteUpdateAsync( // the acknowledgement
+                done => done.SetProperty(payout => payout.Deliveries, payout => payout.Deliveries + 1).SetProperty(payout => payout.PaymentId, payment.Id),
+                cancellation);
+        }
+    }
+
+    private async Task<Payment> HandleAsync(Payout message, CancellationToken cancellation)
+    {
+        await using var scope = scopes.CreateAsyncScope(); // the payment and its record are committed together, in this scope's transaction
+        var ledger = scope.ServiceProvider.GetRequiredService<Ledger>();
+        return await executor.ExecuteAsync(
             "payouts",
             message.Id,
-            (_, _) => Task.FromResult(ledger.Execute("payout", message.Request)),
-            new() { PolicyName = "payouts", Payload = IdempotentPayload.Of(message.Request) },
+            (_, cancel) => ledger.ExecuteAsync("payout", message.Request, cancel),
+            new() { PolicyName = "payouts", Payload = IdempotentPayload.Of(message.Request), Services = scope.ServiceProvider },
             cancellation);
-        _done.AddOrUpdate(message.Id, static (_, payment) => new PayoutStatus(1, payment), static (_, status, payment) => new PayoutStatus(status.Deliveries + 1, payment), payment);
     }
 
-    private async Task RedeliverAsync(PayoutMessage message, TimeSpan pause, CancellationToken cancellation)
-    {
-        await Task.Delay(pause, time, cancellation);
-        _messages.Writer.TryWrite(message);
-    }
-
-    [LoggerMessage(LogLevel.Error, "Payout {Id} is put aside.")]
-    private static partial void LogPutAside(ILogger logger, string id, Exception exception);
+    [LoggerMessage(LogLevel.Error, "Payouts could not be delivered; they come again.")]
+    private static partial void LogNotDelivered(ILogger logger, Exception exception);
 }

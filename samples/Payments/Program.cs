@@ -6,13 +6,14 @@ using Payments;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.Configuration.ApplyCacheTime();
+builder.Configuration.ApplyTransaction();
 
 // The demo has no users, so all its visitors share one set of keys. A real API has them, leaves this line out, and each user's keys are their own.
 builder.Services.Configure<IdempotencyOptions>(options => options.DefaultPolicy = options.DefaultPolicy with { Partition = _ => "demo" });
-builder.Services.AddIdempotency(builder.Configuration.GetSection("Idempotency")).AddConfiguredStore(builder.Configuration);
-builder.Services.AddSingleton<Ledger>();
-builder.Services.AddSingleton<PayoutQueue>();
-builder.Services.AddHostedService(services => services.GetRequiredService<PayoutQueue>());
+builder.Services.AddIdempotency(builder.Configuration.GetSection("Idempotency")).AddJmesPath().AddConfiguredStore(builder.Configuration);
+builder.Services.AddConfiguredDatabase(builder.Configuration);
+builder.Services.AddScoped<Ledger>();
+builder.Services.AddHostedService<PayoutQueue>();
 builder.Services.AddProblemDetails();
 builder.Services.AddValidation();
 builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = false); // a bad body is a 400 in development too
@@ -32,24 +33,30 @@ app.UseIdempotency();
 app.MapPost("/payments", async (PaymentRequest request, Ledger ledger, CancellationToken cancellation, [Range(0, 10_000)] int delay = 0) =>
 {
     await Task.Delay(delay, cancellation);
-    var payment = ledger.Execute("payment", request);
+    var payment = await ledger.ExecuteAsync("payment", request, cancellation);
     return TypedResults.Created($"/payments/{payment.Id}", payment);
 }).WithIdempotency();
 
-// The key is the body: two orders with the same content are one order. "orders" is a policy in appsettings.json.
-app.MapPost("/orders", (PaymentRequest request, Ledger ledger, HttpContext context) =>
+// The key is selected from the body: two orders of the same person over the same amount are one order, whatever else is sent with them. "orders" is a policy in appsettings.json.
+app.MapPost("/orders", async (PaymentRequest request, Ledger ledger, HttpContext context, CancellationToken cancellation) =>
 {
-    var payment = ledger.Execute("order", request);
+    var payment = await ledger.ExecuteAsync("order", request, cancellation);
     return TypedResults.Created($"/payments/{payment.Id}", new OrderReceipt(payment, context.Features.GetRequiredFeature<IIdempotencyFeature>().Key));
 }).WithIdempotency("orders");
 
 // What was really executed, whatever was sent.
-app.MapGet("/payments", (Ledger ledger) => ledger.Read());
-app.MapGet("/payments/{id}", (string id, Ledger ledger) => ledger.Find(id) is { } payment ? Results.Ok(payment) : Results.NotFound());
+app.MapGet("/payments", (Ledger ledger, CancellationToken cancellation) => ledger.ReadAsync(cancellation));
+app.MapGet("/payments/{id}", async (string id, Ledger ledger, CancellationToken cancellation) => await ledger.FindAsync(id, cancellation) is { } payment ? Results.Ok(payment) : Results.NotFound());
 
 app.MapControllers(); // RefundsController: the same with [Idempotent]
 app.MapPayouts(); // PayoutQueue: the same without HTTP, for a queue's consumer
 app.MapOpenApi(); // /openapi/v1.json
 
 app.MapGet("/demo/settings", (IOptions<IdempotencyOptions> options) => DemoSettings.Of(options.Value.DefaultPolicy));
+
+await using (var scope = app.Services.CreateAsyncScope())
+{
+    await scope.ServiceProvider.GetRequiredService<PaymentsDb>().CreateAsync(TimeProvider.System);
+}
+
 app.Run();

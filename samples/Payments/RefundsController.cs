@@ -10,15 +10,15 @@ public sealed class RefundsController(Ledger ledger) : ControllerBase
 {
     [HttpPost]
     [Idempotent]
-    public ActionResult<Payment> Refund(RefundRequest request)
+    public async Task<ActionResult<Payment>> Refund(RefundRequest request, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(request);
-        if (ledger.Find(request.PaymentId) is not { } payment)
+        if (await ledger.FindAsync(request.PaymentId, cancellation) is not { } payment)
         {
             return NotFound();
         }
 
-        var refund = ledger.Execute("refund", new PaymentRequest(payment.Name, payment.Email, payment.Amount));
+        var refund = await ledger.ExecuteAsync("refund", new PaymentRequest(payment.Name, payment.Email, payment.Amount), cancellation);
         return Created($"/payments/{refund.Id}", refund);
     }
 }

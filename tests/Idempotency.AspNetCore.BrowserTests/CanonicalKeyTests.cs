@@ -26,7 +26,12 @@ public sealed class CanonicalKeyTests(Chromium chromium)
     public async Task Browser_and_server_find_the_same_key_for_every_payload()
     {
         var cancellation = TestContext.Current.CancellationToken;
-        using var sample = await Sample.StartAsync(cancellation);
+        using var sample = await Sample.StartAsync(cancellation, environment: new Dictionary<string, string>
+        {
+            ["Idempotency__Policies__orders__KeySource"] = "Body", // all of it, not only what the sample selects
+            ["Idempotency__Policies__orders__KeySelector"] = "",
+            ["Idempotency__Policies__orders__FingerprintSelector"] = "",
+        });
         await using var context = await chromium.NewContextAsync(800, 600);
         var page = await context.NewPageAsync();
         await page.GotoAsync(sample.Address.ToString());

@@ -12,6 +12,7 @@ internal sealed partial class Sample : IDisposable
     private static readonly string Folder = Path.GetFullPath(FromBuild("SampleFolder"));
 
     private readonly Process _process;
+    private readonly string _file = Path.Combine(Path.GetTempPath(), $"payments-{Guid.NewGuid():N}.db");
     private readonly StringBuilder _output = new();
     private readonly TaskCompletionSource<Uri> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -26,6 +27,7 @@ internal sealed partial class Sample : IDisposable
         };
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development"; // what dotnet run takes from launchSettings.json
         start.Environment.Remove("CACHE_TIME_IN_SECONDS");
+        start.Environment["ConnectionStrings__Sqlite"] = $"Data Source={_file}";
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
@@ -92,6 +94,10 @@ internal sealed partial class Sample : IDisposable
         }
 
         _process.Dispose();
+        foreach (var file in Directory.GetFiles(Path.GetTempPath(), Path.GetFileName(_file) + "*"))
+        {
+            File.Delete(file);
+        }
     }
 
     private void Start()

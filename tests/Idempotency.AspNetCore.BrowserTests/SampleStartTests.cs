@@ -44,7 +44,7 @@ public sealed class SampleStartTests
         var (exitCode, output) = await Sample.FailToStartAsync(new Dictionary<string, string> { ["Store"] = "Floppy" }, Cancellation);
 
         Assert.NotEqual(0, exitCode);
-        Assert.Contains("The setting 'Store' is 'Floppy'. Set it to one of: InMemory", output, StringComparison.Ordinal);
+        Assert.Contains("The setting 'Store' is 'Floppy'. Set it to one of: Database, InMemory", output, StringComparison.Ordinal);
     }
 
     private static async Task<double> RetentionAsync(Sample sample)

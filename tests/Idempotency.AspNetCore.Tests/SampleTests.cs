@@ -8,9 +8,23 @@ namespace Idempotency.AspNetCore.Tests;
 public sealed class SampleTests : IDisposable
 {
     private const string Payment = """{"name":"Ada Lovelace","email":"ada@example.com","amount":42.50}""";
-    private readonly WebApplicationFactory<Program> _sample = new();
+    private readonly string _file = Path.Combine(Path.GetTempPath(), $"payments-{Guid.NewGuid():N}.db");
+    private readonly WebApplicationFactory<Program> _sample;
 
-    public void Dispose() => _sample.Dispose();
+    public SampleTests()
+    {
+        _sample = Start();
+    }
+
+    public void Dispose()
+    {
+        _sample.Dispose();
+        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+        foreach (var file in Directory.GetFiles(Path.GetTempPath(), Path.GetFileName(_file) + "*"))
+        {
+            File.Delete(file);
+        }
+    }
 
     [Fact]
     public async Task Ten_at_once_are_one_payment()
@@ -36,6 +50,38 @@ public sealed class SampleTests : IDisposable
         Assert.Equal(HttpStatusCode.Created, first.StatusCode);
         Assert.True(same.IsReplay());
         Assert.Equal(1, await CountAsync(client));
+    }
+
+    [Fact]
+    public async Task What_is_sent_beside_what_makes_an_order_does_not_make_another()
+    {
+        using var client = _sample.CreateClient();
+        using var first = await client.SendAsync(Api.Request("/orders", key: null, json: Payment.Replace("{", """{"sentAt":"10:15",""", StringComparison.Ordinal)));
+        using var again = await client.SendAsync(Api.Request("/orders", key: null, json: Payment.Replace("{", """{"sentAt":"10:16",""", StringComparison.Ordinal)));
+        using var other = await client.SendAsync(Api.Request("/orders", key: null, json: Payment.Replace("42.50", "43", StringComparison.Ordinal)));
+        Assert.Equal((HttpStatusCode.Created, false), (first.StatusCode, first.IsReplay()));
+        Assert.Equal((HttpStatusCode.Created, true), (again.StatusCode, again.IsReplay()));
+        Assert.Equal((HttpStatusCode.Created, false), (other.StatusCode, other.IsReplay()));
+        using var nothing = await client.SendAsync(Api.Request("/orders", key: null, json: """{"sentAt":"10:15"}"""));
+        await nothing.AssertProblemAsync(400, "idempotency-key-missing", "new-key");
+        Assert.Equal(2, await CountAsync(client));
+    }
+
+    [Fact]
+    public async Task What_was_paid_and_what_was_answered_survive_a_restart_together()
+    {
+        using (var client = _sample.CreateClient())
+        {
+            using var first = await client.SendAsync(Api.Request("/payments", json: Payment));
+            Assert.Equal(HttpStatusCode.Created, first.StatusCode);
+        }
+
+        _sample.Dispose();
+        await using var restarted = Start();
+        using var later = restarted.CreateClient();
+        using var again = await later.SendAsync(Api.Request("/payments", json: Payment));
+        Assert.Equal((HttpStatusCode.Created, true), (again.StatusCode, again.IsReplay()));
+        Assert.Equal(1, await CountAsync(later));
     }
 
     [Fact]
@@ -81,6 +127,8 @@ public sealed class SampleTests : IDisposable
             .Select(operation => operation.Path);
         Assert.Equal(["/orders", "/payments", "/payouts", "/refunds"], wanting.Order(StringComparer.Ordinal));
     }
+
+    private WebApplicationFactory<Program> Start() => new WebApplicationFactory<Program>().WithWebHostBuilder(host => host.UseSetting("ConnectionStrings:Sqlite", $"Data Source={_file}"));
 
     private static async Task<int> CountAsync(HttpClient client)
     {

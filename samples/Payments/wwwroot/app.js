@@ -38,10 +38,13 @@ function payload() {
 /** The amount goes into the JSON as it was typed: 42.5 and 42.50 are one payload because of its canonical form, not because a script rounded it. */
 const bodyOf = ({ name, email, amount }) => `{"name":${JSON.stringify(name)},"email":${JSON.stringify(email)},"amount":${amount}}`;
 
+/** What the server selects from an order's body for its key (KeySelector in appsettings.json). */
+const selectionOf = ({ name, email, amount }) => `[${JSON.stringify(name)},${JSON.stringify(email)},${amount}]`;
+
 async function currentRequest({ delay = 0 } = {}) {
   const current = payload();
   const body = bodyOf(current);
-  const payloadKey = await keyOf(body);
+  const payloadKey = await keyOf(endpoint() === '/orders' ? selectionOf(current) : body);
   if (endpoint() === '/orders') {
     return { path: '/orders', key: payloadKey, sendsKey: false, payload: current, body, payloadKey };
   }
@@ -360,9 +363,9 @@ async function showKey() {
   const turn = ++showingKey;
   const orders = endpoint() === '/orders';
   const typed = !orders && keyMode() === 'typed';
-  const body = bodyOf(payload());
-  const canonical = canonicalize(body);
-  const hash = await keyOf(body);
+  const hashed = orders ? selectionOf(payload()) : bodyOf(payload());
+  const canonical = canonicalize(hashed);
+  const hash = await keyOf(hashed);
   if (turn !== showingKey) {
     return; // a later change has its own turn
   }
@@ -375,7 +378,7 @@ async function showKey() {
   $('new-key').hidden = orders || keyMode() !== 'uuid';
   $('key').textContent = needsPayload ? '–' : orders || keyMode() === 'hash' ? hash : session.uuid;
   $('key-note').replaceChildren(...(needsPayload ? ['Needs a payload: enter an amount.']
-    : orders ? ['No header is sent: the server finds this key in the body. SHA-256 of ', element('code', {}, canonical)]
+    : orders ? ['No header is sent: the server selects the key from the body. SHA-256 of ', element('code', {}, canonical)]
     : keyMode() === 'hash' ? ['The same payload always has the same key, however it is written. SHA-256 of ', element('code', {}, canonical)]
     : [keyNotes[keyMode()]]));
 }

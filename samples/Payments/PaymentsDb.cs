@@ -1,0 +1,46 @@
+using System.Data.Common;
+using Microsoft.EntityFrameworkCore;
+
+namespace Payments;
+
+/// <summary>The application's database. What was paid, and the records of which request it was for, lie in it side by side, so that one transaction holds both.</summary>
+public sealed class PaymentsDb(DbContextOptions<PaymentsDb> options) : DbContext(options)
+{
+    public DbSet<Payment> Payments => Set<Payment>();
+
+    public DbSet<Payout> Payouts => Set<Payout>();
+
+    public DbSet<LedgerOpening> Openings => Set<LedgerOpening>();
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        ArgumentNullException.ThrowIfNull(modelBuilder);
+        modelBuilder.Entity<Payment>(payment =>
+        {
+            payment.HasKey(one => one.Execution);
+            payment.Property(one => one.Execution).ValueGeneratedOnAdd();
+            payment.HasIndex(one => one.Id).IsUnique();
+        });
+        modelBuilder.AddIdempotencyRecords();
+    }
+
+    /// <summary>Makes the tables when they are not there. An application that lives longer has migrations.</summary>
+    public async Task CreateAsync(TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(time);
+        try
+        {
+            await Database.EnsureCreatedAsync();
+        }
+        catch (DbException)
+        {
+            await Database.EnsureCreatedAsync(); // another server was making them; or the first reason is told again
+        }
+
+        if (!await Openings.AnyAsync())
+        {
+            Openings.Add(new LedgerOpening { Since = time.GetUtcNow() });
+            await SaveChangesAsync();
+        }
+    }
+}
