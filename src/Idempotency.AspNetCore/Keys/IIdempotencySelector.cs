@@ -7,7 +7,7 @@ namespace Idempotency.AspNetCore;
 public interface IIdempotencySelector
 {
     /// <summary>
-    /// The members that the expression reads of the document's root: of <c>[transaction_id, user.id]</c>, <c>transaction_id</c> and <c>user</c>. Empty when it names
+    /// The members that the expression reads of the document's root: of <c>[transaction_id, customer.id]</c>, <c>transaction_id</c> and <c>customer</c>. Empty when it names
     /// none (<c>@</c>, <c>[0].id</c>). From it alone it is decided, at start-up, whether the expression is applied to the request's envelope or to its body.
     /// </summary>
     IReadOnlyCollection<string> RootNames { get; }
