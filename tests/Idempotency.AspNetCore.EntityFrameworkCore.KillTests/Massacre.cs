@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Sockets;
 using System.Reflection;
 using Idempotency.AspNetCore.KilledHost;
 
@@ -38,9 +39,15 @@ internal sealed class Massacre(string database, string connection, IdempotencyTr
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var servers = Enumerable.Range(0, Servers).Select(server => KeepAliveAsync(server, kills, stop.Token)).ToList();
-        await Task.WhenAll(Enumerable.Range(0, Clients).Select(client => AskAsync(client, kills, stop.Token)));
-        await stop.CancelAsync();
-        await Task.WhenAll(servers);
+        try
+        {
+            await Task.WhenAll(Enumerable.Range(0, Clients).Select(client => AskAsync(client, kills, stop.Token)));
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await Task.WhenAll(servers);
+        }
     }
 
     public void Dispose() => _client.Dispose();
@@ -132,7 +139,7 @@ internal sealed class Massacre(string database, string connection, IdempotencyTr
                 var other => throw new InvalidOperationException($"{key} was answered {other}: {text}"),
             };
         }
-        catch (HttpRequestException)
+        catch (Exception exception) when (exception is HttpRequestException or SocketException) // the bare one when it dies just as it is connected to
         {
             if (die is not null)
             {
