@@ -23,7 +23,7 @@ internal sealed class IdempotencyMiddleware(
             || !policies.Enabled
             || policies.Of(endpoint) is not { } policy
             // Registered twice, or a protected request that is run again inside itself: the outer claim covers it.
-            || context.Features.Get<IIdempotencyFeature>() is not null)
+            || context.Features.Find<IIdempotencyFeature>() is not null)
         {
             return next(context);
         }
@@ -34,7 +34,7 @@ internal sealed class IdempotencyMiddleware(
         }
 
         // The application's error page, run in the place of the endpoint that failed: a part of that answer, not a request of its own.
-        if (context.Features.Get<IExceptionHandlerFeature>() is not null || context.Features.Get<IStatusCodeReExecuteFeature>() is not null)
+        if (context.Features.Find<IExceptionHandlerFeature>() is not null || context.Features.Find<IStatusCodeReExecuteFeature>() is not null)
         {
             return RunUnguardedAsync(context);
         }
@@ -126,7 +126,7 @@ internal sealed class IdempotencyMiddleware(
             fingerprint,
             policy,
             known,
-            waiting: context.RequestAborted,
+            waiting: policy.WhenInProgress == InProgressBehavior.Wait ? context.RequestAborted : CancellationToken.None, // a server makes the token when it is asked for
             claiming: policy.CompleteAfterDisconnect ? CancellationToken.None : context.RequestAborted);
 
         // 4. and 5.

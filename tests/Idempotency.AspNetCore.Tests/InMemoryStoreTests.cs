@@ -88,27 +88,85 @@ public sealed class InMemoryStoreTests
     [Fact]
     public void The_agenda_holds_no_more_than_there_is()
     {
-        var agenda = new ExpiryAgenda<Meeting>();
-        var kept = Enumerable.Range(0, 100).Select(i => new Meeting { GoneAt = i * TimeSpan.TicksPerDay }).ToList();
-        kept.ForEach(agenda.Schedule);
+        var meetings = new Meetings();
+        var agenda = new ExpiryAgenda(meetings);
+        for (var i = 0; i < 100; i++)
+        {
+            meetings.ItemOf(i + 1).GoneAt = i * TimeSpan.TicksPerDay;
+            agenda.Schedule(i + 1);
+        }
+
         for (var i = 0; i < 200_000; i++)
         {
-            var cancelled = new Meeting { GoneAt = (i + 1) * TimeSpan.TicksPerSecond };
-            agenda.Schedule(cancelled);
-            agenda.Cancel(cancelled);
+            meetings.ItemOf(101).GoneAt = (i + 1) * TimeSpan.TicksPerSecond;
+            agenda.Schedule(101);
+            agenda.Cancel(101);
         }
 
         Assert.InRange(agenda.Chains, 100, 300);
         for (var i = 0; i < 100; i++)
         {
             var now = (i * TimeSpan.TicksPerDay) + TimeSpan.TicksPerSecond;
-            Assert.Same(kept[i], agenda.NextDue(now, exact: false));
-            agenda.Cancel(kept[i]);
-            Assert.Null(agenda.NextDue(now, exact: true));
+            Assert.Equal(i + 1, agenda.NextDue(now, exact: false));
+            agenda.Cancel(i + 1);
+            Assert.Equal(0, agenda.NextDue(now, exact: true));
         }
     }
 
-    private sealed class Meeting : ExpiryAgenda<Meeting>.Item;
+    private sealed class Meetings : ExpiryAgenda.IItems
+    {
+        private readonly ExpiryAgenda.Item[] _items = new ExpiryAgenda.Item[102];
+
+        public ref ExpiryAgenda.Item ItemOf(int number) => ref _items[number];
+    }
+
+    [Fact]
+    public async Task A_payload_is_what_was_written_whatever_comes_and_goes_beside_it()
+    {
+        var (store, time) = Create();
+        using var _ = store;
+        var random = new Random(1);
+        var kept = new Dictionary<int, (byte[] Written, TimeSpan GoneAt)>();
+        var given = new List<(byte[] Written, ReadOnlyMemory<byte> Read)>();
+        var now = TimeSpan.Zero;
+        for (var i = 0; i < 20_000; i++)
+        {
+            var payload = new byte[random.Next(4) switch { 0 => 0, 1 => random.Next(100), 2 => random.Next(2000), _ => random.Next(20) == 0 ? random.Next(100_000) : 200 }];
+            random.NextBytes(payload);
+            var retention = TimeSpan.FromSeconds(random.Next(3) switch { 0 => 3, 1 => 60, _ => 1 + random.Next(100_000) });
+            var written = (byte[])payload.Clone();
+            var owner = await ClaimAsync(store, Key(i), TimeSpan.FromDays(1));
+            Assert.True(await store.CompleteAsync(Key(i), owner, written, retention, default));
+            kept.Add(i, (payload, now + retention));
+            if (i % 5 == 0)
+            {
+                var deleted = random.Next(i + 1);
+                Assert.Equal(kept.Remove(deleted, out var was) && was.GoneAt > now, await store.DeleteAsync(Key(deleted), default));
+            }
+
+            if (i % 7 == 0)
+            {
+                var asked = random.Next(i + 1);
+                var record = await store.ReadAsync(Key(asked), default);
+                Assert.Equal(kept.TryGetValue(asked, out var expected) && expected.GoneAt > now, record is not null);
+                if (record is not null)
+                {
+                    Assert.Equal(expected.Written, record.Payload.ToArray());
+                    given.Add((expected.Written, record.Payload));
+                }
+            }
+
+            if (i % 50 == 0)
+            {
+                time.Advance(TimeSpan.FromSeconds(1));
+                now += TimeSpan.FromSeconds(1);
+            }
+        }
+
+        Assert.All(given, static each => Assert.Equal(each.Written, each.Read.ToArray()));
+        time.Advance(TimeSpan.FromDays(2));
+        Assert.Equal((0, 0), (store.Count, store.Bytes));
+    }
 
     [Fact]
     public async Task Abandoned_claims_are_removed_after_lease_and_retention()

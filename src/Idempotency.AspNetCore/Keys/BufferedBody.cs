@@ -34,7 +34,7 @@ internal sealed class BufferedBody : PipeReader, IRequestBodyPipeFeature
     {
         var stream = new MemoryStream(bytes, 0, length, writable: false, publiclyVisible: true);
         context.Request.Body = stream;
-        context.Features.Set<IRequestBodyPipeFeature>(new BufferedBody(context, stream, bytes, length));
+        context.Features.Put<IRequestBodyPipeFeature>(new BufferedBody(context, stream, bytes, length));
     }
 
     public override bool TryRead(out ReadResult result)

@@ -29,7 +29,7 @@ internal static class CallerPartition
         var isAuthenticated = false;
         var isIdentified = false;
         // The framework's context makes a user, nobody, when it is asked for one and has none: so its feature is asked.
-        var user = context.GetType() == typeof(DefaultHttpContext) ? context.Features.Get<IHttpAuthenticationFeature>()?.User : context.User;
+        var user = context.GetType() == typeof(DefaultHttpContext) ? context.Features.Find<IHttpAuthenticationFeature>()?.User : context.User;
         foreach (var identity in user?.Identities ?? [])
         {
             if (!identity.IsAuthenticated)

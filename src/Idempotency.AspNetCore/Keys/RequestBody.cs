@@ -42,12 +42,13 @@ internal readonly struct RequestBody
     public static ValueTask<RequestBody> ReadAsync(HttpContext context, long limit)
     {
         var request = context.Request;
-        if (request.ContentLength > limit)
+        var announced = request.ContentLength;
+        if (announced > limit)
         {
             return ValueTask.FromResult(new RequestBody(default, isTooLarge: true));
         }
 
-        if (request.ContentLength == 0 || context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false })
+        if (announced == 0 || (announced is null && context.Features.Find<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false }))
         {
             return ValueTask.FromResult(default(RequestBody));
         }
@@ -58,9 +59,38 @@ internal readonly struct RequestBody
         }
 
         // Antiforgery, for one, reads forms before this middleware may: the stream is at its end, and only the form tells requests apart.
-        return context.Features.Get<IFormFeature>()?.Form is { } form
+        return context.Features.Find<IFormFeature>()?.Form is { } form
             ? ReadFormAsync(form, limit, context.RequestAborted)
+            : TryReadArrived(request, announced, limit, out var body) ? ValueTask.FromResult(body)
             : BufferAsync(request, limit, context.RequestAborted);
+    }
+
+    /// <summary>A body that has come with the head, as most have: nothing to wait for, so no state machine, and no token of the server's to be made.</summary>
+    private static bool TryReadArrived(HttpRequest request, long? announced, long limit, out RequestBody body)
+    {
+        body = default;
+        // Unannounced, it seldom ends where it stands. A client that waits for 100 Continue is told so by the reader's asynchronous side.
+        if (announced is null || request.Headers.Expect.Count > 0)
+        {
+            return false;
+        }
+
+        var reader = request.BodyReader;
+        if (!reader.TryRead(out var read))
+        {
+            return false;
+        }
+
+        if (!read.IsCompleted || read.IsCanceled || read.Buffer.Length > limit)
+        {
+            reader.AdvanceTo(read.Buffer.Start); // as if it had not been looked at
+            return false;
+        }
+
+        var bytes = read.Buffer.ToArray();
+        reader.AdvanceTo(read.Buffer.End);
+        body = new RequestBody(bytes, taken: bytes);
+        return true;
     }
 
     /// <summary>Leaves a body that reads as it did before; also once more, for a handler that runs again.</summary>

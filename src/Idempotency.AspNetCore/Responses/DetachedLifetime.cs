@@ -18,7 +18,7 @@ internal sealed class DetachedLifetime : IHttpRequestLifetimeFeature, IHttpReset
     {
         _context = context;
         _connection = connection;
-        _reset = context.Features.Get<IHttpResetFeature>();
+        _reset = context.Features.Find<IHttpResetFeature>();
         _isDetached = isDetached;
     }
 
@@ -33,11 +33,11 @@ internal sealed class DetachedLifetime : IHttpRequestLifetimeFeature, IHttpReset
 
     public static DetachedLifetime Install(HttpContext context, bool isDetached)
     {
-        var lifetime = new DetachedLifetime(context, context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>(), isDetached);
-        context.Features.Set<IHttpRequestLifetimeFeature>(lifetime);
+        var lifetime = new DetachedLifetime(context, context.Features.Find<IHttpRequestLifetimeFeature>()!, isDetached);
+        context.Features.Put<IHttpRequestLifetimeFeature>(lifetime);
         if (lifetime._reset is not null)
         {
-            context.Features.Set<IHttpResetFeature>(lifetime);
+            context.Features.Put<IHttpResetFeature>(lifetime);
         }
 
         return lifetime;
@@ -45,10 +45,10 @@ internal sealed class DetachedLifetime : IHttpRequestLifetimeFeature, IHttpReset
 
     public void Uninstall()
     {
-        _context.Features.Set(_connection);
+        _context.Features.Put(_connection);
         if (_reset is not null)
         {
-            _context.Features.Set(_reset);
+            _context.Features.Put(_reset);
         }
 
         _source?.Dispose();
@@ -77,7 +77,7 @@ internal sealed class DetachedLifetime : IHttpRequestLifetimeFeature, IHttpReset
             return made;
         }
 
-        var source = _context.Features.Get<IHttpRequestTimeoutFeature>() is { } timeout
+        var source = _context.Features.Find<IHttpRequestTimeoutFeature>() is { } timeout
             ? CancellationTokenSource.CreateLinkedTokenSource(timeout.RequestTimeoutToken)
             : new CancellationTokenSource();
         return Interlocked.CompareExchange(ref _source, source, null) ?? source;

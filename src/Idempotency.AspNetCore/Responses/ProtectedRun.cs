@@ -59,8 +59,8 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
     private async Task RunAndRecordAsync(RequestDelegate handler, ResponseCapture capture)
     {
         var lifetime = DetachedLifetime.Install(context, _policy.CompleteAfterDisconnect);
+        context.Features.Put<IIdempotencyFeature>(this);
         var upgrade = RefusedUpgrade.Install(context);
-        context.Features.Set<IIdempotencyFeature>(this);
         try
         {
             try
@@ -80,7 +80,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
             }
             finally
             {
-                context.Features.Set<IIdempotencyFeature>(null);
+                context.Features.Put<IIdempotencyFeature>(null);
                 upgrade?.Uninstall();
                 lifetime.Uninstall();
                 capture.Uninstall();
@@ -194,7 +194,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
     private byte[] Encode(ReadOnlyMemory<byte>? body)
     {
         var response = context.Response;
-        var reasonPhrase = context.Features.Get<IHttpResponseFeature>()?.ReasonPhrase;
+        var reasonPhrase = context.Features.Find<IHttpResponseFeature>()?.ReasonPhrase;
         var headers = HeaderList ?? [];
         HeaderList = null;
         try

@@ -30,7 +30,7 @@ internal sealed class RefusedUpgrade : IHttpUpgradeFeature, IHttpWebSocketFeatur
     /// <summary>Puts the refusal in place, for the requests with which one can begin: those that offer an upgrade (RFC 9110 section 7.8) and CONNECT (RFC 8441).</summary>
     public static RefusedUpgrade? Install(HttpContext context)
     {
-        if (context.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true } && !HttpMethods.IsConnect(context.Request.Method))
+        if (context.Features.Find<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true } && !HttpMethods.IsConnect(context.Request.Method))
         {
             return null;
         }

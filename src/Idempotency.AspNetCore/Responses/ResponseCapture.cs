@@ -81,21 +81,21 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     {
         var capture = new ResponseCapture(
             context,
-            context.Features.GetRequiredFeature<IHttpResponseFeature>(),
-            context.Features.GetRequiredFeature<IHttpResponseBodyFeature>(),
+            context.Features.Find<IHttpResponseFeature>()!, // as every server has
+            context.Features.Find<IHttpResponseBodyFeature>()!,
             limit,
             mayStream,
             run);
-        context.Features.Set<IHttpResponseFeature>(capture);
-        context.Features.Set<IHttpResponseBodyFeature>(capture);
+        context.Features.Put<IHttpResponseFeature>(capture);
+        context.Features.Put<IHttpResponseBodyFeature>(capture);
         return capture;
     }
 
     /// <summary>Gives the response back to the server. Callbacks that have not run are handed over, in order, for the server to run.</summary>
     public void Uninstall()
     {
-        _context.Features.Set(_response);
-        _context.Features.Set(_body);
+        _context.Features.Put(_response);
+        _context.Features.Put(_body);
         if (_onStarting is { } left)
         {
             _onStarting = null;

@@ -4,114 +4,126 @@ namespace Idempotency.AspNetCore;
 /// <remarks>
 /// Items of the same second hang on one chain; the chains' times are in a heap. So the heap stays small (a day has 86 400 seconds), an item
 /// leaves its chain without a search, and items that end before their time, as every released claim does, leave no more behind than there is.
+/// Items are numbered from 1, and 0 is none: a link is a number and no reference, which the collector would have to follow.
 /// </remarks>
-internal sealed class ExpiryAgenda<TItem>
-    where TItem : ExpiryAgenda<TItem>.Item
+internal sealed class ExpiryAgenda(ExpiryAgenda.IItems items)
 {
     private const long Slot = TimeSpan.TicksPerSecond;
 
-    private readonly Dictionary<long, TItem?> _chains = [];
+    private readonly Dictionary<long, int> _chains = [];
     private readonly PriorityQueue<long, long> _slots = new();
     private int _emptyChains;
+
+    /// <summary>Where the items are.</summary>
+    internal interface IItems
+    {
+        ref Item ItemOf(int number);
+    }
+
+    /// <summary>What can be on an agenda, once.</summary>
+    internal struct Item
+    {
+        /// <summary>When it is over, in ticks. Call <see cref="Schedule"/> after changing it.</summary>
+        public long GoneAt;
+
+        internal long ScheduledSlot;
+        internal bool IsScheduled;
+        internal int Previous;
+        internal int Next;
+    }
 
     /// <summary>How much it holds beside the items.</summary>
     public int Chains => _chains.Count;
 
-    /// <summary>What can be on an agenda, once.</summary>
-    internal abstract class Item
+    public void Schedule(int number)
     {
-        /// <summary>When it is over, in ticks. Call <see cref="Schedule"/> after changing it.</summary>
-        public long GoneAt { get; set; }
-
-        internal long ScheduledSlot { get; set; } = -1;
-
-        internal TItem? Previous { get; set; }
-
-        internal TItem? Next { get; set; }
-    }
-
-    public void Schedule(TItem item)
-    {
+        ref var item = ref items.ItemOf(number);
         var slot = item.GoneAt / Slot;
-        if (slot == item.ScheduledSlot)
+        if (item.IsScheduled)
         {
-            return;
+            if (slot == item.ScheduledSlot)
+            {
+                return;
+            }
+
+            Cancel(number);
         }
 
-        Cancel(item);
         if (!_chains.TryGetValue(slot, out var head))
         {
             _slots.Enqueue(slot, slot);
         }
-        else if (head is null)
+        else if (head == 0)
         {
             _emptyChains--;
         }
 
+        item.IsScheduled = true;
         item.ScheduledSlot = slot;
         item.Next = head;
-        if (head is not null)
+        if (head != 0)
         {
-            head.Previous = item;
+            items.ItemOf(head).Previous = number;
         }
 
-        _chains[slot] = item;
+        _chains[slot] = number;
     }
 
-    public void Cancel(TItem item)
+    public void Cancel(int number)
     {
-        if (item.ScheduledSlot < 0)
+        ref var item = ref items.ItemOf(number);
+        if (!item.IsScheduled)
         {
             return;
         }
 
-        if (item.Previous is not null)
+        if (item.Previous != 0)
         {
-            item.Previous.Next = item.Next;
+            items.ItemOf(item.Previous).Next = item.Next;
         }
         else
         {
             _chains[item.ScheduledSlot] = item.Next;
-            if (item.Next is null)
+            if (item.Next == 0)
             {
                 _emptyChains++; // it stays, for the heap has its slot; but not when there are many
             }
         }
 
-        if (item.Next is not null)
+        if (item.Next != 0)
         {
-            item.Next.Previous = item.Previous;
+            items.ItemOf(item.Next).Previous = item.Previous;
         }
 
-        item.Previous = item.Next = null;
-        item.ScheduledSlot = -1;
+        item.Previous = item.Next = 0;
+        item.IsScheduled = false;
         if (_emptyChains > 64 && _emptyChains > _chains.Count / 2)
         {
             RemoveEmptyChains();
         }
     }
 
-    /// <summary>An item that is over, or null. It stays until it is cancelled.</summary>
+    /// <summary>An item that is over, or 0. It stays until it is cancelled.</summary>
     /// <param name="now">The time, in ticks.</param>
     /// <param name="exact">Whether the slot that is not over yet is searched too; without, an item is found when its slot is over.</param>
-    public TItem? NextDue(long now, bool exact)
+    public int NextDue(long now, bool exact)
     {
         while (_slots.TryPeek(out var slot, out _) && slot <= now / Slot)
         {
-            var item = _chains[slot];
+            var number = _chains[slot];
             if (slot == now / Slot)
             {
-                while (exact && item is not null && item.GoneAt > now)
+                while (exact && number != 0 && items.ItemOf(number).GoneAt > now)
                 {
-                    item = item.Next;
+                    number = items.ItemOf(number).Next;
                 }
 
-                return exact ? item : null;
+                return exact ? number : 0;
             }
 
-            if (item is not null)
+            if (number != 0)
             {
-                return item;
+                return number;
             }
 
             _chains.Remove(slot);
@@ -119,7 +131,7 @@ internal sealed class ExpiryAgenda<TItem>
             _emptyChains--;
         }
 
-        return null;
+        return 0;
     }
 
     // At least half of them go, so each has paid for this once when it became empty.
@@ -128,7 +140,7 @@ internal sealed class ExpiryAgenda<TItem>
         _slots.Clear();
         foreach (var (slot, head) in _chains)
         {
-            if (head is null)
+            if (head == 0)
             {
                 _chains.Remove(slot);
             }

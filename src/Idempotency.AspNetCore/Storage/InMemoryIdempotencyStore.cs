@@ -13,14 +13,15 @@ namespace Idempotency.AspNetCore;
 /// </remarks>
 public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClaimsLister, IDisposable
 {
-    // What a record costs beside its payload: the entry itself, its place in the dictionary (which doubles as it grows) and in the agenda.
+    // What a record costs beside its payload: its place in the table (which doubles as it grows), and what is not used of its page.
     private const int BytesPerRecord = 350;
-    private const int ShardCount = 64;
+    private const int ShardBits = 6;
+    private const int ShardCount = 1 << ShardBits;
     private const int RemovedPerClaim = 4;
     private const int RemovedPerSweep = 1000;
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(1);
 
-    private readonly Shard[] _shards = new Shard[ShardCount];
+    private readonly RecordTable[] _shards = new RecordTable[ShardCount];
     private readonly InMemoryIdempotencyStoreOptions _limits;
     private readonly MonotonicClock _clock;
     private readonly ITimer _sweeper;
@@ -39,7 +40,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
         _clock = new MonotonicClock(timeProvider);
         for (var i = 0; i < _shards.Length; i++)
         {
-            _shards[i] = new Shard();
+            _shards[i] = new RecordTable(ShardBits);
         }
 
         _sweeper = SharedTimer.Create(timeProvider, static store => ((InMemoryIdempotencyStore)store!).Sweep(exact: false), this, SweepInterval);
@@ -85,14 +86,14 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
         lock (shard)
         {
             var now = _clock.Now;
-            if (FindClaim(shard, key, owner, now) is not { } entry)
+            var number = FindClaim(shard, key, owner, now);
+            if (number == 0)
             {
                 return ValueTask.FromResult(false);
             }
 
-            entry.Lease(now, lease, retention);
-            entry.EffectsStarted |= marks;
-            shard.Agenda.Schedule(entry);
+            shard[number].EffectsStarted |= marks;
+            Lease(shard, number, now, lease, retention);
             return ValueTask.FromResult(true);
         }
     }
@@ -105,16 +106,17 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
         lock (shard)
         {
             var now = _clock.Now;
-            if (FindClaim(shard, key, owner, now) is not { } entry)
+            var number = FindClaim(shard, key, owner, now);
+            if (number == 0)
             {
                 return ValueTask.FromResult(false);
             }
 
-            entry.IsCompleted = true;
-            entry.EffectsStarted = false;
-            entry.Payload = payload;
-            entry.GoneAt = MonotonicClock.Later(now, retention);
-            shard.Agenda.Schedule(entry);
+            ref var record = ref shard[number];
+            record.IsCompleted = true;
+            record.EffectsStarted = false;
+            shard.SetPayload(number, payload, retention);
+            shard.Schedule(number, MonotonicClock.Later(now, retention));
             Interlocked.Add(ref _bytes, payload.Length);
             return ValueTask.FromResult(true);
         }
@@ -127,8 +129,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
         var shard = ShardOf(key);
         lock (shard)
         {
-            var entry = FindClaim(shard, key, owner, _clock.Now);
-            return ValueTask.FromResult(Remove(shard, entry));
+            return ValueTask.FromResult(Remove(shard, FindClaim(shard, key, owner, _clock.Now)));
         }
     }
 
@@ -140,7 +141,8 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
         lock (shard)
         {
             var now = _clock.Now;
-            return ValueTask.FromResult(Find(shard, key, now)?.Read(now));
+            var number = Find(shard, key, now);
+            return ValueTask.FromResult(number == 0 ? null : Read(shard, number, now));
         }
     }
 
@@ -165,11 +167,12 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
             lock (shard)
             {
                 var now = _clock.Now;
-                foreach (var (key, entry) in shard.Entries)
+                foreach (var number in shard.Numbers())
                 {
-                    if (!entry.IsCompleted && entry.LeaseUntil <= now && now < entry.GoneAt)
+                    var record = shard[number];
+                    if (!record.IsCompleted && record.LeaseUntil <= now && now < record.Due.GoneAt)
                     {
-                        found.Add(new AbandonedClaim(key, entry.Attempt, new TimeSpan(now - entry.LeaseUntil)));
+                        found.Add(new AbandonedClaim(record.Key, record.Attempt, new TimeSpan(now - record.LeaseUntil)));
                     }
                 }
             }
@@ -187,37 +190,38 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
     /// <summary>Stops removing expired records.</summary>
     public void Dispose() => _sweeper.Dispose();
 
-    private Shard ShardOf(Sha256Hash key) => _shards[(uint)key.GetHashCode() % ShardCount];
+    private RecordTable ShardOf(Sha256Hash key) => _shards[(uint)key.GetHashCode() % ShardCount];
 
-    private Entry? FindClaim(Shard shard, Sha256Hash key, Guid owner, long now) =>
-        Find(shard, key, now) is { IsCompleted: false } entry && entry.Owner == owner ? entry : null;
+    /// <returns>The number of the record that an owner has in progress; 0 when there is none, as for the others.</returns>
+    private int FindClaim(RecordTable shard, Sha256Hash key, Guid owner, long now)
+    {
+        var number = Find(shard, key, now);
+        return number != 0 && !shard[number].IsCompleted && shard[number].Owner == owner ? number : 0;
+    }
 
     /// <summary>The record of a key; one that is gone is removed here, so that its last moment is exact.</summary>
-    private Entry? Find(Shard shard, Sha256Hash key, long now)
+    private int Find(RecordTable shard, Sha256Hash key, long now)
     {
-        if (!shard.Entries.TryGetValue(key, out var entry))
+        var number = shard.Find(key);
+        if (number != 0 && now >= shard[number].Due.GoneAt)
         {
-            return null;
+            Remove(shard, number);
+            return 0;
         }
 
-        if (now < entry.GoneAt)
-        {
-            return entry;
-        }
-
-        Remove(shard, entry);
-        return null;
+        return number;
     }
 
     /// <returns>The outcome, or null when there is no room.</returns>
-    private ClaimResult? TryClaim(Sha256Hash key, IdempotencyClaim claim)
+    private ClaimResult? TryClaim(Sha256Hash key, in IdempotencyClaim claim)
     {
         var shard = ShardOf(key);
         lock (shard)
         {
             var now = _clock.Now;
             RemoveExpired(shard, now, RemovedPerClaim);
-            if (Find(shard, key, now) is not { } entry)
+            var number = Find(shard, key, now);
+            if (number == 0)
             {
                 if (claim.Supersedes is not null)
                 {
@@ -229,21 +233,42 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
                     return null;
                 }
 
-                entry = new Entry { Key = key };
-                shard.Entries.Add(key, entry);
+                number = shard.Add(key);
             }
-            else if (claim.Supersedes != entry.Owner || entry.IsCompleted || entry.EffectsStarted || now < entry.LeaseUntil)
+            else if (claim.Supersedes != shard[number].Owner || shard[number].IsCompleted || shard[number].EffectsStarted || now < shard[number].LeaseUntil)
             {
-                return ClaimResult.Held(entry.Read(now));
+                return ClaimResult.Held(Read(shard, number, now));
             }
 
-            entry.Owner = claim.Owner;
-            entry.Attempt = claim.Attempt;
-            entry.Fingerprint = claim.Fingerprint;
-            entry.Lease(now, claim.Lease, claim.Retention);
-            shard.Agenda.Schedule(entry);
+            ref var record = ref shard[number];
+            record.Owner = claim.Owner;
+            record.Attempt = claim.Attempt;
+            record.Fingerprint = claim.Fingerprint;
+            Lease(shard, number, now, claim.Lease, claim.Retention);
             return ClaimResult.Acquired;
         }
+    }
+
+    private static void Lease(RecordTable shard, int number, long now, TimeSpan lease, TimeSpan retention)
+    {
+        var until = shard[number].LeaseUntil = MonotonicClock.Later(now, lease);
+        shard.Schedule(number, MonotonicClock.Later(until, retention));
+    }
+
+    private static IdempotencyRecord Read(RecordTable shard, int number, long now)
+    {
+        ref var record = ref shard[number];
+        return new IdempotencyRecord
+        {
+            Status = record.IsCompleted ? IdempotencyRecordStatus.Completed : IdempotencyRecordStatus.InProgress,
+            Owner = record.Owner,
+            Attempt = record.Attempt,
+            Fingerprint = record.Fingerprint,
+            Payload = shard.PayloadOf(number),
+            EffectsStarted = record.EffectsStarted,
+            LeaseRemaining = record.IsCompleted ? TimeSpan.Zero : new TimeSpan(record.LeaseUntil - now),
+            RetentionRemaining = new TimeSpan(record.Due.GoneAt - now),
+        };
     }
 
     private bool TryReserve()
@@ -258,31 +283,28 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
         return false;
     }
 
-    private bool Remove(Shard shard, Entry? entry)
+    private bool Remove(RecordTable shard, int number)
     {
-        if (entry is null)
+        if (number == 0)
         {
             return false;
         }
 
-        shard.Agenda.Cancel(entry);
-        shard.Entries.Remove(entry.Key);
         Interlocked.Decrement(ref _records);
-        Interlocked.Add(ref _bytes, -BytesPerRecord - entry.Payload.Length);
+        Interlocked.Add(ref _bytes, -BytesPerRecord - shard[number].Payload.Length);
+        shard.Remove(number);
         return true;
     }
 
     /// <returns>Whether there may be more.</returns>
-    private bool RemoveExpired(Shard shard, long now, int most, bool exact = false)
+    private bool RemoveExpired(RecordTable shard, long now, int most, bool exact = false)
     {
         for (var i = 0; i < most; i++)
         {
-            if (shard.Agenda.NextDue(now, exact) is not { } entry)
+            if (!Remove(shard, shard.NextDue(now, exact)))
             {
                 return false;
             }
-
-            Remove(shard, entry);
         }
 
         return true;
@@ -317,49 +339,5 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
             }
             while (more);
         }
-    }
-
-    private sealed class Shard
-    {
-        public Dictionary<Sha256Hash, Entry> Entries { get; } = [];
-
-        public ExpiryAgenda<Entry> Agenda { get; } = new();
-    }
-
-    private sealed class Entry : ExpiryAgenda<Entry>.Item
-    {
-        public required Sha256Hash Key { get; init; }
-
-        public Guid Owner { get; set; }
-
-        public Sha256Hash Fingerprint { get; set; }
-
-        public int Attempt { get; set; }
-
-        public bool IsCompleted { get; set; }
-
-        public bool EffectsStarted { get; set; }
-
-        public ReadOnlyMemory<byte> Payload { get; set; }
-
-        public long LeaseUntil { get; private set; }
-
-        public void Lease(long now, TimeSpan lease, TimeSpan retention)
-        {
-            LeaseUntil = MonotonicClock.Later(now, lease);
-            GoneAt = MonotonicClock.Later(LeaseUntil, retention);
-        }
-
-        public IdempotencyRecord Read(long now) => new()
-        {
-            Status = IsCompleted ? IdempotencyRecordStatus.Completed : IdempotencyRecordStatus.InProgress,
-            Owner = Owner,
-            Attempt = Attempt,
-            Fingerprint = Fingerprint,
-            Payload = Payload,
-            EffectsStarted = EffectsStarted,
-            LeaseRemaining = IsCompleted ? TimeSpan.Zero : new TimeSpan(LeaseUntil - now),
-            RetentionRemaining = new TimeSpan(GoneAt - now),
-        };
     }
 }

@@ -1,0 +1,20 @@
+using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Features by their type.</summary>
+/// <remarks>
+/// Not <c>Get&lt;T&gt;</c> and <c>Set&lt;T&gt;</c>: those are generic methods of an interface, which the runtime resolves through a table at every call. The indexer is
+/// a plain call, and a protected request makes some twenty of them.
+/// </remarks>
+internal static class FeatureAccess
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // where the type is known
+    public static T? Find<T>(this IFeatureCollection features)
+        where T : class => (T?)features[typeof(T)];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Put<T>(this IFeatureCollection features, T? feature)
+        where T : class => features[typeof(T)] = feature;
+}
