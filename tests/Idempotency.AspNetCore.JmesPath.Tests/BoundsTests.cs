@@ -86,6 +86,8 @@ public sealed class BoundsTests
                 { "let $o = @ in l[*].[$o.k]", $"{{\"{Repeat("\\\\", 200_000)}\":1,\"l\":{ones}}}" },
                 { "[[0], [0]] | [@, @] | [@, @] | [@, @] | [@, @] | [@, @] | [@, @] | [@, @] | [@, @] | [@, @] | [@, @] | [@, @]", text },
                 { "let $a = [@, @, @, @, @, @, @, @] in let $b = [$a, $a, $a, $a, $a, $a, $a, $a] in let $c = [$b, $b, $b, $b, $b, $b, $b, $b] in let $d = [$c, $c, $c, $c, $c, $c, $c, $c] in to_string($d)", nested },
+                { $"map(&merge({string.Join(", ", Enumerable.Repeat("`{}`", 2000))}), @)", ones },
+                { $"map(&not_null({string.Join(", ", Enumerable.Repeat("`null`", 1500))}), @)", ones },
                 { Doubled("join('', [@, @])", 40), "\"ab\"" },
                 { Doubled("[@, @] | [][]", 40), "[1]" },
                 { Doubled("[@, @]", 40), "[1]" },

@@ -150,6 +150,25 @@ public sealed class GrammarTests
     [InlineData("{v: customer.*} | v[0]", "\"Ada\"")]
     public void Projections_apply_what_follows_to_each_element(string expression, string expected) => Table.Check(Order, expression, expected);
 
+    [Theory]
+    [InlineData("lines[*].[sku, price][0]", "[\"a\",3]")]
+    [InlineData("lines[*].[sku, price] | [0]", "[\"a\",3]")]
+    [InlineData("lines[].[sku, price][1]", "[\"b\",5]")]
+    [InlineData("lines[:2].{s: sku, p: price}[-1]", """{"s":"b","p":5}""")]
+    [InlineData("lines[*].{s: sku, p: price}[?p > `3`].s", "[\"b\"]")]
+    [InlineData("lines[?price].{s: sku}[1:].s", "[\"b\"]")]
+    [InlineData("lines[*].{s: sku}.s", "null")]
+    [InlineData("lines[*].[sku].length(@)", "3")]
+    [InlineData("lines[*].parts[*].[n][0]", "[[1],[3]]")]
+    [InlineData("lines[*].parts[].[n][]", "[1,2,3]")]
+    [InlineData("customer.*.[@][0]", "[\"Ada\"]")]
+    [InlineData("*.[name][?@[0]]", "[[\"Ada\"]]")]
+    [InlineData("lines[*].[*][0]", "[[\"a\",3,[{\"n\":1},{\"n\":2}]]]")]
+    // Further behind, it is a step like any other.
+    [InlineData("lines[?price].parts[0].[n][0]", "[1,3]")]
+    [InlineData("lines[0].[sku, price][0]", "\"a\"")]
+    public void A_multi_select_right_behind_a_projection_ends_it(string expression, string expected) => Table.Check(Order, expression, expected);
+
     [Fact]
     public void A_value_projection_goes_on_through_the_whole_chain() =>
         Table.Check("""{"a": {"x": {"b": {"c": [1, 2]}}, "y": {"b": {"c": [3]}}, "z": 0}}""", "a.*.b.c[0]", "[1,3]");
@@ -317,7 +336,8 @@ public sealed class GrammarTests
     [InlineData("`foo\"bar`", "error: syntax")]
     [InlineData("`[1`", "error: syntax")]
     [InlineData("`{a`", "error: syntax")]
-    [InlineData("``", "error: syntax")]
+    [InlineData("``", "\"\"")]
+    [InlineData("@``", "error: syntax")]
     [InlineData("`1", "error: syntax")]
     [InlineData("`1 2`", "\"1 2\"")]
     [InlineData("`'a'`", "\"'a'\"")]

@@ -435,6 +435,7 @@ internal sealed class CallNode(Function function, Node[] arguments, int position
     public override Value Evaluate(Value current, Evaluation run)
     {
         run.Step(this);
+        run.Charge(arguments.Length);
         var values = new Value[arguments.Length];
         for (var i = 0; i < arguments.Length; i++)
         {

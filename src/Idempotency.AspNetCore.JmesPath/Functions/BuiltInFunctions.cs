@@ -31,7 +31,7 @@ internal static class BuiltInFunctions
         new("starts_with", StartsWith, Accepts.String, Accepts.String),
         new("sum", Sum, Accepts.Array),
         new("to_array", ToArray, Accepts.Any) { OnlySelects = true },
-        new("to_number", ToNumber, Accepts.Any),
+        new("to_number", ToNumber, Accepts.Any) { OnlySelects = true },
         new("to_string", ToText, Accepts.Any),
         new("type", call => new Value(Function.TypeName(call.First.Kind)), Accepts.Any),
         new("values", Values, Accepts.Object) { OnlySelects = true },

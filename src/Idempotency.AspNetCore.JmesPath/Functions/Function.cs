@@ -12,7 +12,7 @@ internal sealed class Function(string name, Func<Call, Value> body, params Accep
     /// <summary>Whether the last parameter may be given any number of times, once at least.</summary>
     public bool IsVariadic { get; init; }
 
-    /// <summary>Whether all that it returns is part of its arguments: it chooses, orders or decodes, and adds nothing.</summary>
+    /// <summary>Whether all that it returns is part of its arguments: it chooses, orders, reads or decodes, and adds nothing.</summary>
     public bool OnlySelects { get; init; }
 
     /// <summary>The function of a call. What can be known of the call without a document is checked here, so that it fails at start-up.</summary>

@@ -169,7 +169,7 @@ internal sealed class Lexer(string expression)
 
     /// <summary>
     /// Between backticks stands JSON, in which a backtick is written <c>\`</c>. A bare word is a string: JEP-12 deprecates that and leaves it to implementations, and expressions
-    /// brought from elsewhere are full of it. What begins as an array, an object or a string must be one.
+    /// brought from elsewhere are full of it; of no word, the empty one. What begins as an array, an object or a string must be one.
     /// </summary>
     private void Literal(int start)
     {
@@ -190,7 +190,7 @@ internal sealed class Lexer(string expression)
         }
 
         var text = json.ToString().TrimStart();
-        if (!TryParse(text, out var value) && (text is [] or ['[' or '{' or '"', ..] || !TryParse($"\"{text}\"", out value)))
+        if (!TryParse(text, out var value) && (text is ['[' or '{' or '"', ..] || !TryParse($"\"{text}\"", out value)))
         {
             throw Error(start, "The literal is not JSON. A string between backticks needs double quotes, `\"like this\"`; or write it 'like this'.");
         }

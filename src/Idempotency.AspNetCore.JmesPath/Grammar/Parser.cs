@@ -6,6 +6,8 @@ namespace Idempotency.AspNetCore;
 /// <para><c>|</c> 1, <c>||</c> 2, <c>&amp;&amp;</c> 3, comparisons 5, [the operand of <c>!</c>] 8, <c>[]</c> 9, [what a projection goes on with] 20, <c>[?</c> 21, <c>.</c> 40, <c>[</c> 55.</para>
 /// <para>A projection (<c>[*]</c>, <c>.*</c>, a slice, a filter, a flatten) takes everything that follows and binds tighter than 9, and applies it to each element:
 /// <c>[]</c> ends it, and so do comparisons, <c>&amp;&amp;</c>, <c>||</c>, <c>|</c> and a closing parenthesis.</para>
+/// <para>A multi-select right behind it ends it too: <c>a[*].[b, c][0]</c> is the first pair. No rule of the standard says so; all reference implementations do it, and
+/// <c>a[*].{x: b}[0]</c> would select nothing otherwise.</para>
 /// <para><c>!</c> takes names, indices and projections with it: <c>!a.b[0]</c> is <c>!(a.b[0])</c>, <c>!a == b</c> is <c>(!a) == b</c>.</para>
 /// <para>Depth is counted on the tree, not on the text: <c>a.b.c</c> and <c>((a))</c> cost a level for each step alike, because evaluation goes down one for each.</para>
 /// </remarks>
@@ -208,9 +210,17 @@ internal sealed class Parser
         }
 
         Node right = new CurrentNode(Current.Position);
-        while (Binding(Current.Kind) > binding)
+        if (Current.Kind == TokenKind.Dot && _tokens[_next + 1].Kind is TokenKind.OpenBracket or TokenKind.OpenBrace)
         {
-            right = Continue(right);
+            Take();
+            right = AfterADot();
+        }
+        else
+        {
+            while (Binding(Current.Kind) > binding)
+            {
+                right = Continue(right);
+            }
         }
 
         _nesting--;

@@ -175,37 +175,40 @@ internal static class DocumentReads
                     }
                 }
 
-                return parts;
+                // What chooses from what was computed may choose nothing.
+                return node is IndexNode or SliceNode or FlattenNode or CallNode { Function.OnlySelects: true } ? Guarded(parts, [node]) : parts;
         }
 
-        // Where the left selects, the right's parts are looked for in what it selects. Where it computes, what it read is all there is; unless the right ignores it.
+        // The right's parts are looked for in what the left gives; unless the right ignores it. Where the left computes, what it read must be there as well.
         List<Node> Apply(Node left, Node right, Func<Node, Node> then)
         {
-            var parts = Parts(right, scope);
-            if (parts.Count > 0 && !OnlySelects(left, scope))
-            {
-                return Parts(left, scope);
-            }
-
-            return parts.ConvertAll(part => then(part));
+            var parts = Parts(right, scope).ConvertAll(part => then(part));
+            return OnlySelects(left, scope) ? parts : Guarded(Parts(left, scope), parts);
         }
 
-        // A variable stands for what it is bound to: for a part of the document inside the body, for what was read where something was computed.
+        List<Node> Guarded(List<Node> read, List<Node> selected) => read.Count > 0 && selected.Count > 0 ? [new GuardedNode(read, selected, node.Position)] : [];
+
+        // A variable stands for what it is bound to. Where that was computed, what it read must be there as well.
         List<Node> Let(LetNode let)
         {
-            var parts = new List<Node>();
             var inner = scope;
+            var computed = new List<(string Name, List<Node> Read)>();
             for (var i = 0; i < let.Names.Length; i++)
             {
                 var selects = OnlySelects(let.Values[i], scope);
-                inner = new Bound(let.Names[i], selects, inner);
-                if (!selects && Mentions(let.Body, let.Names[i]))
-                {
-                    parts.AddRange(Parts(let.Values[i], scope));
-                }
+                List<Node> read = selects ? [] : Parts(let.Values[i], scope);
+                inner = new Bound(let.Names[i], selects || read.Count > 0, inner);
+                computed.Add((let.Names[i], read));
             }
 
-            parts.AddRange(Parts(let.Body, inner).ConvertAll(part => (Node)new LetNode(let.Names, let.Values, part, let.Position)));
+            var parts = new List<Node>();
+            foreach (var part in Parts(let.Body, inner))
+            {
+                var bound = new LetNode(let.Names, let.Values, part, let.Position);
+                var read = computed.Where(variable => Mentions(part, variable.Name)).SelectMany(variable => variable.Read).ToList();
+                parts.AddRange(read.Count > 0 ? Guarded(read, [bound]) : [bound]);
+            }
+
             return parts;
         }
     }
@@ -282,6 +285,7 @@ internal static class DocumentReads
         CallNode call => call.Arguments,
         ReferenceNode reference => [reference.Expression],
         LetNode let => [.. let.Values, let.Body],
+        GuardedNode guarded => [.. guarded.Read, .. guarded.Selected],
         _ => [],
     };
 

@@ -23,7 +23,7 @@ internal sealed class JmesPathSelector(JmesPathExpression expression, IReadOnlyL
             var run = expression.Begin();
             var root = new Value(document);
             var result = expression.Root.Evaluate(root, run);
-            var takesPart = HasScalar(result, run, 0) && (_onlySelects || AnyPartSelects(root, run));
+            var takesPart = GuardedNode.HasScalar(result, run, 0) && (_onlySelects || !GuardedNode.First(parts, root, run).IsNull);
             var json = new ArrayBufferWriter<byte>();
             JsonOutput.Write(result, run, json);
             selection.Write(json.WrittenSpan);
@@ -32,62 +32,6 @@ internal sealed class JmesPathSelector(JmesPathExpression expression, IReadOnlyL
         catch (JmesPathException exception)
         {
             throw new IdempotencySelectorException(exception.Message, exception);
-        }
-    }
-
-    private bool AnyPartSelects(Value root, Evaluation run)
-    {
-        foreach (var part in parts)
-        {
-            try
-            {
-                if (HasScalar(part.Evaluate(root, run), run, 0))
-                {
-                    return true;
-                }
-            }
-            catch (JmesPathException)
-            {
-                // A part that the expression itself had no need of, on the other side of an || for example: nothing of it is in the result.
-                // Were it for too much work, writing the result would fail in its turn.
-                run.Scope = null;
-            }
-        }
-
-        return false;
-    }
-
-    private static bool HasScalar(Value value, Evaluation run, int depth)
-    {
-        run.Charge(1);
-        run.Nest(depth);
-        switch (value.Kind)
-        {
-            case ValueKind.Null:
-                return false;
-            case ValueKind.Array:
-                foreach (var item in value.Elements(run))
-                {
-                    if (HasScalar(item, run, depth + 1))
-                    {
-                        return true;
-                    }
-                }
-
-                return false;
-            case ValueKind.Object:
-                var members = value.Members(run);
-                for (var i = 0; i < members.Count; i++)
-                {
-                    if (HasScalar(members[i].Value, run, depth + 1))
-                    {
-                        return true;
-                    }
-                }
-
-                return false;
-            default:
-                return true;
         }
     }
 }
