@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace Idempotency.AspNetCore.Tests;
@@ -99,8 +100,7 @@ public sealed class PowertoolsPageTests
               }
             }
             """;
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Configuration.Sources.Clear(); // the sample's settings lie in the same folder
+        var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Configuration.AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(Settings)));
         builder.Configuration.AddInMemoryCollection([new("Idempotency:Enabled", "false")]); // as the environment variable would
         builder.Services.AddIdempotency(builder.Configuration.GetSection("Idempotency")).AddJmesPath();
@@ -149,7 +149,7 @@ public sealed class PowertoolsPageTests
     [Fact]
     public void The_table_can_stay()
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Services.AddIdempotency().AddJmesPath().AddDynamoDBStore(options =>
         {
             options.TableName = "idempotency";

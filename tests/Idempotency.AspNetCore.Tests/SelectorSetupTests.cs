@@ -1,4 +1,7 @@
+using System.Reflection;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Mvc.ApplicationParts;
+using Microsoft.AspNetCore.Mvc.Controllers;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
@@ -158,7 +161,11 @@ public sealed class SelectorSetupTests
             app => app.MapControllers(),
             services: services =>
             {
-                services.AddControllers().AddApplicationPart(typeof(SelectingController).Assembly);
+                services.AddControllers().ConfigureApplicationPartManager(parts =>
+                {
+                    parts.ApplicationParts.Clear();
+                    parts.FeatureProviders.Add(new OnlyThisController());
+                });
                 services.AddIdempotency().AddJmesPath();
             });
         using var first = await api.PostAsync("""{"id":1,"sent":1}""", "/selecting");
@@ -187,15 +194,19 @@ public sealed class SelectorSetupTests
         using var response = await api.PostAsync("""{"id":1}""");
         Assert.Equal(200, (int)response.StatusCode);
     }
-}
 
-/// <summary>A controller whose key is selected.</summary>
-[ApiController]
-[Route("selecting")]
-public sealed class SelectingController : ControllerBase
-{
-    /// <summary>Tells its key.</summary>
-    [HttpPost]
-    [Idempotent("exact", KeySelector = "id", FingerprintSelector = "id")]
-    public string Post() => HttpContext.Features.Get<IIdempotencyFeature>()!.Key;
+    /// <summary>A controller whose key is selected. Not public: applications of other tests, which have no language, would find it.</summary>
+    [ApiController]
+    [Route("selecting")]
+    internal sealed class SelectingController : ControllerBase
+    {
+        [HttpPost]
+        [Idempotent("exact", KeySelector = "id", FingerprintSelector = "id")]
+        public string Post() => HttpContext.Features.Get<IIdempotencyFeature>()!.Key;
+    }
+
+    private sealed class OnlyThisController : IApplicationFeatureProvider<ControllerFeature>
+    {
+        public void PopulateFeature(IEnumerable<ApplicationPart> parts, ControllerFeature feature) => feature.Controllers.Add(typeof(SelectingController).GetTypeInfo());
+    }
 }

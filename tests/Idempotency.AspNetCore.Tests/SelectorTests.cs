@@ -193,6 +193,49 @@ public sealed class SelectorTests
         Assert.True(again.IsReplay());
     }
 
+    [Theory]
+    [InlineData("id")]
+    [InlineData("@")]
+    [InlineData("*")]
+    [InlineData("body")]
+    [InlineData("[body, headers.\"x-absent\"]")]
+    [InlineData("keys(@)")]
+    [InlineData("values(@)")]
+    [InlineData("merge(@, {a: id})")]
+    [InlineData("to_string(@)")]
+    [InlineData("length(id)")]
+    [InlineData("reverse(id)")]
+    [InlineData("contains(id, 'x') || id")]
+    [InlineData("sort(@.*.to_string(@))")]
+    [InlineData("join('-', [id, to_string(@)])")]
+    [InlineData("to_number(id) || id")]
+    [InlineData("sum([id, id])")]
+    [InlineData("max([id, id])")]
+    [InlineData("floor(id)")]
+    [InlineData("id[0] || id[1:3]")]
+    [InlineData("powertools_json(id)")]
+    [InlineData("powertools_json(powertools_base64(id))")]
+    [InlineData("powertools_base64_gzip(id)")]
+    [InlineData("[?id == `1`] | [0] || id")]
+    public async Task Whatever_a_client_sends_is_an_answer_and_the_same_again(string expression)
+    {
+        await using var api = await Selecting.StartAsync(By(expression));
+        foreach (var json in new[]
+        {
+            """{"\ud800":1,"id":2}""", """{"id":{"\udc00":[1]},"b":3}""", """{"id":"\ud800\ud800x"}""", """{"\ud800":"\udfff","\ud800":"x","id":"\ud83d"}""",
+            """{"id":1e999999999999999999}""", """{"id":-1e-400}""", """{"id":1E400}""", """{"id":123456789012345678901234567890.000000000001}""", """{"id":-0.0}""",
+            """{"id":"H4sIAAAAAAAA"}""", """{"id":"e30="}""", """{"id":"{\"a\":1} x"}""", """{"id":"\u0000"}""", """{"":{"":""},"id":[[],{}]}""", """{"id":true,"id":null,"id":"3"}""",
+            $$"""{"id":{{new string('[', 63)}}1{{new string(']', 63)}}}""", $$"""{"id":"{{new string('[', 100)}}"}""", "[1]", "\"\\ud800\"", "1e5", "null", "[]", " ", "\u0000",
+        })
+        {
+            using var first = await api.PostAsync(json);
+            using var again = await api.PostAsync(json);
+            Assert.True((int)first.StatusCode is 200 or 400, json);
+            Assert.Equal(first.StatusCode, again.StatusCode);
+            Assert.Equal((int)first.StatusCode == 200, again.IsReplay());
+        }
+    }
+
     [Fact]
     public async Task Sixty_four_levels_are_looked_into_and_more_are_not()
     {
