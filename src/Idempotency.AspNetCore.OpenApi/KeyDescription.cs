@@ -19,7 +19,7 @@ internal static class KeyDescription
     {
         if (!policy.TakesKeyFromHeader)
         {
-            operation.Description = Text.Join(operation.Description, $"Requests are recognised by {WhatIsKey(policy, "them", "their")}: one that is sent again within {Text.Of(policy.Retention)} gets the first answer instead of running again.");
+            operation.Description = Text.Join(operation.Description, $"Requests are recognised by {WhatIsKey(policy, "them", "their")}: one that is sent again within {Text.Of(policy.Retention)} gets the first answer instead of running again.{Without(policy, " Those of which it selects nothing run each time they are sent.")}");
             return;
         }
 
@@ -72,13 +72,15 @@ internal static class KeyDescription
     }
 
     private static string WhatIsKey(IdempotencyPolicy policy, string of, string their) =>
-        policy.KeySelector is { } selector ? $"what the expression `{selector}` selects of {of}" : $"{their} body";
+        policy.KeySelector is { } selector ? $"what the expression {Text.Code(selector)} selects of {of}" : $"{their} body";
+
+    private static string Without(IdempotencyPolicy policy, string selection) => policy is { KeySelector: not null, KeyRequired: false } ? selection : "";
 
     private static string Describe(IdempotencyPolicy policy)
     {
         var without = policy switch
         {
-            { TakesKeyFromContent: true } => $" Without it, the request is recognised by {WhatIsKey(policy, "it", "its")}.",
+            { TakesKeyFromContent: true } => $" Without it, the request is recognised by {WhatIsKey(policy, "it", "its")}.{Without(policy, " Where that selects nothing, it runs each time it is sent.")}",
             { KeyRequired: false } => " Without it, the request runs each time it is sent.",
             _ => "",
         };

@@ -32,10 +32,11 @@ internal static class PossibleProblems
             yield return IdempotencyProblem.KeyInvalid(policy.HeaderName, error);
         }
 
-        if (policy.KeySelector is not null || policy.FingerprintSelector is not null)
+        if ((policy.KeySelector ?? policy.FingerprintSelector) is { } selector)
         {
-            yield return IdempotencyProblem.SelectorInapplicable(
-                $"The expression '{policy.KeySelector ?? policy.FingerprintSelector}' cannot be applied.");
+            // As the server says it, without its reason.
+            var setting = policy.KeySelector is null ? nameof(policy.FingerprintSelector) : nameof(policy.KeySelector);
+            yield return IdempotencyProblem.SelectorInapplicable($"The {setting} '{selector}' cannot be applied.");
         }
 
         yield return IdempotencyProblem.RequestInProgress;

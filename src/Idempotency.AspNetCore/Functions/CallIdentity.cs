@@ -6,30 +6,37 @@ namespace Idempotency.AspNetCore;
 /// <param name="Fingerprint">What its payload is.</param>
 internal readonly record struct CallIdentity(string? Key, Sha256Hash StoreKey, Sha256Hash Fingerprint)
 {
+    /// <summary>Tells which call this is.</summary>
+    /// <param name="operation">Its operation.</param>
+    /// <param name="key">Its key.</param>
+    /// <param name="options">Its options.</param>
+    /// <param name="policy">Its policy.</param>
+    /// <param name="selectors">The policy's selectors.</param>
+    /// <param name="enabled">Whether calls are protected at all. Where they are not, what cannot be selected is passed over: whoever switches protection off wants the work done.</param>
     /// <exception cref="ArgumentException">A selector cannot be applied to a payload, or selects no key where one is required.</exception>
-    public static CallIdentity Of(string operation, IdempotentCallKey key, IdempotentCallOptions? options, IdempotencyPolicy policy, PolicySelectors selectors)
+    public static CallIdentity Of(string operation, IdempotentCallKey key, IdempotentCallOptions? options, IdempotencyPolicy policy, PolicySelectors selectors, bool enabled)
     {
         var fingerprint = selectors.Fingerprint is { } validated && options?.Payload is { } payload
-            ? FunctionIdentity.FingerprintOfSelection(Selected(validated, payload, nameof(options)))
+            ? FunctionIdentity.FingerprintOfSelection(Selected(validated, payload, enabled, nameof(options)))
             : FunctionIdentity.FingerprintOf(options?.Payload, policy);
         if (selectors.Key is not { } selector || key.Payload is null)
         {
             return new CallIdentity(key.Text, FunctionIdentity.StoreKeyOf(operation, key, options?.Partition), fingerprint);
         }
 
-        if (Selected(selector, key.Payload, nameof(key)) is { } selected)
+        if (Selected(selector, key.Payload, enabled, nameof(key)) is { } selected)
         {
             return new CallIdentity(selected, FunctionIdentity.StoreKeyOfSelection(operation, selected, options?.Partition), fingerprint);
         }
 
-        return policy.KeyRequired
+        return policy.KeyRequired && enabled
             ? throw new ArgumentException($"The {nameof(policy.KeySelector)} '{policy.KeySelector}' selects nothing of the payload: it would be one key for all calls that lack it. Give the payload what it names; or, to run such calls unprotected, set {nameof(policy.KeyRequired)} to false.", nameof(key))
             : new CallIdentity(null, Sha256Hash.Of(Guid.NewGuid().ToByteArray()), fingerprint); // no two calls without a key may share a downstream key
     }
 
-    private static string? Selected(Selector selector, IdempotentPayload payload, string parameter)
+    private static string? Selected(Selector selector, IdempotentPayload payload, bool enabled, string parameter)
     {
         var (selected, error) = selector.Of(payload.Json);
-        return error is null ? selected : throw new ArgumentException(error, parameter);
+        return error is null || !enabled ? selected : throw new ArgumentException(error, parameter);
     }
 }

@@ -50,7 +50,7 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
     internal CallIdentity Identify(string operation, IdempotentCallKey key, IdempotentCallOptions? options)
     {
         var policy = policies.Of(operation, options?.PolicyName);
-        return CallIdentity.Of(operation, key, options, policy, policies.SelectorsOf(policy));
+        return CallIdentity.Of(operation, key, options, policy, policies.SelectorsOf(policy), policies.Enabled);
     }
 
     private async Task<T> ExecuteOnceAsync<T>(string operation, IdempotentCallKey key, Func<IIdempotentRun, CancellationToken, Task<T>> work, ResultFormat<T> format, IdempotentCallOptions? options, CancellationToken cancellationToken)
@@ -63,7 +63,7 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
         var policy = policies.Of(operation, options?.PolicyName);
 
         // 2.
-        var (text, storeKey, fingerprint) = CallIdentity.Of(operation, key, options, policy, policies.SelectorsOf(policy));
+        var (text, storeKey, fingerprint) = CallIdentity.Of(operation, key, options, policy, policies.SelectorsOf(policy), policies.Enabled);
         if (!policies.Enabled)
         {
             return await work(new FunctionRun(text ?? "", storeKey, fingerprint, claim: null, engine), cancellationToken);

@@ -140,7 +140,7 @@ public static class IdempotentExecutorBatchExtensions
                 // An executor of somebody else's, around ours: what its policy selects is not known here.
                 var identity = executor is IdempotentExecutor ours
                     ? ours.Identify(operation, itemKey, itemOptions)
-                    : CallIdentity.Of(operation, itemKey, itemOptions, new IdempotencyPolicy(), PolicySelectors.None);
+                    : CallIdentity.Of(operation, itemKey, itemOptions, new IdempotencyPolicy(), PolicySelectors.None, enabled: true);
                 if (!byKey.TryGetValue(identity.StoreKey, out var same))
                 {
                     byKey.Add(identity.StoreKey, same = []);

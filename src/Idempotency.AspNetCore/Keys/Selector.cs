@@ -41,7 +41,7 @@ internal sealed class Selector
         {
             var member = names.First(RequestEnvelope.Members.Contains);
             throw new InvalidOperationException(
-                $"{who} has the {setting} '{expression}', which names '{member}' of the request's envelope beside '{strangers[0]}', which is not there. Write 'body.{strangers[0]}' for a member of the body, and 'body.{member}' if that is one too. The envelope has {string.Join(", ", RequestEnvelope.Members.Order())}.");
+                $"{who} has the {setting} '{expression}', which names '{member}' of the request's envelope beside '{strangers[0]}', which is not there. Write 'body.' before '{strangers[0]}', which is a member of the body, and before '{member}' if that is one too. The envelope has {string.Join(", ", RequestEnvelope.Members.Order())}.");
         }
 
         _members = names.Count > 0 && strangers.Count == 0 ? names : null;

@@ -84,7 +84,16 @@ internal sealed class Api : IAsyncDisposable
         outer?.Invoke(app);
         app.UseIdempotency();
         map(app);
-        await app.StartAsync(TestContext.Current.CancellationToken);
+        try
+        {
+            await app.StartAsync(TestContext.Current.CancellationToken);
+        }
+        catch
+        {
+            await app.DisposeAsync(); // what does not start would keep what watches its files
+            throw;
+        }
+
         var client = kestrel ? new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 }) { BaseAddress = new Uri(app.Urls.First()) } : app.GetTestClient();
         client.Timeout = TimeSpan.FromSeconds(60);
         return new Api(app, client, time, logs);
