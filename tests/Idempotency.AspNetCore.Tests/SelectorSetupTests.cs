@@ -155,6 +155,34 @@ public sealed class SelectorSetupTests
     }
 
     [Fact]
+    public async Task A_key_can_be_chosen_for_one_endpoint_in_a_line()
+    {
+        await using var api = await Api.StartAsync(
+            app =>
+            {
+                app.MapPost("/payments", Pay).WithIdempotency(new IdempotencyPolicy
+                {
+                    KeySelector = "[transaction_id, user_id]",   // the key: the SHA-256 of what is selected
+                    FingerprintSelector = "{amount: amount, to: to}", // a retry may differ in anything else
+                });
+
+                app.MapPost("/refunds", [Idempotent(KeySelector = "headers.\"x-refund-id\"")] () => "refunded");
+            },
+            services: services => services.AddIdempotency().AddJmesPath());
+        using var first = await api.PostAsync("""{"transaction_id":1,"user_id":2,"amount":3,"to":"x","sent":1}""", "/payments");
+        using var again = await api.PostAsync("""{"transaction_id":1,"user_id":2,"amount":3,"to":"x","sent":2}""", "/payments");
+        using var reused = await api.PostAsync("""{"transaction_id":1,"user_id":2,"amount":4,"to":"x"}""", "/payments");
+        using var refund = await api.PostAsync("{}", "/refunds", with: request => request.Headers.Add("X-Refund-Id", "r-1"));
+        using var refundAgain = await api.PostAsync("{}", "/refunds", with: request => request.Headers.Add("X-Refund-Id", "r-1"));
+        Assert.True(again.IsReplay());
+        await reused.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+        Assert.False(refund.IsReplay());
+        Assert.True(refundAgain.IsReplay());
+
+        static string Pay() => "paid";
+    }
+
+    [Fact]
     public async Task An_action_of_a_controller_can_say_it_too()
     {
         await using var api = await Api.StartAsync(
