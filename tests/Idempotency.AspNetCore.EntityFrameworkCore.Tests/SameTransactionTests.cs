@@ -13,11 +13,11 @@ namespace Idempotency.AspNetCore.EntityFrameworkCore.Tests;
 public abstract class SameTransactionTests(TestDatabase database)
 {
     /// <summary>A name of this test's own: its orders are told apart by it.</summary>
-    private static string NewName() => $"{Guid.NewGuid():N}";
+    private protected static string NewName() => $"{Guid.NewGuid():N}";
 
-    private Task<long> OrdersAsync(string name) => database.CountAsync($"SELECT COUNT(*) FROM \"Orders\" WHERE \"Name\" LIKE '{name}%'");
+    private protected Task<long> OrdersAsync(string name) => database.CountAsync($"SELECT COUNT(*) FROM \"Orders\" WHERE \"Name\" LIKE '{name}%'");
 
-    private Task<ShopServer> StartAsync(Delegate handler, IdempotencyPolicy? policy = null, Action<IServiceCollection>? services = null, Action<WebApplication>? outer = null, Action<WebApplication>? inner = null, Action<EntityFrameworkCoreIdempotencyStoreOptions>? store = null, Action<DbContextOptionsBuilder>? context = null) =>
+    private protected Task<ShopServer> StartAsync(Delegate handler, IdempotencyPolicy? policy = null, Action<IServiceCollection>? services = null, Action<WebApplication>? outer = null, Action<WebApplication>? inner = null, Action<EntityFrameworkCoreIdempotencyStoreOptions>? store = null, Action<DbContextOptionsBuilder>? context = null) =>
         ShopServer.StartAsync(
             options =>
             {
@@ -31,7 +31,7 @@ public abstract class SameTransactionTests(TestDatabase database)
             inner,
             store);
 
-    private static async Task SaveAsync(Shop shop, string name)
+    private protected static async Task SaveAsync(Shop shop, string name)
     {
         shop.Add(new Order { Name = name });
         await shop.SaveChangesAsync();
@@ -207,7 +207,6 @@ public abstract class SameTransactionTests(TestDatabase database)
             var first = await server.SendAsync();
             var (afterFirst, runsOfFirst) = (await OrdersAsync(name), runs);
             var retry = await server.SendAsync();
-            TestContext.Current.TestOutputHelper!.WriteLine($"{how}, {end}: {first.Status} {first.Code} left {afterFirst}; retry {retry.Status} {retry.Code} replay {retry.IsReplay} left {await OrdersAsync(name)}, runs {runs}");
             var told = first.Status == 200;
             Assert.Equal(1, runsOfFirst);
             Assert.Equal(told, retry.IsReplay);
@@ -265,7 +264,9 @@ public abstract class SameTransactionTests(TestDatabase database)
             context: options => options.AddInterceptors(faults));
         using var form = new MultipartFormDataContent { { new StringContent("value"), "field" }, { new ByteArrayContent("upload"u8.ToArray()), "file", "file.txt" } };
         var told = await server.SendAsync(content: form);
-        TestContext.Current.TestOutputHelper!.WriteLine(told.ToString() + string.Join('\n', seen));
+        Assert.Equal((201, "run 2", "2", "run=2; path=/"), (told.Status, told.Text, told.Headers["X-Run"], told.Headers["Set-Cookie"]));
+        Assert.Equal(["upload value 0 0 200", "upload value 0 0 200"], seen);
+        Assert.Equal((1, 1), (await OrdersAsync(name), await OrdersAsync(name + " 2")));
     }
 
     [Fact]
@@ -297,16 +298,198 @@ public abstract class SameTransactionTests(TestDatabase database)
         Assert.Equal(1, await OrdersAsync(name));
     }
 
+    [Fact]
+    public async Task What_a_constraint_refuses_at_the_commit_is_the_handlers_failure_and_a_retry_runs()
+    {
+        var name = NewName();
+        var runs = 0;
+        await database.ExecuteAsync($"CREATE TABLE t{name} (id INTEGER PRIMARY KEY, other INTEGER REFERENCES t{name} (id) DEFERRABLE INITIALLY DEFERRED)");
+        await using var server = await StartAsync(async (Shop shop) =>
+        {
+            runs++;
+            await SaveAsync(shop, name);
+            var insert = $"INSERT INTO t{name} (id, other) VALUES (1, {(runs == 1 ? 2 : 1)})";
+            await shop.Database.ExecuteSqlRawAsync(insert);
+            return "paid";
+        });
+        var first = await server.SendAsync();
+        Assert.Equal((500, (string?)null), (first.Status, first.Code));
+        Assert.Contains(server.Logs.Entries, entry => entry.Event == "ApplicationError");
+        Assert.Equal(0, await OrdersAsync(name));
+        Assert.Equal((200, 2), ((await server.SendAsync()).Status, runs));
+        Assert.Equal(1, await OrdersAsync(name));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_client_that_leaves_leaves_an_answer_or_nothing(bool completes)
+    {
+        var name = NewName();
+        var gate = new Gate();
+        var runs = 0;
+        await using var server = await StartAsync(
+            async (HttpContext context, Shop shop) =>
+            {
+                await SaveAsync(shop, name);
+                if (++runs == 1)
+                {
+                    using var aborted = context.RequestAborted.Register(gate.Open);
+                    await gate.PassAsync();
+                    context.RequestAborted.ThrowIfCancellationRequested();
+                }
+
+                return "paid";
+            },
+            ShopServer.Same with { CompleteAfterDisconnect = completes });
+        using var leaving = new CancellationTokenSource();
+        var sent = server.SendAsync(cancellationToken: leaving.Token);
+        await gate.ArrivedAsync();
+        await leaving.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sent);
+        if (completes)
+        {
+            gate.Open();
+        }
+
+        await Eventually.TrueAsync(async () => await server.SendAsync() is { Status: 200 } retry && (retry.IsReplay || !completes), "the answer");
+        Assert.Equal(completes ? 1 : 2, runs);
+        Assert.Equal(1, await OrdersAsync(name));
+    }
+
+    [Fact]
+    public async Task Contexts_of_a_pool_come_back_as_new_whatever_became_of_a_run()
+    {
+        var name = NewName();
+        var contexts = new HashSet<Shop>();
+        await using var server = await StartAsync(
+            async (HttpContext context, Shop shop) =>
+            {
+                contexts.Add(shop);
+                Assert.Empty(shop.ChangeTracker.Entries());
+                var path = context.Request.Query["how"].ToString();
+                await SaveAsync(shop, $"{name} {path} {Guid.NewGuid()}");
+                shop.Add(new Order { Name = name + " never saved" });
+                return path switch
+                {
+                    "throw" => throw new InvalidOperationException("boom"),
+                    "refuse" => Results.StatusCode(500),
+                    _ => Results.Text("paid"),
+                };
+            },
+            services: services => services.AddDbContextPool<Shop>(database.Use, poolSize: 4));
+        foreach (var how in new[] { "pay", "throw", "pay", "refuse", "throw", "pay" })
+        {
+            Assert.Equal(how == "pay" ? 200 : 500, (await server.SendAsync($"{Guid.NewGuid()}", path: "/?how=" + how)).Status);
+        }
+
+        Assert.True(contexts.Count < 6);
+        Assert.Equal((3, 3), (await OrdersAsync(name), await OrdersAsync(name + " pay")));
+    }
+
+    [Fact]
+    public async Task Who_waits_for_a_run_gets_its_answer_and_who_asks_twice_runs_once()
+    {
+        var name = NewName();
+        var gate = new Gate();
+        await using var server = await StartAsync(
+            async (Shop shop) =>
+            {
+                await SaveAsync(shop, name);
+                await gate.PassAsync();
+                return "paid";
+            },
+            ShopServer.Same with { WhenInProgress = InProgressBehavior.Wait },
+            services: services => services.AddDataProtection(),
+            inner: app => app.UseIdempotency());
+        var sent = Enumerable.Range(0, 4).Select(_ => server.SendAsync()).ToList();
+        await gate.ArrivedAsync();
+        Assert.Equal(422, (await server.SendAsync(content: new StringContent("other"))).Status); // told at once, also where the handler has the one writer
+        gate.Open();
+        var told = await Task.WhenAll(sent);
+        Assert.All(told, one => Assert.Equal((200, "paid"), (one.Status, one.Text)));
+        Assert.Single(told, one => !one.IsReplay);
+        Assert.Equal(1, await OrdersAsync(name));
+    }
+
+    [Fact]
+    public async Task A_function_commits_with_its_result_or_leaves_nothing()
+    {
+        var name = NewName();
+        var runs = 0;
+        var faults = new CommitFaults();
+        await using var server = await StartAsync(
+            async (HttpContext context, IIdempotentExecutor executor) =>
+            {
+                var how = context.Request.Query["how"].ToString();
+                return await executor.ExecuteAsync(
+                    "pay",
+                    context.Request.Headers["Idempotency-Key"].ToString(),
+                    async (_, cancellation) =>
+                    {
+                        runs++;
+                        var shop = context.RequestServices.GetRequiredService<Shop>();
+                        await SaveAsync(shop, $"{name} {runs}");
+                        if (how == "commits")
+                        {
+                            await shop.Database.CurrentTransaction!.GetDbTransaction().CommitAsync(cancellation);
+                        }
+
+                        return how is "throws" or "commits" ? throw new NotSupportedException("boom") : runs;
+                    },
+                    new() { Services = context.RequestServices, PolicyName = "functions" });
+            },
+            new IdempotencyPolicy { KeyRequired = false, HeaderName = "No-Key" },
+            services: services => services.Configure<IdempotencyOptions>(options => options.AddPolicy("functions", ShopServer.Same with { TransactionRetries = 1 })),
+            context: options => options.AddInterceptors(faults));
+        Assert.Equal(500, (await server.SendAsync("a", path: "/?how=throws")).Status);
+        Assert.Equal(0, await OrdersAsync(name));
+        Assert.Equal("2", (await server.SendAsync("a")).Text);
+        Assert.Equal("2", (await server.SendAsync("a")).Text);
+        Assert.Equal((1, 2), (await OrdersAsync(name), runs));
+        faults.Before = _ => runs == 3 ? throw Conflict() : Task.CompletedTask;
+        Assert.Equal("4", (await server.SendAsync("b")).Text);
+        Assert.Equal((2, 0), (await OrdersAsync(name), await OrdersAsync(name + " 3")));
+        faults.Before = null;
+        Assert.Equal(500, (await server.SendAsync("c", path: "/?how=commits")).Status);
+        Assert.Equal(500, (await server.SendAsync("c")).Status); // of an outcome that is not known
+        Assert.Equal((3, 5), (await OrdersAsync(name), runs));
+    }
+
+    [Theory]
+    [InlineData(IdempotencyTransaction.SameAsHandler)]
+    [InlineData(IdempotencyTransaction.Separate)]
+    public async Task A_call_within_a_handlers_transaction_ends_in_time(IdempotencyTransaction transaction)
+    {
+        var name = NewName();
+        Exception? told = null;
+        await using var server = await StartAsync(
+            async (HttpContext context, IIdempotentExecutor executor, Shop shop) =>
+            {
+                await SaveAsync(shop, name);
+                try
+                {
+                    return await executor.ExecuteAsync("ship", name, (_, _) => Task.FromResult("shipped"), new() { Services = context.RequestServices, PolicyName = "functions" });
+                }
+                catch (Exception exception)
+                {
+                    told = exception;
+                    throw;
+                }
+            },
+            services: services => services.Configure<IdempotencyOptions>(options => options.AddPolicy("functions", ShopServer.Same with { Transaction = transaction })),
+            store: options => options.CommandTimeout = TimeSpan.FromSeconds(1));
+        var answer = await server.SendAsync();
+        if (database.TakesOtherWriters && transaction == IdempotencyTransaction.Separate)
+        {
+            Assert.Equal((200, 1), (answer.Status, await OrdersAsync(name)));
+            return;
+        }
+
+        Assert.Equal((500, 0), (answer.Status, await OrdersAsync(name)));
+        Assert.Contains(database.TakesOtherWriters ? "a transaction is under way" : "one writer", $"{told!.Message} {told.InnerException?.Message}", StringComparison.Ordinal);
+    }
+
     /// <summary>What the database says when it has undone a transaction in favour of another.</summary>
     private protected abstract Exception Conflict();
-}
-
-public sealed class SqliteSameTransactionTests(SqliteDatabase database) : SameTransactionTests(database), IClassFixture<SqliteDatabase>
-{
-    private protected override Exception Conflict() => new Microsoft.Data.Sqlite.SqliteException("made up", 5);
-}
-
-public sealed class PostgreSqlSameTransactionTests(PostgreSqlDatabase database) : SameTransactionTests(database), IClassFixture<PostgreSqlDatabase>
-{
-    private protected override Exception Conflict() => new Npgsql.PostgresException("made up", "ERROR", "ERROR", "40001");
 }

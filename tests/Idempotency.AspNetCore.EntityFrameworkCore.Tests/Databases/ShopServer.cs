@@ -38,10 +38,10 @@ internal sealed class ShopServer : IAsyncDisposable
         Action<EntityFrameworkCoreIdempotencyStoreOptions>? store = null)
     {
         var logs = new LogCollector();
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
-        builder.Configuration.Sources.Clear();
-        builder.Logging.ClearProviders().AddProvider(logs).SetMinimumLevel(LogLevel.Debug);
-        builder.WebHost.UseKestrel(server => server.Listen(IPAddress.Loopback, 0));
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = "Production" }); // no settings, whose files would be watched
+        builder.Logging.AddProvider(logs).SetMinimumLevel(LogLevel.Debug);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(server => server.Listen(IPAddress.Loopback, 0));
+        builder.Services.AddRouting();
         builder.Services.AddIdempotency().AddEntityFrameworkCoreStore<Shop>(store);
         services?.Invoke(builder.Services);
         builder.Services.AddDbContext<Shop>(database); // adds to what is there, or is what is there
