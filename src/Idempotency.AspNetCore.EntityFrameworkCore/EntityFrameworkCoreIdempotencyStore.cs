@@ -134,7 +134,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         IDbContextTransaction? transaction = null;
         try
         {
-            transaction = _options.IsolationLevel is { } isolation
+            transaction = _options.IsolationLevel is { } isolation && !database.Sql.HasOneWriter // which is serializable whatever is asked for, and refuses some of the names
                 ? await context.Database.BeginTransactionAsync(isolation, cancellationToken)
                 : await context.Database.BeginTransactionAsync(cancellationToken);
             return new HandlerTransaction(context, transaction, database, _commandTimeout, writersTurn, _logger);

@@ -54,6 +54,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
     {
         if (!IsUnderWay())
         {
+            WasEndedByHandler = IsConnected;
             throw new InvalidOperationException(
                 "The handler has ended the transaction it ran in, or has lost its connection and gone on, so its answer cannot be recorded together with what it wrote. " +
                 "Take out what commits, rolls back or disposes of the context's current transaction, replaces it with UseTransaction(...), or closes its connection; and let failures of the connection out.");
@@ -105,7 +106,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         try
         {
             // With the connection everything is gone, and the guard has let nobody open it again. Otherwise: what is not ours to end any more, somebody has ended.
-            WasEndedByHandler = !IsEnding && IsContextOurs && IsConnected && !IsUnderWay();
+            WasEndedByHandler |= !IsEnding && IsContextOurs && IsConnected && !(_database.Sql.EndsTransactions ? IsCurrent : IsUnderWay());
             IsEnding = true;
             // Rolls back what is not committed. Only EF Core's object: it knows whether it was disposed of before, and the client's may by then be somebody else's transaction.
             await _transaction.DisposeAsync();
@@ -143,6 +144,8 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
     // A handler may have disposed of its scope, and a context of a pool may be another request's by now.
     private bool IsContextOurs => _context.ContextId == _contextId;
 
+    private bool IsCurrent => ReferenceEquals(_context.Database.CurrentTransaction, _transaction);
+
     private bool IsConnected => _dbConnection.State == ConnectionState.Open;
 
     private async Task RollBackAsync()
@@ -168,7 +171,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         try
         {
             _ = _dbTransaction.IsolationLevel;
-            return ReferenceEquals(_context.Database.CurrentTransaction, _transaction) && ReferenceEquals(_dbTransaction.Connection, _context.Database.GetDbConnection());
+            return IsCurrent && ReferenceEquals(_dbTransaction.Connection, _context.Database.GetDbConnection());
         }
         catch (InvalidOperationException)
         {

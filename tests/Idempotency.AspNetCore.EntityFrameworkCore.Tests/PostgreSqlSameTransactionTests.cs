@@ -264,4 +264,72 @@ public sealed class PostgreSqlSameTransactionTests(PostgreSqlDatabase database) 
         Assert.Equal((200, true), (retry.Status, retry.IsReplay));
         Assert.Equal(1, await OrdersAsync(name));
     }
+
+    [Fact]
+    public async Task No_connection_is_kept_however_a_run_ends()
+    {
+        var name = NewName();
+        await using var server = await ShopServer.StartAsync(
+            options => options.UseNpgsql($"{database.ConnectionString};Maximum Pool Size=2;Timeout=5"),
+            async (HttpContext context, Shop shop) =>
+            {
+                await SaveAsync(shop, $"{name} {Guid.NewGuid()}");
+                switch (context.Request.Query["how"])
+                {
+                    case "throws":
+                        throw new NotSupportedException("boom");
+                    case "refuses":
+                        return Results.StatusCode(500);
+                    case "conflicts":
+                        throw Conflict();
+                    case "disposes":
+                        await shop.Database.CurrentTransaction!.DisposeAsync();
+                        break;
+                    case "puts aside":
+                        await shop.Database.UseTransactionAsync(null);
+                        break;
+                    case "opens":
+                        await shop.Database.OpenConnectionAsync();
+                        throw new NotSupportedException("boom");
+                    case "is killed":
+                        await KillAsync(await BackendAsync(shop));
+                        break;
+                }
+
+                return Results.Text("paid");
+            },
+            ShopServer.Same with { TransactionRetries = 1 });
+        foreach (var how in new[] { "throws", "refuses", "conflicts", "disposes", "puts aside", "opens", "is killed" })
+        {
+            for (var i = 0; i < 3; i++)
+            {
+                Assert.True((await server.SendAsync($"{how} {i}", path: "/?how=" + how)).Status >= 500);
+            }
+        }
+
+        Assert.Equal(0, await OrdersAsync(name));
+        Assert.All(await Task.WhenAll(Enumerable.Range(0, 10).Select(i => server.SendAsync($"{i}"))), told => Assert.Equal(200, told.Status));
+        Assert.Equal(10, await OrdersAsync(name));
+    }
+
+    [Fact]
+    public async Task A_handler_that_outlives_its_lease_has_it_renewed_beside_its_transaction()
+    {
+        var name = NewName();
+        var runs = 0;
+        await using var server = await StartAsync(
+            async (HttpContext context, Shop shop) =>
+            {
+                runs++;
+                await SaveAsync(shop, name);
+                var first = await LeaseAsync();
+                await Eventually.TrueAsync(async () => await LeaseAsync() > first + 1000, "a second lease");
+                return "paid";
+            },
+            ShopServer.Same with { ClaimDuration = TimeSpan.FromSeconds(1) });
+        Assert.Equal((200, "paid", false), (await server.SendAsync() is var told ? told.Status : 0, told.Text, told.IsReplay));
+        Assert.Equal((1, 1), (await OrdersAsync(name), runs));
+
+        Task<long> LeaseAsync() => database.CountAsync("SELECT MAX(\"LeaseUntil\") FROM \"IdempotencyRecords\" WHERE \"Status\" = 0");
+    }
 }

@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using Idempotency.AspNetCore;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -400,7 +401,11 @@ public abstract class SameTransactionTests(TestDatabase database)
                 return "paid";
             },
             ShopServer.Same with { WhenInProgress = InProgressBehavior.Wait },
-            services: services => services.AddDataProtection(),
+            services: services =>
+            {
+                services.AddDataProtection().UseEphemeralDataProtectionProvider();
+                services.AddIdempotency().ProtectResponses();
+            },
             inner: app => app.UseIdempotency());
         var sent = Enumerable.Range(0, 4).Select(_ => server.SendAsync()).ToList();
         await gate.ArrivedAsync();
@@ -488,6 +493,114 @@ public abstract class SameTransactionTests(TestDatabase database)
 
         Assert.Equal((500, 0), (answer.Status, await OrdersAsync(name)));
         Assert.Contains(database.TakesOtherWriters ? "a transaction is under way" : "one writer", $"{told!.Message} {told.InnerException?.Message}", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Of_many_requests_on_two_servers_each_key_has_one_effect()
+    {
+        var name = NewName();
+        var handler = async (HttpContext context, Shop shop) =>
+        {
+            await SaveAsync(shop, $"{name} {Guid.NewGuid()}");
+            await Task.Yield();
+            return context.Features.Get<IIdempotencyFeature>()!.Key;
+        };
+        await using var one = await StartAsync(handler, ShopServer.Same with { WhenInProgress = InProgressBehavior.Wait });
+        await using var other = await StartAsync(handler);
+        var told = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => (i % 2 == 0 ? one : other).SendAsync($"{i % 10}", keys: one.Keys)));
+        Assert.All(told, answer => Assert.True(answer.Status is 200 or 409, $"{answer}"));
+        Assert.Equal(10, told.Where(answer => answer is { Status: 200, IsReplay: false }).Select(answer => answer.Text).Distinct().Count());
+        Assert.Equal(10, await OrdersAsync(name));
+    }
+
+    [Fact]
+    public async Task Effects_outside_that_have_begun_are_not_had_again_when_the_transaction_is_undone()
+    {
+        var name = NewName();
+        var runs = 0;
+        await using var server = await StartAsync(
+            async (HttpContext context, Shop shop) =>
+            {
+                runs++;
+                await SaveAsync(shop, name);
+                await context.Features.Get<IIdempotencyFeature>()!.EffectsStarted();
+                throw Conflict();
+            },
+            ShopServer.Same with { TransactionRetries = 2 });
+        var first = await server.SendAsync();
+        Assert.Equal(database.TakesOtherWriters ? (409, "idempotency-outcome-unknown") : (500, null), (first.Status, first.Code)); // where there is one writer it cannot be told, and says so
+        Assert.Equal(database.TakesOtherWriters ? 409 : 500, (await server.SendAsync()).Status);
+        Assert.Equal((database.TakesOtherWriters ? 1 : 2, 0), (runs, await OrdersAsync(name)));
+    }
+
+    [Fact]
+    public async Task Work_that_disposes_of_its_own_scope_touches_nobody_elses_context()
+    {
+        var name = NewName();
+        await using var server = await StartAsync(
+            async (HttpContext context, IIdempotentExecutor executor) =>
+            {
+                var own = context.RequestServices.CreateAsyncScope();
+                AsyncServiceScope? others = null;
+                try
+                {
+                    return await executor.ExecuteAsync(
+                        "pay",
+                        name,
+                        async (_, _) =>
+                        {
+                            await SaveAsync(own.ServiceProvider.GetRequiredService<Shop>(), name + " mine");
+                            await own.DisposeAsync();
+                            others = context.RequestServices.CreateAsyncScope();
+                            others.Value.ServiceProvider.GetRequiredService<Shop>().Add(new Order { Name = name + " another" });
+                            return 1;
+                        },
+                        new() { Services = own.ServiceProvider, PolicyName = "functions" });
+                }
+                catch (InvalidOperationException told) when (told.Message.Contains("has ended the transaction", StringComparison.Ordinal))
+                {
+                    return await others!.Value.ServiceProvider.GetRequiredService<Shop>().SaveChangesAsync();
+                }
+                finally
+                {
+                    await others!.Value.DisposeAsync();
+                }
+            },
+            new IdempotencyPolicy { KeyRequired = false, HeaderName = "No-Key" },
+            services: services =>
+            {
+                services.AddDbContextPool<Shop>(database.Use, poolSize: 1);
+                services.Configure<IdempotencyOptions>(options => options.AddPolicy("functions", ShopServer.Same));
+            });
+        Assert.Equal((200, "1"), (await server.SendAsync() is var told ? told.Status : 0, told.Text));
+        Assert.Equal((1, 1), (await OrdersAsync(name), await OrdersAsync(name + " another")));
+    }
+
+    [Fact]
+    public async Task A_batch_in_one_scope_commits_item_by_item()
+    {
+        var name = NewName();
+        await using var server = await StartAsync(
+            async (HttpContext context, IIdempotentExecutor executor) =>
+            {
+                var shop = context.RequestServices.GetRequiredService<Shop>();
+                var results = await executor.ExecuteBatchAsync(
+                    "pay",
+                    new[] { "a", "b", "c" },
+                    item => name + item,
+                    async (item, _, _) =>
+                    {
+                        await SaveAsync(shop, $"{name} {item}");
+                        return item == "b" ? throw new NotSupportedException("boom") : item;
+                    },
+                    new() { ForItem = _ => new() { Services = context.RequestServices, PolicyName = "functions" } });
+                return results.Count(result => result.Exception is null);
+            },
+            new IdempotencyPolicy { KeyRequired = false, HeaderName = "No-Key" },
+            services: services => services.Configure<IdempotencyOptions>(options => options.AddPolicy("functions", ShopServer.Same)));
+        Assert.Equal("2", (await server.SendAsync()).Text);
+        Assert.Equal("2", (await server.SendAsync()).Text);
+        Assert.Equal((2, 0), (await OrdersAsync(name), await OrdersAsync(name + " b")));
     }
 
     /// <summary>What the database says when it has undone a transaction in favour of another.</summary>

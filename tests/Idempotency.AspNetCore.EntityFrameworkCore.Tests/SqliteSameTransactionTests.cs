@@ -65,4 +65,22 @@ public sealed class SqliteSameTransactionTests(SqliteDatabase database) : SameTr
         Assert.All(await Task.WhenAll(Enumerable.Range(0, 10).Select(i => server.SendAsync($"{i}"))), one => Assert.Equal((200, false), (one.Status, one.IsReplay)));
         Assert.Equal(12, await OrdersAsync(name));
     }
+
+    [Theory]
+    [InlineData(System.Data.IsolationLevel.ReadCommitted)]
+    [InlineData(System.Data.IsolationLevel.RepeatableRead)]
+    [InlineData(System.Data.IsolationLevel.Snapshot)]
+    [InlineData(System.Data.IsolationLevel.Serializable)]
+    public async Task Whatever_isolation_is_asked_for_it_is_serializable(System.Data.IsolationLevel isolation)
+    {
+        var name = NewName();
+        await using var server = await StartAsync(
+            async (Shop shop) =>
+            {
+                await SaveAsync(shop, name);
+                return "paid";
+            },
+            store: options => options.IsolationLevel = isolation);
+        Assert.Equal((200, 1), ((await server.SendAsync()).Status, await OrdersAsync(name)));
+    }
 }

@@ -23,7 +23,7 @@ internal sealed class ShopServer : IAsyncDisposable
     public LogCollector Logs { get; }
 
     /// <summary>What its clients' keys begin with: tests of one class share a database.</summary>
-    public string Keys { get; init; } = $"{Guid.NewGuid():N}";
+    public string Keys { get; } = $"{Guid.NewGuid():N}";
 
     public IServiceProvider Services => _app.Services;
 
@@ -55,10 +55,10 @@ internal sealed class ShopServer : IAsyncDisposable
         return new ShopServer(app, client, logs);
     }
 
-    public async Task<Told> SendAsync(string key = "key-1", HttpContent? content = null, string path = "/", CancellationToken cancellationToken = default)
+    public async Task<Told> SendAsync(string key = "key-1", HttpContent? content = null, string path = "/", string? keys = null, CancellationToken cancellationToken = default)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = content ?? new ByteArrayContent(Encoding.UTF8.GetBytes("{}")) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } } };
-        request.Headers.Add("Idempotency-Key", Keys + key);
+        request.Headers.Add("Idempotency-Key", (keys ?? Keys) + key);
         using var response = await Client.SendAsync(request, cancellationToken);
         return new Told((int)response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken), response.Headers.Contains("Idempotent-Replayed"), response.Headers.ToDictionary(header => header.Key, header => string.Join(" | ", header.Value), StringComparer.OrdinalIgnoreCase));
     }
