@@ -159,10 +159,10 @@ public sealed class PostgreSqlSameTransactionTests(PostgreSqlDatabase database) 
         await database.ExecuteAsync($"CREATE FUNCTION f{name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN PERFORM pg_sleep(1.5); END; {(fails ? "RAISE EXCEPTION 'made up';" : "")} RETURN NULL; END $$");
         await database.ExecuteAsync($"CREATE CONSTRAINT TRIGGER g{name} AFTER INSERT ON t{name} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f{name}()");
 
-        // The client gives up on the reply after a second, and asks the server to stop, which does not listen.
+        // The client gives up on the reply after three seconds, and asks the server to stop, which does not listen.
         var insert = $"INSERT INTO t{name} VALUES (1)";
         await using var server = await ShopServer.StartAsync(
-            options => options.UseNpgsql($"{database.ConnectionString};Command Timeout=1;Cancellation Timeout=-1"),
+            options => options.UseNpgsql($"{database.ConnectionString};Command Timeout=3;Cancellation Timeout=-1"),
             async (Shop shop) =>
             {
                 await SaveAsync(shop, name);
