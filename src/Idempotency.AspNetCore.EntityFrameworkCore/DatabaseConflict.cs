@@ -2,7 +2,7 @@ using System.Data.Common;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Failures by which a database says that it has undone a transaction in favour of another.</summary>
+/// <summary>What failures of a database say: above all, that it has undone a transaction in favour of another.</summary>
 internal static class DatabaseConflict
 {
     /// <summary>Whether an exception, or what caused it, is one.</summary>
@@ -18,6 +18,10 @@ internal static class DatabaseConflict
 
         return false;
     }
+
+    /// <summary>Whether it says that what was written is against a constraint.</summary>
+    public static bool IsConstraint(DbException failure) =>
+        failure.SqlState?.StartsWith("23", StringComparison.Ordinal) == true || (failure.GetType().Name == "SqliteException" && CodeOf(failure, "SqliteErrorCode") == 19);
 
     // PostgreSQL tells by SQLSTATE, which the base class has. The others' codes are only on their own types, which this package does not reference.
     private static bool IsConflict(DbException failure) => failure.SqlState is "40001" or "40P01" || failure.GetType().Name switch

@@ -134,7 +134,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         IDbContextTransaction? transaction = null;
         try
         {
-            transaction = _options.IsolationLevel is { } isolation
+            transaction = _options.IsolationLevel is { } isolation && !database.Sql.HasOneWriter // which is serializable whatever is asked for, and refuses some of the names
                 ? await context.Database.BeginTransactionAsync(isolation, cancellationToken)
                 : await context.Database.BeginTransactionAsync(cancellationToken);
             return new HandlerTransaction(context, transaction, database, _commandTimeout, writersTurn, _logger);
@@ -168,6 +168,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
     private static void EnsureCanBegin(TDbContext context, IServiceProvider services)
     {
         const string Rule = "Idempotency begins the transaction in which this handler runs, so that its writes and its recorded answer commit together";
+        const string Separately = $"{nameof(IdempotencyPolicy)}.{nameof(IdempotencyPolicy.Transaction)} = {nameof(IdempotencyTransaction)}.{nameof(IdempotencyTransaction.Separate)}";
         var name = typeof(TDbContext).Name;
         if (!ReferenceEquals(context, services.GetRequiredService<TDbContext>()))
         {
@@ -176,12 +177,12 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
 
         if (context.Database.CurrentTransaction is not null || context.Database.GetEnlistedTransaction() is not null || Transaction.Current is not null)
         {
-            throw new InvalidOperationException($"{Rule}, but a transaction is under way before it: of '{name}', or an ambient one. Take out what begins it, or the same transaction out of the endpoint's policy.");
+            throw new InvalidOperationException($"{Rule}, but a transaction is under way before it: of '{name}', or an ambient one. Take out what begins it, or set {Separately} in the endpoint's policy.");
         }
 
         if (context.Database.CreateExecutionStrategy().RetriesOnFailure)
         {
-            throw new InvalidOperationException($"{Rule}, but '{name}' repeats what fails by itself (EnableRetryOnFailure), which EF Core does not do within a transaction that others have begun. Register the context without it, or take the same transaction out of the endpoint's policy.");
+            throw new InvalidOperationException($"{Rule}, but '{name}' repeats what fails by itself (EnableRetryOnFailure), which EF Core does not do within a transaction that others have begun. Register the context without it, or set {Separately} in the endpoint's policy.");
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -9,8 +10,10 @@ namespace Idempotency.AspNetCore;
 internal sealed class HandlerTransaction : IIdempotencyTransaction
 {
     private readonly DbContext _context;
+    private readonly DbContextId _contextId;
     private readonly IDbContextTransaction _transaction;
     private readonly DbTransaction _dbTransaction;
+    private readonly DbConnection _dbConnection;
     private readonly RecordsDatabase _database;
     private readonly int _commandTimeout;
     private readonly IDisposable? _writersTurn;
@@ -26,9 +29,10 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
     /// <param name="logger">For what goes wrong when it is disposed of.</param>
     public HandlerTransaction(DbContext context, IDbContextTransaction transaction, RecordsDatabase database, int commandTimeout, IDisposable? writersTurn, ILogger logger)
     {
-        _context = context;
+        (_context, _contextId) = (context, context.ContextId);
         _transaction = transaction;
         _dbTransaction = transaction.GetDbTransaction();
+        _dbConnection = context.Database.GetDbConnection();
         _database = database;
         _commandTimeout = commandTimeout;
         _writersTurn = writersTurn;
@@ -44,16 +48,19 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
 
     public bool AllowsOtherWriters => !_database.Sql.HasOneWriter;
 
+    public bool WasEndedByHandler { get; private set; }
+
     public async ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
     {
         if (!IsUnderWay())
         {
+            WasEndedByHandler = IsConnected;
             throw new InvalidOperationException(
-                "The handler has ended the transaction it ran in, so its answer cannot be recorded together with what it wrote; what it wrote may be there. " +
-                "Take out what commits, rolls back or disposes of the context's current transaction, replaces it with UseTransaction(...), or closes its connection.");
+                "The handler has ended the transaction it ran in, or has lost its connection and gone on, so its answer cannot be recorded together with what it wrote. " +
+                "Take out what commits, rolls back or disposes of the context's current transaction, replaces it with UseTransaction(...), or closes its connection; and let failures of the connection out.");
         }
 
-        await using (var command = RecordCommand.Create(_context.Database.GetDbConnection(), _database.Sql.Complete, _commandTimeout, _dbTransaction))
+        await using (var command = RecordCommand.Create(_dbConnection, _database.Sql.Complete, _commandTimeout, _dbTransaction))
         {
             RecordCommand.AddCompletion(command, key, owner, payload, retention);
             try
@@ -73,7 +80,15 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         }
 
         IsEnding = true;
-        await _transaction.CommitAsync(cancellationToken);
+        try
+        {
+            await _transaction.CommitAsync(cancellationToken);
+        }
+        catch (DbException refused) when (DatabaseConflict.IsConstraint(refused))
+        {
+            throw new InvalidOperationException("What the handler wrote violates a constraint that the database checks when it commits. Nothing is committed.", refused);
+        }
+
         _isCommitted = true;
         return true;
     }
@@ -87,21 +102,25 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
             return; // and the context may be in another transaction by now
         }
 
-        IsEnding = _isDisposed = true;
+        _isDisposed = true;
         try
         {
+            // With the connection everything is gone, and the guard has let nobody open it again. Otherwise: what is not ours to end any more, somebody has ended.
+            WasEndedByHandler |= !IsEnding && IsContextOurs && IsConnected && !(_database.Sql.EndsTransactions ? IsCurrent : IsUnderWay());
+            IsEnding = true;
             // Rolls back what is not committed. Only EF Core's object: it knows whether it was disposed of before, and the client's may by then be somebody else's transaction.
             await _transaction.DisposeAsync();
         }
         catch (Exception exception)
         {
-            // The connection is broken, or closed. The database undoes what nobody has committed.
+            // The connection is broken, or closed. The database undoes what nobody has committed. Except SQLite: it fails only if there is nothing to roll back, after a COMMIT in SQL.
+            WasEndedByHandler |= _database.Sql.HasOneWriter && !_isCommitted && IsContextOurs && IsConnected;
             Log.RollbackFailed(_logger, exception);
         }
 
         try
         {
-            if (!_isCommitted)
+            if (!_isCommitted && IsContextOurs)
             {
                 _context.ChangeTracker.Clear();
             }
@@ -117,10 +136,17 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         }
         finally
         {
-            TransactionGuard.Release(_context);
+            TransactionGuard.Release(_context, this);
             _writersTurn?.Dispose();
         }
     }
+
+    // A handler may have disposed of its scope, and a context of a pool may be another request's by now.
+    private bool IsContextOurs => _context.ContextId == _contextId;
+
+    private bool IsCurrent => ReferenceEquals(_context.Database.CurrentTransaction, _transaction);
+
+    private bool IsConnected => _dbConnection.State == ConnectionState.Open;
 
     private async Task RollBackAsync()
     {
@@ -145,7 +171,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         try
         {
             _ = _dbTransaction.IsolationLevel;
-            return ReferenceEquals(_context.Database.CurrentTransaction, _transaction) && ReferenceEquals(_dbTransaction.Connection, _context.Database.GetDbConnection());
+            return IsCurrent && ReferenceEquals(_dbTransaction.Connection, _context.Database.GetDbConnection());
         }
         catch (InvalidOperationException)
         {

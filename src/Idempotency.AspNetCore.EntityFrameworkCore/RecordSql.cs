@@ -67,6 +67,9 @@ internal abstract class RecordSql
     /// <summary>Whether the engine lets one transaction write at a time, and is in this process: then waiting is for a gate, not for a thread; and reading first costs nothing.</summary>
     public virtual bool HasOneWriter => false;
 
+    /// <summary>Whether some errors end a transaction on the server, which to the client looks the same as if somebody had committed it.</summary>
+    public virtual bool EndsTransactions => false;
+
     protected string Table { get; }
 
     protected string Now { get; }

@@ -16,6 +16,9 @@ internal sealed class SqlServerRecordSql : RecordSql
         Delete = Counting + Delete;
     }
 
+    // A deadlock's victim, and most errors under XACT_ABORT.
+    public override bool EndsTransactions => true;
+
     // UPDLOCK and SERIALIZABLE lock the key, or the gap where it would be, so that of two claims the second waits for the first and then finds its row.
     // A record that is there is seen before anything is locked: replays and refusals, which are what finds one, shall write nothing.
     public override string Claim =>

@@ -5,8 +5,8 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Lets nobody end a handler's transaction but the library: its end is when the answer is recorded.</summary>
-internal sealed class TransactionGuard : DbTransactionInterceptor
+/// <summary>Lets nobody end a handler's transaction but the library: its end is when the answer is recorded. And lets nobody go on without it.</summary>
+internal sealed class TransactionGuard : DbTransactionInterceptor, IDbConnectionInterceptor
 {
     // By context and by EF Core's own id: a DbTransaction may be an object that its client uses again, for somebody else's transaction.
     private static readonly ConditionalWeakTable<DbContext, HandlerTransaction> Guarded = [];
@@ -19,7 +19,13 @@ internal sealed class TransactionGuard : DbTransactionInterceptor
 
     public static void Guard(DbContext context, HandlerTransaction transaction) => Guarded.AddOrUpdate(context, transaction);
 
-    public static void Release(DbContext context) => Guarded.Remove(context);
+    public static void Release(DbContext context, HandlerTransaction transaction)
+    {
+        if (Guarded.TryGetValue(context, out var guarded) && guarded == transaction)
+        {
+            Guarded.Remove(context);
+        }
+    }
 
     public override InterceptionResult TransactionCommitting(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result) =>
         Checked(eventData, "committed", result);
@@ -32,6 +38,20 @@ internal sealed class TransactionGuard : DbTransactionInterceptor
 
     public override ValueTask<InterceptionResult> TransactionRollingBackAsync(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
         ValueTask.FromResult(Checked(eventData, "rolled back", result));
+
+    // EF Core opens a connection that was closed or lost by itself, and what is written then (by a handler that repeats what has failed) is committed at once.
+
+    public InterceptionResult ConnectionOpening(DbConnection connection, ConnectionEventData eventData, InterceptionResult result) => Checked(eventData, result);
+
+    public ValueTask<InterceptionResult> ConnectionOpeningAsync(DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
+        ValueTask.FromResult(Checked(eventData, result));
+
+    private static InterceptionResult Checked(ConnectionEventData opening, InterceptionResult result) =>
+        opening.Context is { } context && Guarded.TryGetValue(context, out var guarded) && !guarded.IsEnding
+            ? throw new InvalidOperationException(
+                "The transaction that idempotency has begun for this handler is gone, with its connection: the handler has disposed of it or closed its connection, or the connection was lost. " +
+                "What was written is undone. Let the failure of a lost connection out of the handler, in place of trying again within it: the request may come again.")
+            : result;
 
     private static InterceptionResult Checked(TransactionEventData ending, string ended, InterceptionResult result) =>
         ending.Context is { } context && Guarded.TryGetValue(context, out var guarded) && guarded.Id == ending.TransactionId && !guarded.IsEnding

@@ -266,6 +266,7 @@ internal sealed class ClaimEngine(
         {
             claim.Transaction = null;
             await transaction.DisposeAsync();
+            claim.EffectsStarted |= transaction.WasEndedByHandler; // what of its effects is there nobody knows: it is not run again
         }
     }
 
@@ -331,18 +332,16 @@ internal sealed class ClaimEngine(
         }
         catch (Exception exception)
         {
-            if (IsMisuse(exception))
-            {
-                // The handler has ended the transaction itself: what of its effects is there nobody knows, so it is not run again.
-                claim.EffectsStarted = true;
-                throw;
-            }
-
             if (transaction.IsConflict(exception))
             {
                 await RollBackAsync(claim);
                 Log.TransactionConflict(logger, claim.Key, exception);
                 return new Completion(CompletionOutcome.Conflict);
+            }
+
+            if (exception is InvalidOperationException)
+            {
+                throw; // the handler's failure: whoever ran it gives the claim up
             }
 
             Log.CommitFailed(logger, claim.Key, exception);

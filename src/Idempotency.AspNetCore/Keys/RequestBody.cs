@@ -100,9 +100,18 @@ internal readonly struct RequestBody
         {
             BufferedBody.Install(context, _taken, Bytes.Length);
         }
-        else if (_position is { } position && context.Request.Body.CanSeek)
+        else if (_position is { } position)
         {
-            context.Request.Body.Position = position; // a handler that runs again reads it again
+            try
+            {
+                context.Request.Body.Position = position; // a handler that runs again reads it again
+            }
+            catch (Exception gone) when (gone is ObjectDisposedException or NotSupportedException or IOException)
+            {
+                // The first run has closed it.
+                BufferedBody.Install(context, Bytes.ToArray(), Bytes.Length);
+                context.Request.Body.Position = position;
+            }
         }
     }
 

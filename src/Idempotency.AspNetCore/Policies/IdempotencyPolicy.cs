@@ -83,7 +83,10 @@ public sealed record IdempotencyPolicy
     /// How often a handler under <see cref="IdempotencyTransaction.SameAsHandler"/> is run again, whole and in a new transaction, after the database has undone its
     /// transaction in favour of another (a serialization failure, a deadlock). Default: 0, and the answer is 503 <c>idempotency-transaction-conflict</c> with nothing done. At most 10.
     /// </summary>
-    /// <remarks>Set it only for handlers whose effects are all in that transaction: a mail that was sent is sent again.</remarks>
+    /// <remarks>
+    /// Set it only for handlers whose effects are all in that transaction: a mail that was sent is sent again. The run finds the request's body and the response as the first one did, and nothing in the unit of work;
+    /// what the first one left in <c>HttpContext.Items</c> or in other services of the scope is still there.
+    /// </remarks>
     public int TransactionRetries { get; init; }
 
     /// <summary>What happens when the store cannot be asked. Default: <see cref="StoreUnavailableBehavior.Reject"/>.</summary>

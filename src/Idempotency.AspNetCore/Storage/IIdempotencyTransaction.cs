@@ -11,6 +11,12 @@ public interface IIdempotencyTransaction : IAsyncDisposable
     bool AllowsOtherWriters { get; }
 
     /// <summary>
+    /// Asked when it is disposed of: whether the handler has ended it by itself, so that some of what it wrote may be committed without a record. Such a handler is not run again, however its run ended.
+    /// False where nothing can be committed, as when its connection was lost.
+    /// </summary>
+    bool WasEndedByHandler { get; }
+
+    /// <summary>
     /// Completes the record if it is still in progress and <paramref name="owner"/>'s, exactly as <see cref="IIdempotencyStore.CompleteAsync"/> does but in this transaction,
     /// and commits. Called at most once.
     /// </summary>
@@ -20,7 +26,7 @@ public interface IIdempotencyTransaction : IAsyncDisposable
     /// <param name="retention">How long it is retained from now.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <returns>True: both are committed. False: the claim is not ours, and everything was rolled back.</returns>
-    /// <exception cref="InvalidOperationException">The handler has ended the transaction by itself, or gone on after the database had given it up: nothing is recorded, and nothing will be.</exception>
+    /// <exception cref="InvalidOperationException">The handler has ended the transaction by itself or gone on after the database had given it up, or the database refuses to commit what it wrote: nothing is recorded, and nothing will be. It is the handler's failure, and is told like one.</exception>
     /// <exception cref="Exception">Anything else: whether it is committed is not known, unless <see cref="IsConflict"/> says so. The caller asks the store.</exception>
     ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken);
 

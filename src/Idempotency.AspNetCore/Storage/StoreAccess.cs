@@ -104,6 +104,8 @@ internal sealed class StoreAccess(IIdempotencyStore inner, Telemetry telemetry, 
     {
         public bool AllowsOtherWriters => transaction.AllowsOtherWriters;
 
+        public bool WasEndedByHandler => transaction.WasEndedByHandler;
+
         public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
         {
             var kept = access.Protected(key, payload);

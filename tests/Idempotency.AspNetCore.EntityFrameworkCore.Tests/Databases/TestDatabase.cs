@@ -125,6 +125,16 @@ public sealed class PostgreSqlDatabase(PostgreSqlServer server) : TestDatabase
 
     public override void Use(DbContextOptionsBuilder options) => options.UseNpgsql(ConnectionString);
 
+    /// <summary>Takes the database away, or gives it back.</summary>
+    public async Task AllowConnectionsAsync(bool areAllowed)
+    {
+        await ExecuteOutsideAsync($"ALTER DATABASE {_name} WITH ALLOW_CONNECTIONS {areAllowed}");
+        if (!areAllowed)
+        {
+            await ExecuteOutsideAsync($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{_name}'");
+        }
+    }
+
     protected override Task CreateAsync() => Task.CompletedTask; // EnsureCreated does
 
     protected override async Task DeleteAsync()
@@ -134,10 +144,15 @@ public sealed class PostgreSqlDatabase(PostgreSqlServer server) : TestDatabase
             NpgsqlConnection.ClearPool(own);
         }
 
+        await ExecuteOutsideAsync($"DROP DATABASE {_name} WITH (FORCE)");
+    }
+
+    private async Task ExecuteOutsideAsync(string sql)
+    {
         await using var connection = new NpgsqlConnection($"{server.ConnectionString};Database=postgres;Pooling=false");
         await connection.OpenAsync();
         await using var command = connection.CreateCommand();
-        command.CommandText = $"DROP DATABASE {_name} WITH (FORCE)";
+        command.CommandText = sql;
         await command.ExecuteNonQueryAsync();
     }
 }

@@ -101,6 +101,8 @@ internal sealed class BankStore(InMemoryIdempotencyStore inner, Bank bank) : ITr
     {
         public bool AllowsOtherWriters => store.AllowsOtherWriters;
 
+        public bool WasEndedByHandler { get; private set; }
+
         public async ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
         {
             var commit = store.Commits.TryDequeue(out var next) ? next : BankCommit.Done;
@@ -108,7 +110,9 @@ internal sealed class BankStore(InMemoryIdempotencyStore inner, Bank bank) : ITr
             {
                 case BankCommit.Conflict: throw new InvalidOperationException("wrapped, as some do", new BankConflictException());
                 case BankCommit.FailedBefore: throw new IOException("away");
-                case BankCommit.EndedByHandler: throw new InvalidOperationException("The handler has ended the transaction.");
+                case BankCommit.EndedByHandler:
+                    WasEndedByHandler = true;
+                    throw new InvalidOperationException("The handler has ended the transaction.");
             }
 
             if (!await store.Inner.CompleteAsync(key, owner, payload, retention, cancellationToken))
