@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Frozen;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Security.Claims;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -20,7 +21,7 @@ internal static class RequestEnvelope
 {
     public static FrozenSet<string> Members { get; } = FrozenSet.Create(StringComparer.Ordinal, "body", "headers", "query", "route", "method", "path", "user");
 
-    // Its own level, and one for what a body within the framework's limit may have at most.
+    // As deep as System.Text.Json reads a body for a handler; the envelope around it is one level more.
     private const int MaxBodyDepth = 64;
     private static readonly JsonDocumentOptions Depth = new() { MaxDepth = MaxBodyDepth + 1 };
 
@@ -33,7 +34,7 @@ internal static class RequestEnvelope
             return JsonDocument.Parse(body, Depth);
         }
 
-        using var json = new PooledJson();
+        using var json = new NewDocument();
         WriteText(json.Writer, body.Span);
         return json.ToDocument();
     }
@@ -42,7 +43,7 @@ internal static class RequestEnvelope
     public static JsonDocument Of(HttpContext context, RequestBody body, IReadOnlyCollection<string> members)
     {
         var request = context.Request;
-        using var json = new PooledJson();
+        using var json = new NewDocument();
         var writer = json.Writer;
         writer.WriteStartObject();
         foreach (var member in members)
@@ -67,7 +68,7 @@ internal static class RequestEnvelope
     /// <summary>The envelope of a call of a function.</summary>
     public static JsonDocument Of(ReadOnlyMemory<byte> payload)
     {
-        using var json = new PooledJson();
+        using var json = new NewDocument();
         json.Writer.WriteStartObject();
         json.Writer.WritePropertyName("body");
         WriteBody(json.Writer, payload, isJson: true);
@@ -152,7 +153,7 @@ internal static class RequestEnvelope
             {
                 if (i + 1 == text.Length || !char.IsSurrogatePair(text[i], text[i + 1]))
                 {
-                    return "utf-16:" + Convert.ToHexStringLower(System.Runtime.InteropServices.MemoryMarshal.AsBytes(text.AsSpan()));
+                    return "utf-16:" + Convert.ToHexStringLower(MemoryMarshal.AsBytes(text.AsSpan()));
                 }
 
                 i++;
@@ -186,11 +187,11 @@ internal static class RequestEnvelope
         }
     }
 
-    private readonly struct PooledJson : IDisposable
+    private readonly struct NewDocument : IDisposable
     {
         private readonly ArrayBufferWriter<byte> _bytes;
 
-        public PooledJson()
+        public NewDocument()
         {
             _bytes = new ArrayBufferWriter<byte>(512);
             Writer = new Utf8JsonWriter(_bytes, new JsonWriterOptions { SkipValidation = true, MaxDepth = MaxBodyDepth + 2 });
