@@ -25,6 +25,7 @@ var app = builder.Build();
 app.Use((context, next) =>
 {
     Death.Ask(context.Request.Headers["Test-Die"]);
+    context.Response.Headers["Test-Host"] = "killed";
     context.Response.OnStarting(() =>
     {
         Death.May(Death.Sending);
