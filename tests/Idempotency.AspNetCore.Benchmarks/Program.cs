@@ -1,3 +1,4 @@
+using System.Text.Json;
 using BenchmarkDotNet.Running;
 using Idempotency.AspNetCore.Benchmarks;
 
@@ -7,6 +8,9 @@ switch (args)
 {
     case ["load"]:
         await LoadGenerator.ServeOrdersAsync();
+        break;
+    case ["serve", var spec]:
+        await ServerHost.ServeAsync(JsonSerializer.Deserialize<ServerSpec>(spec)!);
         break;
     case ["server", .. var rest]:
         await WholeServer.RunAsync(new Arguments("server", rest));

@@ -24,9 +24,9 @@ internal static class BodyGrowth
         foreach (var size in (int[])[100, 1_000, 10_000, 100_000, 1_000_000])
         {
             // Kept for a moment only: a second of a million bytes each would fill any store.
-            var bareServer = new Lazy<Task<int>>(() => BareServer.StartAsync());
-            var server = new Lazy<Task<int>>(() => ProtectedServer.StartAsync(options: options => options.DefaultPolicy = options.DefaultPolicy with { Retention = TimeSpan.FromSeconds(2) }));
-            var lasting = new Lazy<Task<int>>(() => ProtectedServer.StartAsync());
+            using var bareServer = new ServerProcess(new ServerSpec { IsProtected = false });
+            using var server = new ServerProcess(new ServerSpec { IsProtected = true, Retention = TimeSpan.FromSeconds(2) });
+            using var lasting = new ServerProcess(new ServerSpec { IsProtected = true });
             var body = $$"""{"name":"{{Text(size - 27)}}","amount":12.5}""";
             var bare = new Variant("bare", null, bareServer, "/pay", KeyKind.OneForEach) { Body = body };
             Variant[] variants =

@@ -5,8 +5,8 @@ internal static class ConnectionGrowth
 {
     public static async Task<string> RunAsync(LoadProcess load, int rounds, double seconds)
     {
-        var bareServer = new Lazy<Task<int>>(() => BareServer.StartAsync());
-        var server = new Lazy<Task<int>>(() => ProtectedServer.StartAsync());
+        using var bareServer = new ServerProcess(new ServerSpec { IsProtected = false });
+        using var server = new ServerProcess(new ServerSpec { IsProtected = true });
         var table = new Table("connections", "request", "throughput", "quartiles", "processor time", "requests/s", "p50", "p99", "processor time/request");
         foreach (var connections in (int[])[1, 16, 128, 1000])
         {

@@ -25,34 +25,30 @@ internal static class Flood
     private static async Task OfStoreAsync(Table table, LoadProcess load, string bound, int maxRecords, long maxBytes, string name)
     {
         Console.Error.Write($"\r{bound,-40}");
-        IIdempotencyStore? store = null;
-        var port = await ProtectedServer.StartAsync(
-            builder => builder.AddInMemoryStore(options => (options.MaxRecords, options.MaxBytes) = (maxRecords, maxBytes)),
-            ProtectedServer.WithoutLocalCache,
-            services => store = services.GetRequiredService<IIdempotencyStore>());
+        using var server = new ServerProcess(new ServerSpec { IsProtected = true, WithoutLocalCache = true, MaxRecords = maxRecords, MaxBytes = maxBytes });
         var body = $$"""{"name":"{{name}}","amount":12.5}""";
-        var known = new Traffic(port, "POST", "/pay", body, KeyKind.OneForAll, Traffic.Replayed);
-        var open = new Traffic(port, "POST", "/open", body, KeyKind.None);
-        (await load.RunAsync(known, Connections, 0.5)).Expecting(bound, StatusCodes.Status200OK);
-        (await load.RunAsync(open, Connections, 0.5)).Expecting(bound, StatusCodes.Status200OK);
+        var known = new Traffic("POST", "/pay", body, KeyKind.OneForAll, Traffic.Replayed);
+        var open = new Traffic("POST", "/open", body, KeyKind.None);
+        (await load.RunAsync(server, known, Connections, 0.5)).Expecting(bound, StatusCodes.Status200OK);
+        (await load.RunAsync(server, open, Connections, 0.5)).Expecting(bound, StatusCodes.Status200OK);
 
         // Until as much again was refused as was kept, several times over.
-        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var before = await server.AskAsync<long>(ServerQuestion.Heap);
         long requests = 0, kept = 0, refused = 0;
         do
         {
-            var sample = (await load.RunAsync(new Traffic(port, "POST", "/pay", body, KeyKind.OneForEach), Connections, 0.5))
+            var sample = (await load.RunAsync(server, new Traffic("POST", "/pay", body, KeyKind.OneForEach), Connections, 0.5))
                 .Expecting(bound, StatusCodes.Status200OK, StatusCodes.Status503ServiceUnavailable);
             requests += sample.Load.Requests;
             kept += sample.Load.Of(200);
             refused += sample.Load.Of(503);
         }
         while (refused < (Times - 1) * kept);
-        var growth = GC.GetTotalMemory(forceFullCollection: true) - before;
+        var growth = await server.AskAsync<long>(ServerQuestion.Heap) - before;
 
-        (await load.RunAsync(known, Connections, 0.5)).Expecting(bound, StatusCodes.Status200OK);
-        (await load.RunAsync(open, Connections, 0.5)).Expecting(bound, StatusCodes.Status200OK);
-        var counted = FullStore.Fill(store!, 0);
+        (await load.RunAsync(server, known, Connections, 0.5)).Expecting(bound, StatusCodes.Status200OK);
+        (await load.RunAsync(server, open, Connections, 0.5)).Expecting(bound, StatusCodes.Status200OK);
+        var counted = await server.AskAsync<StoreCount>(ServerQuestion.CountWhenFull);
         table.Add(
             bound,
             $"{requests:N0}",

@@ -7,13 +7,13 @@ namespace Idempotency.AspNetCore.Benchmarks;
 /// <summary>What an in-memory store has counted when it is full: it says so when it refuses a key, and nowhere else.</summary>
 internal static partial class FullStore
 {
-    public static (long Records, long Bytes) Fill(int maxRecords, long maxBytes, int payload)
+    public static StoreCount Fill(int maxRecords, long maxBytes, int payload)
     {
         using var store = new InMemoryIdempotencyStore(Options.Create(new InMemoryIdempotencyStoreOptions { MaxRecords = maxRecords, MaxBytes = maxBytes }), TimeProvider.System);
         return Fill(store, payload);
     }
 
-    public static (long Records, long Bytes) Fill(IIdempotencyStore store, int payload)
+    public static StoreCount Fill(IIdempotencyStore store, int payload)
     {
         try
         {
@@ -23,10 +23,13 @@ internal static partial class FullStore
         catch (IdempotencyStoreFullException full)
         {
             var counted = Counted().Match(full.Message);
-            return (long.Parse(counted.Groups[1].Value, CultureInfo.InvariantCulture), long.Parse(counted.Groups[2].Value, CultureInfo.InvariantCulture));
+            return new StoreCount(long.Parse(counted.Groups[1].Value, CultureInfo.InvariantCulture), long.Parse(counted.Groups[2].Value, CultureInfo.InvariantCulture));
         }
     }
 
     [GeneratedRegex(@"(\d+) records, (\d+) bytes")]
     private static partial Regex Counted();
 }
+
+/// <summary>What a store has counted.</summary>
+internal readonly record struct StoreCount(long Records, long Bytes);

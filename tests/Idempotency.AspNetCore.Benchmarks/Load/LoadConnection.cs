@@ -11,14 +11,16 @@ internal sealed class LoadConnection : IDisposable
 {
     private const string KeyPlaceholder = "0000000000000000";
     private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+    private readonly int _port;
     private readonly Traffic _traffic;
     private readonly byte[] _request;
     private readonly int _keyAt;
     private readonly byte[] _mustContain;
     private readonly byte[] _received = new byte[32 * 1024];
 
-    public LoadConnection(Traffic traffic)
+    public LoadConnection(int port, Traffic traffic)
     {
+        _port = port;
         _traffic = traffic;
         var text = $"{traffic.Method} {traffic.Path} HTTP/1.1\r\nHost: localhost\r\n"
             + (traffic.Key == KeyKind.None ? "" : $"Idempotency-Key: {KeyPlaceholder}\r\n")
@@ -35,7 +37,7 @@ internal sealed class LoadConnection : IDisposable
 
     public long Missing { get; private set; }
 
-    public ValueTask ConnectAsync() => _socket.ConnectAsync(IPAddress.Loopback, _traffic.Port, default);
+    public ValueTask ConnectAsync() => _socket.ConnectAsync(IPAddress.Loopback, _port, default);
 
     /// <summary>Sends requests until a moment, at least one, and returns when the last is answered.</summary>
     public async Task RunAsync(long until)

@@ -17,7 +17,7 @@ internal static class LoadGenerator
         while (await Console.In.ReadLineAsync() is { } line)
         {
             var order = JsonSerializer.Deserialize<LoadOrder>(line)!;
-            var connections = Enumerable.Range(0, order.Connections).Select(_ => new LoadConnection(order.Traffic)).ToList();
+            var connections = Enumerable.Range(0, order.Connections).Select(_ => new LoadConnection(order.Port, order.Traffic)).ToList();
             foreach (var connection in connections)
             {
                 await connection.ConnectAsync();

@@ -1,4 +1,4 @@
 namespace Idempotency.AspNetCore.Benchmarks;
 
 /// <summary>What a load generator is asked to do.</summary>
-internal sealed record LoadOrder(Traffic Traffic, int Connections, double Seconds);
+internal sealed record LoadOrder(int Port, Traffic Traffic, int Connections, double Seconds);

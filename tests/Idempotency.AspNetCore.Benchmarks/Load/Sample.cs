@@ -2,8 +2,8 @@ namespace Idempotency.AspNetCore.Benchmarks;
 
 /// <summary>One slot of load, seen from both sides.</summary>
 /// <param name="Load">What the clients saw.</param>
-/// <param name="BytesPerRequest">What the servers' process allocated.</param>
-/// <param name="MicrosecondsPerRequest">The processor time that the servers' process took: it does not depend on what other processes take.</param>
+/// <param name="BytesPerRequest">What the server's process allocated.</param>
+/// <param name="MicrosecondsPerRequest">The processor time that the server's process took: it does not depend on what other processes take.</param>
 internal sealed record Sample(Load Load, double BytesPerRequest, double MicrosecondsPerRequest)
 {
     /// <summary>Aborts the benchmark when an answer was not what it should be: nobody should read the speed of errors.</summary>

@@ -7,11 +7,9 @@ internal static class AllResults
 {
     public static void Write()
     {
-        var program = Environment.ProcessPath!;
-        var isHost = Path.GetFileNameWithoutExtension(program) == "dotnet";
         foreach (var command in (string[])["server", "growth", "micro"])
         {
-            using var process = Process.Start(program, isHost ? [typeof(AllResults).Assembly.Location, command, "--write"] : [command, "--write"]);
+            using var process = Process.Start(ThisProgram.With(command, "--write"))!;
             process.WaitForExit();
             if (process.ExitCode != 0)
             {

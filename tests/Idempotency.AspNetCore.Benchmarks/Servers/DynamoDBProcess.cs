@@ -4,15 +4,19 @@ using Amazon.Runtime;
 
 namespace Idempotency.AspNetCore.Benchmarks;
 
-/// <summary>A DynamoDB Local of the benchmark's own, and one client that the baseline and the library share.</summary>
+/// <summary>A DynamoDB Local of the benchmark's own.</summary>
 internal sealed class DynamoDBProcess : IDisposable
 {
     public const string Table = "benchmarks";
+    private static int CallCount;
     private readonly StoreProcess _process;
 
-    private DynamoDBProcess(StoreProcess process, AmazonDynamoDBClient client) => (_process, Client) = (process, client);
+    private DynamoDBProcess(StoreProcess process, int port) => (_process, Port) = (process, port);
 
-    public AmazonDynamoDBClient Client { get; }
+    public int Port { get; }
+
+    /// <summary>How many calls this process has made through clients of <see cref="ClientOf"/>.</summary>
+    public static int Calls => Volatile.Read(ref CallCount);
 
     public static async Task<DynamoDBProcess?> TryStartAsync()
     {
@@ -37,7 +41,7 @@ internal sealed class DynamoDBProcess : IDisposable
             return null;
         }
 
-        var client = new AmazonDynamoDBClient(new BasicAWSCredentials("local", "local"), new AmazonDynamoDBConfig { ServiceURL = $"http://127.0.0.1:{port}" });
+        using var client = ClientOf(port);
         await client.CreateTableAsync(new CreateTableRequest
         {
             TableName = Table,
@@ -45,19 +49,16 @@ internal sealed class DynamoDBProcess : IDisposable
             AttributeDefinitions = [new("id", ScalarAttributeType.S)],
             BillingMode = BillingMode.PAY_PER_REQUEST,
         });
-        return new DynamoDBProcess(process, client);
+        return new DynamoDBProcess(process, port);
     }
 
-    /// <summary>The library's store on this DynamoDB.</summary>
-    public void Use(IIdempotencyBuilder builder)
+    /// <summary>A client, the same with the library and without.</summary>
+    public static IAmazonDynamoDB ClientOf(int port)
     {
-        builder.Services.AddSingleton<IAmazonDynamoDB>(Client);
-        builder.AddDynamoDBStore(options => options.TableName = Table);
+        var client = new AmazonDynamoDBClient(new BasicAWSCredentials("local", "local"), new AmazonDynamoDBConfig { ServiceURL = $"http://127.0.0.1:{port}" });
+        client.BeforeRequestEvent += static (_, _) => Interlocked.Increment(ref CallCount);
+        return client;
     }
 
-    public void Dispose()
-    {
-        Client.Dispose();
-        _process.Dispose();
-    }
+    public void Dispose() => _process.Dispose();
 }

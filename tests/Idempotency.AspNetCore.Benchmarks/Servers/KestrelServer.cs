@@ -5,23 +5,22 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore.Benchmarks;
 
-/// <summary>A real server of this process, on a port of its own.</summary>
+/// <summary>A real server of this process, on a port that is free.</summary>
 internal static class KestrelServer
 {
-    /// <returns>Its port.</returns>
-    public static async Task<int> StartAsync(Action<WebApplicationBuilder> configure, Action<WebApplication> map)
+    public static async Task<WebApplication> StartAsync(Action<WebApplicationBuilder> configure, Action<WebApplication> map)
     {
         var builder = WebApplication.CreateBuilder();
         builder.Logging.ClearProviders();
-        var port = FreePort();
-        builder.WebHost.UseKestrel(server => server.Listen(IPAddress.Loopback, port));
+        builder.WebHost.UseKestrel(server => server.Listen(IPAddress.Loopback, 0));
         configure(builder);
         var app = builder.Build();
         map(app);
         await app.StartAsync();
-        return port;
+        return app;
     }
 
+    /// <summary>For servers that cannot look for one themselves.</summary>
     public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -6,13 +6,15 @@ namespace Idempotency.AspNetCore.Benchmarks;
 /// </summary>
 internal static class Comparison
 {
+    /// <summary>Until everything is compiled with what the compiler has learnt, in seconds: it takes its time when the processors are busy.</summary>
+    private const double WarmUp = 3;
+
     public static async Task RunAsync(LoadProcess load, IReadOnlyList<Variant> variants, int rounds, int connections, double seconds)
     {
         foreach (var variant in variants)
         {
             Console.Error.Write($"\r{variant.Name,-48}");
-            await variant.StartAsync();
-            await variant.RunAsync(load, connections, 2 * seconds); // compiled, with what the compiler has learnt
+            await variant.RunAsync(load, connections, WarmUp);
         }
 
         var order = new Random(1);

@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Idempotency.AspNetCore.Benchmarks;
 
 /// <summary>Many connections on few fresh keys at once: what duplicates are told, and that the handler ran once for each key.</summary>
@@ -10,28 +8,28 @@ internal static class Contention
     public static async Task<string> RunAsync(LoadProcess load, RedisProcess? redis, double seconds)
     {
         var table = new Table("store", "duplicates", "requests/s", "keys", "handler runs", "most runs of one key", "200", "409", "p50", "p99", "processor time/request", "bytes/request");
-        foreach (var (name, store) in new (string, Action<IIdempotencyBuilder>?)[] { ("in memory", null), ("Redis", redis is null ? null : redis.Use) })
+        List<(string Name, ServerSpec Spec)> stores = [("in memory", new ServerSpec { IsProtected = true })];
+        if (redis is not null)
         {
-            if (name == "Redis" && redis is null)
-            {
-                continue;
-            }
+            stores.Add(("Redis", new ServerSpec { IsProtected = true, Store = StoreKind.Redis, StorePort = redis.Port }));
+        }
 
+        foreach (var (name, spec) in stores)
+        {
             foreach (var behavior in (InProgressBehavior[])[InProgressBehavior.Reject, InProgressBehavior.Wait])
             {
-                var runs = new ConcurrentDictionary<string, int>();
-                var port = await ProtectedServer.StartAsync(store, options => options.DefaultPolicy = options.DefaultPolicy with { WhenInProgress = behavior }, runs: runs);
-                var traffic = new Traffic(port, "POST", "/slow", """{"name":"Ann","amount":12.5}""", KeyKind.Contended);
-                await load.RunAsync(traffic, Connections, 0.5); // warms up
-                runs.Clear();
-                var sample = await load.RunAsync(traffic, Connections, seconds);
+                using var server = new ServerProcess(spec with { WhenInProgress = behavior });
+                var traffic = new Traffic("POST", "/slow", """{"name":"Ann","amount":12.5}""", KeyKind.Contended);
+                await load.RunAsync(server, traffic, Connections, 0.5); // warms up
+                await server.AskAsync<HandlerRuns>(ServerQuestion.Runs);
+                var sample = await load.RunAsync(server, traffic, Connections, seconds);
                 _ = behavior == InProgressBehavior.Wait
                     ? sample.Expecting($"{name}, wait", StatusCodes.Status200OK)
                     : sample.Expecting($"{name}, reject", StatusCodes.Status200OK, StatusCodes.Status409Conflict);
-                var most = runs.Values.DefaultIfEmpty().Max();
-                if (most != 1 || runs.Count != sample.Load.Keys)
+                var runs = await server.AskAsync<HandlerRuns>(ServerQuestion.Runs);
+                if (runs.MostOfOne != 1 || runs.Keys != sample.Load.Keys)
                 {
-                    throw new InvalidOperationException($"{name}, {behavior}: the handler ran for {runs.Count} of {sample.Load.Keys} keys, and {most} times for one.");
+                    throw new InvalidOperationException($"{name}, {behavior}: the handler ran for {runs.Keys} of {sample.Load.Keys} keys, and {runs.MostOfOne} times for one.");
                 }
 
                 table.Add(
@@ -39,8 +37,8 @@ internal static class Contention
                     behavior == InProgressBehavior.Wait ? "wait" : "are rejected",
                     $"{sample.Load.RequestsPerSecond:F0}",
                     $"{sample.Load.Keys}",
-                    $"{runs.Count}",
-                    $"{most}",
+                    $"{runs.Keys}",
+                    $"{runs.MostOfOne}",
                     $"{sample.Load.Of(200)}",
                     $"{sample.Load.Of(409)}",
                     $"{sample.Load.MedianMilliseconds:F2} ms",

@@ -17,12 +17,14 @@ internal static class RoundTrips
         var counts = new Dictionary<string, double>();
         if (redis is not null)
         {
-            await CountAsync(counts, "Redis", redis.Use, run => CommandsOfAsync(redis, run));
+            var spec = new ServerSpec { IsProtected = true, Store = StoreKind.Redis, StorePort = redis.Port };
+            await CountAsync(counts, "Redis", spec, (_, run) => CommandsOfAsync(redis, run));
         }
 
         if (dynamo is not null)
         {
-            await CountAsync(counts, "DynamoDB", dynamo.Use, run => CallsOfAsync(dynamo, run));
+            var spec = new ServerSpec { IsProtected = true, Store = StoreKind.DynamoDB, StorePort = dynamo.Port };
+            await CountAsync(counts, "DynamoDB", spec, CallsOfAsync);
         }
 
         return counts;
@@ -39,20 +41,20 @@ internal static class RoundTrips
         return table.ToString();
     }
 
-    private static async Task CountAsync(Dictionary<string, double> counts, string store, Action<IIdempotencyBuilder> use, Func<Func<Task>, Task<int>> countAsync)
+    private static async Task CountAsync(Dictionary<string, double> counts, string store, ServerSpec spec, Func<ServerProcess, Func<Task>, Task<int>> countAsync)
     {
         using var client = new HttpClient();
-        var warm = await ProtectedServer.StartAsync(use);
-        var cold = await ProtectedServer.StartAsync(use, ProtectedServer.WithoutLocalCache);
-        Task PayAsync(int port, int number) => RoundTrips.PayAsync(client, port, $"round-trip-{number}");
+        using var warm = new ServerProcess(spec);
+        using var cold = new ServerProcess(spec with { WithoutLocalCache = true });
+        async Task PayAsync(ServerProcess server, int number) => await RoundTrips.PayAsync(client, await server.PortAsync(), $"round-trip-{number}");
         await PayAsync(warm, -1);
         await PayAsync(cold, -1);
 
-        async Task<double> OfAsync(int port) => (double)await countAsync(async () =>
+        async Task<double> OfAsync(ServerProcess server) => (double)await countAsync(server, async () =>
         {
             for (var i = 0; i < Requests; i++)
             {
-                await PayAsync(port, i);
+                await PayAsync(server, i);
             }
         }) / Requests;
 
@@ -80,7 +82,8 @@ internal static class RoundTrips
         await stream.WriteAsync("MONITOR\r\n"u8.ToArray());
         await reader.ReadLineAsync(); // +OK
         await run();
-        await redis.Database.ExecuteAsync("ECHO", "that is all");
+        using var connection = await RedisProcess.ConnectAsync(redis.Port);
+        await connection.GetDatabase().ExecuteAsync("ECHO", "that is all");
         var commands = new List<string>();
         while (await reader.ReadLineAsync() is { } line && !line.Contains("that is all", StringComparison.Ordinal))
         {
@@ -92,13 +95,10 @@ internal static class RoundTrips
             && !Housekeeping.Contains(line.Split('"')[1], StringComparer.OrdinalIgnoreCase));
     }
 
-    private static async Task<int> CallsOfAsync(DynamoDBProcess dynamo, Func<Task> run)
+    private static async Task<int> CallsOfAsync(ServerProcess server, Func<Task> run)
     {
-        var calls = 0;
-        void Count(object sender, Amazon.Runtime.RequestEventArgs arguments) => Interlocked.Increment(ref calls);
-        dynamo.Client.BeforeRequestEvent += Count;
+        var before = await server.AskAsync<int>(ServerQuestion.StoreCalls);
         await run();
-        dynamo.Client.BeforeRequestEvent -= Count;
-        return calls;
+        return await server.AskAsync<int>(ServerQuestion.StoreCalls) - before;
     }
 }

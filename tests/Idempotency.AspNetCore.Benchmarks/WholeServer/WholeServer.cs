@@ -10,19 +10,14 @@ internal static class WholeServer
         var seconds = arguments.Number("--seconds", 0.4);
         var connections = (int)arguments.Number("--connections", 16);
         Console.WriteLine(Machine.Description);
-        using var redis = await RedisProcess.TryStartAsync();
+        using var redis = RedisProcess.TryStart();
         using var dynamo = await DynamoDBProcess.TryStartAsync();
         using var load = LoadProcess.Start();
 
         var variants = Chosen(Variants.All(redis, dynamo), arguments);
         if (variants.Count > 0)
         {
-            foreach (var part in variants.GroupBy(variant => variant.RunsLast).OrderBy(part => part.Key))
-            {
-                var baselines = part.Select(variant => variant.Baseline).OfType<Variant>();
-                await Comparison.RunAsync(load, [.. baselines.Concat(part).Distinct()], rounds, connections, seconds);
-            }
-
+            await Comparison.RunAsync(load, variants, rounds, connections, seconds);
             page.Add(
                 "server",
                 arguments.CommandLine,
