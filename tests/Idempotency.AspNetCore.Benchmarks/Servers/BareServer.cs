@@ -16,6 +16,7 @@ internal static class BareServer
             app =>
             {
                 app.MapPost("/pay", Handlers.Pay);
+                app.MapPost("/fixed", Handlers.SayTheSameAsync);
                 if (spec.HasOutputCache)
                 {
                     app.UseOutputCache();

@@ -9,6 +9,7 @@ internal sealed class Goals(IReadOnlyList<Variant> variants, Dictionary<string, 
     {
         AtLeast("Replay from the local cache, to the same endpoint without the middleware", Variants.Warm, 1);
         AtLeast("… the goal beyond", Variants.Warm, 1.15);
+        Measured("… what an endpoint reaches that reads, binds, runs and serializes nothing", Variants.Fixed);
         AtLeast("Replay from the local cache, to OutputCache serving a hit", Variants.WarmToOutputCache, 1);
         AtLeast("First execution in memory, to the same endpoint without the middleware", Variants.First, 0.85);
         Calls("Redis", 2, 1, 0);
@@ -32,8 +33,22 @@ internal sealed class Goals(IReadOnlyList<Variant> variants, Dictionary<string, 
             return;
         }
 
-        var ratio = found.Throughput;
-        _table.Add(goal, $"{least:0.00}x", $"{ratio.Median:F2}x ({ratio.Lower:F2} to {ratio.Upper:F2}), processor time {found.ProcessorTime.Median:F2}x", YesOrNo(ratio.Median >= least));
+        _table.Add(goal, $"{least:0.00}x", MeasureOf(found), YesOrNo(found.Throughput.Median >= least));
+    }
+
+    /// <summary>Nothing that is promised, but what a promise can be held against.</summary>
+    private void Measured(string what, string variant)
+    {
+        if (variants.FirstOrDefault(other => other.Name == variant) is { } found)
+        {
+            _table.Add(what, "", MeasureOf(found), "");
+        }
+    }
+
+    private static string MeasureOf(Variant variant)
+    {
+        var ratio = variant.Throughput;
+        return $"{ratio.Median:F2}x ({ratio.Lower:F2} to {ratio.Upper:F2}), processor time {variant.ProcessorTime.Median:F2}x";
     }
 
     private void Calls(string store, params int[] expected)
