@@ -10,12 +10,12 @@ internal sealed class RedisScript<T>
 {
     private readonly string _text;
     private readonly byte[] _hash;
-    private readonly Func<RedisValue[], T> _parse;
+    private readonly Func<RedisResult, T> _parse;
 
     /// <param name="name">The script's file, without its extension.</param>
-    /// <param name="parse">Reads what it returned; a single value comes as an array of one.</param>
+    /// <param name="parse">Reads what it returned.</param>
     [SuppressMessage("Security", "CA5350:Do Not Use Weak Cryptographic Algorithms", Justification = "Redis names scripts by their SHA-1 (EVALSHA); nothing is secured by it.")]
-    public RedisScript(string name, Func<RedisValue[], T> parse)
+    public RedisScript(string name, Func<RedisResult, T> parse)
     {
         using var stream = typeof(RedisScript<T>).Assembly.GetManifestResourceStream(name)!;
         using var reader = new StreamReader(stream);
@@ -54,6 +54,6 @@ internal sealed class RedisScript<T>
         // Version 1 of the client runs what comes next on the thread that reads replies, in order: a handler that blocks there would stop every
         // reply of the process. So what comes next starts on a thread of the pool.
         await Task.Yield();
-        return _parse((RedisValue[])result!);
+        return _parse(result);
     }
 }
