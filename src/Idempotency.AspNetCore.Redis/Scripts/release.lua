@@ -1,5 +1,6 @@
 -- Removes a claim its owner still has.
 -- KEYS 1 record   ARGV 1 owner
+-- The layout is in RedisRecord.cs: 76 bytes are a claim, with its status at 2 and its owner from 29 to 44, as Lua counts.
 local record = redis.call('GET', KEYS[1])
 if not record or #record ~= 76 or string.sub(record, 1, 2) ~= '1I' or string.sub(record, 29, 44) ~= ARGV[1] then
     return 0
