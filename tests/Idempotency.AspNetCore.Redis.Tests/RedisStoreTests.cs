@@ -142,10 +142,7 @@ public sealed class RedisStoreTests(RedisServer server)
         Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
         await PersistAsync();
         Assert.True(await store.RenewAsync(key, claim.Owner, TimeSpan.FromMilliseconds(1), Hour, default));
-        while (!(await store.ReadAsync(key, default))!.IsAbandoned)
-        {
-            await Task.Yield();
-        }
+        await UntilAsync(async () => (await store.ReadAsync(key, default))!.IsAbandoned);
 
         var next = NewClaim() with { Supersedes = claim.Owner, Attempt = 2 };
         Assert.True((await store.ClaimAsync(key, next, default)).IsAcquired);
@@ -167,10 +164,7 @@ public sealed class RedisStoreTests(RedisServer server)
         var (running, completed, database) = (NewKey(), NewKey(), observer.GetDatabase());
         var claim = NewClaim() with { Lease = TimeSpan.FromMilliseconds(1) };
         Assert.True((await store.ClaimAsync(running, claim, default)).IsAcquired);
-        while (!(await store.ReadAsync(running, default))!.IsAbandoned)
-        {
-            await Task.Yield();
-        }
+        await UntilAsync(async () => (await store.ReadAsync(running, default))!.IsAbandoned);
 
         Assert.True(await database.KeyPersistAsync(NameOf(store, running)));
         Assert.True(await store.CompleteAsync(completed, await ClaimAsync(store, completed), new byte[] { 1 }, Hour, default));
@@ -227,10 +221,7 @@ public sealed class RedisStoreTests(RedisServer server)
         using var store = Create(server.Configuration);
         var key = NewKey();
         Assert.True(await store.CompleteAsync(key, await ClaimAsync(store, key), new byte[1], TimeSpan.Zero, default));
-        while (await store.ReadAsync(key, default) is not null)
-        {
-            await Task.Yield();
-        }
+        await UntilAsync(async () => await store.ReadAsync(key, default) is null);
 
         await ClaimAsync(store, key);
     }
@@ -266,10 +257,7 @@ public sealed class RedisStoreTests(RedisServer server)
                 var key = NewKey();
                 var claim = NewClaim() with { Owner = new Guid(sixteen), Fingerprint = Sha256Hash.FromBytes([.. sixteen, .. sixteen]), Lease = TimeSpan.Zero };
                 Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
-                while (!(await store.ReadAsync(key, default))!.IsAbandoned)
-                {
-                    await Task.Yield();
-                }
+                await UntilAsync(async () => (await store.ReadAsync(key, default))!.IsAbandoned);
 
                 var next = claim with { Owner = new Guid([.. sixteen[1..], 7]), Supersedes = claim.Owner, Attempt = 2, Lease = Hour };
                 Assert.True((await store.ClaimAsync(key, next, default)).IsAcquired);
@@ -403,10 +391,7 @@ public sealed class RedisStoreTests(RedisServer server)
         var (key, released) = (NewKey(), NewKey());
         var claim = NewClaim() with { Lease = TimeSpan.Zero };
         Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
-        while (!(await store.ReadAsync(key, default))!.IsAbandoned)
-        {
-            await Task.Yield();
-        }
+        await UntilAsync(async () => (await store.ReadAsync(key, default))!.IsAbandoned);
 
         var next = NewClaim() with { Supersedes = claim.Owner };
         Assert.True((await store.ClaimAsync(key, next, default)).IsAcquired);
@@ -431,17 +416,11 @@ public sealed class RedisStoreTests(RedisServer server)
         await store.CompleteAsync(key, await ClaimAsync(store, key), new byte[] { 1 }, Hour, default);
         using var stream = typeof(RedisIdempotencyStore).Assembly.GetManifestResourceStream("read")!;
         var script = await new StreamReader(stream).ReadToEndAsync();
-        while (true)
+        await UntilAsync(async () =>
         {
             var reply = (RedisValue[])(await observer.GetDatabase().ScriptEvaluateAsync(script, [NameOf(store, key)], flags: CommandFlags.PreferSlave | CommandFlags.NoScriptCache))!;
-            if (!reply[0].IsNull && ((byte[])reply[0]!)[1] == (byte)'C')
-            {
-                Assert.InRange((long)reply[1], (long)(Hour - TimeSpan.FromMinutes(1)).TotalMilliseconds, (long)Hour.TotalMilliseconds);
-                return;
-            }
-
-            await Task.Delay(50);
-        }
+            return (byte[]?)reply[0] is { } record && record[1] == (byte)'C' && (long)reply[1] > (Hour - TimeSpan.FromMinutes(1)).TotalMilliseconds;
+        });
     }
 
     [Fact]
@@ -604,21 +583,26 @@ public sealed class RedisStoreTests(RedisServer server)
 
     private static RedisKey NameOf(RedisIdempotencyStore store, Sha256Hash key) => $"{store.KeyPrefix}{key}";
 
-    private static async Task UntilItWorksAsync(RedisIdempotencyStore store)
+    private static Task UntilItWorksAsync(RedisIdempotencyStore store) => UntilAsync(async () =>
+    {
+        try
+        {
+            await ClaimAsync(store, NewKey());
+            return true;
+        }
+        catch (Exception)
+        {
+            return false;
+        }
+    });
+
+    private static async Task UntilAsync(Func<Task<bool>> isSo)
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
-        while (true)
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (!await isSo())
         {
-            try
-            {
-                await ClaimAsync(store, NewKey());
-                return;
-            }
-            catch (Exception) when (!deadline.IsCancellationRequested)
-            {
-                await tick.WaitForNextTickAsync();
-            }
+            await tick.WaitForNextTickAsync(deadline.Token);
         }
     }
 

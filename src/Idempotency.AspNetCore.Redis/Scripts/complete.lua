@@ -6,10 +6,10 @@ if not record or #record ~= 76 or string.sub(record, 1, 2) ~= '1I' or string.sub
     return 0
 end
 record = '1C' .. string.sub(record, 3) .. ARGV[3]
--- When memory is full Redis refuses the first write of a script, and none after one that it allowed: setting an expiry, which takes none. What
--- has happened has happened: without its record it would happen again.
+-- When memory is full Redis refuses the first write of a script, and none after one that it allowed, as it does an expiry. What has happened has
+-- happened: without its record it would happen again. Should the second SET fail all the same, the claim counts as alive and can be completed.
 if redis.pcall('SET', KEYS[1], record, 'PX', ARGV[2]).err then
-    redis.call('PEXPIRE', KEYS[1], ARGV[2])
+    redis.call('PEXPIRE', KEYS[1], 2 * ARGV[2])
     redis.call('SET', KEYS[1], record, 'PX', ARGV[2])
 end
 return 1
