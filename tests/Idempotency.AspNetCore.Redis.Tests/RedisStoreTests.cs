@@ -202,6 +202,8 @@ public sealed class RedisStoreTests(RedisServer server)
         var running = (await store.ReadAsync(key, default))!;
         Assert.InRange(running.LeaseRemaining, Hour - TimeSpan.FromMinutes(1), Hour);
         Assert.InRange(running.RetentionRemaining, retention, TimeSpan.MaxValue);
+        await observer.GetDatabase().ExecuteAsync("PEXPIRE", NameOf(store, key), 9_000_000_000_000_000); // longer still, by somebody's hand
+        Assert.Equal(running.Owner, (await store.ReadAsync(key, default))!.Owner);
         Assert.True(await store.RenewAsync(key, claim.Owner, retention, retention, default));
         Assert.False((await store.ClaimAsync(key, NewClaim() with { Supersedes = claim.Owner }, default)).IsAcquired);
         Assert.False((await store.ReadAsync(key, default))!.IsAbandoned);
