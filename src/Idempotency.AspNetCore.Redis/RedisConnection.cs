@@ -11,6 +11,9 @@ internal sealed class RedisConnection(IOptions<RedisIdempotencyStoreOptions> opt
     private bool _isDisposed;
     private IDatabase? _database = shared?.GetDatabase(options.Value.Database);
 
+    /// <summary>The database, once there is a connection.</summary>
+    public IDatabase? Database => _database;
+
     public ValueTask<IDatabase> DatabaseAsync(CancellationToken cancellationToken)
     {
         if (_database is { } database)

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using System.Text;
 using StackExchange.Redis;
@@ -10,12 +11,12 @@ internal sealed class RedisScript<T>
 {
     private readonly string _text;
     private readonly byte[] _hash;
-    private readonly Func<RedisValue[], T> _parse;
+    private readonly Func<RedisResult, T> _parse;
 
     /// <param name="name">The script's file, without its extension.</param>
-    /// <param name="parse">Reads what it returned; a single value comes as an array of one.</param>
+    /// <param name="parse">Reads what it returned.</param>
     [SuppressMessage("Security", "CA5350:Do Not Use Weak Cryptographic Algorithms", Justification = "Redis names scripts by their SHA-1 (EVALSHA); nothing is secured by it.")]
-    public RedisScript(string name, Func<RedisValue[], T> parse)
+    public RedisScript(string name, Func<RedisResult, T> parse)
     {
         using var stream = typeof(RedisScript<T>).Assembly.GetManifestResourceStream(name)!;
         using var reader = new StreamReader(stream);
@@ -24,36 +25,66 @@ internal sealed class RedisScript<T>
         _parse = parse;
     }
 
-    /// <remarks>
-    /// A server forgets scripts (SCRIPT FLUSH, a restart, a failover, another node of a cluster). It says so before it runs anything, so
-    /// sending the text then is no second run.
-    /// </remarks>
-    public async ValueTask<T> RunAsync(RedisConnection connection, RedisKey key, RedisValue[] arguments, CancellationToken cancellationToken)
+    public ValueTask<T> RunAsync(RedisConnection connection, RedisKey key, RedisValue[] arguments, CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        var database = await connection.DatabaseAsync(cancellationToken);
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<T>(cancellationToken);
+        }
+
         RedisKey[] keys = [key];
+        return connection.Database is { } database
+            ? RunAsync(database, keys, arguments, cancellationToken)
+            : RunConnectedAsync(connection, keys, arguments, cancellationToken);
+    }
+
+    private async ValueTask<T> RunConnectedAsync(RedisConnection connection, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
+        await RunAsync(await connection.DatabaseAsync(cancellationToken), keys, arguments, cancellationToken);
+
+    private async ValueTask<T> RunAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
+    {
         RedisResult result;
         try
         {
-            try
-            {
-                result = await database.ScriptEvaluateAsync(_hash, keys, arguments).WaitAsync(cancellationToken);
-            }
-            catch (RedisServerException unknown) when (unknown.Message.Contains("NOSCRIPT", StringComparison.Ordinal))
-            {
-                // As EVAL, whatever the client believes of the server's memory: that may have been emptied again.
-                result = await database.ScriptEvaluateAsync(_text, keys, arguments, CommandFlags.NoScriptCache).WaitAsync(cancellationToken);
-            }
+            result = await database.ScriptEvaluateAsync(_hash, keys, arguments).WaitAsync(cancellationToken);
         }
-        catch (RedisServerException wrongType) when (wrongType.Message.Contains("WRONGTYPE", StringComparison.Ordinal))
+        catch (RedisServerException refusal)
         {
-            throw new IdempotencyRecordUnreadableException($"The Redis key '{(string?)key}' holds something that is no idempotency record. Give the store a KeyPrefix of its own.", wrongType);
+            result = await RefusedAsync(refusal, database, keys, arguments, cancellationToken);
         }
 
         // Version 1 of the client runs what comes next on the thread that reads replies, in order: a handler that blocks there would stop every
         // reply of the process. So what comes next starts on a thread of the pool.
         await Task.Yield();
-        return _parse((RedisValue[])result!);
+        return _parse(result);
+    }
+
+    /// <remarks>
+    /// A server forgets scripts (SCRIPT FLUSH, a restart, a failover, another node of a cluster). It says so before it runs anything, so
+    /// sending the text then is no second run.
+    /// </remarks>
+    private async Task<RedisResult> RefusedAsync(RedisServerException refusal, IDatabase database, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
+    {
+        if (refusal.Message.Contains("NOSCRIPT", StringComparison.Ordinal))
+        {
+            try
+            {
+                // As EVAL, whatever the client believes of the server's memory: that may have been emptied again.
+                return await database.ScriptEvaluateAsync(_text, keys, arguments, CommandFlags.NoScriptCache).WaitAsync(cancellationToken);
+            }
+            catch (RedisServerException again)
+            {
+                refusal = again;
+            }
+        }
+
+        await Task.Yield(); // as after an answer
+        if (refusal.Message.Contains("WRONGTYPE", StringComparison.Ordinal))
+        {
+            throw new IdempotencyRecordUnreadableException($"The Redis key '{(string?)keys[0]}' holds something that is no idempotency record. Give the store a KeyPrefix of its own.", refusal);
+        }
+
+        ExceptionDispatchInfo.Throw(refusal);
+        throw refusal;
     }
 }

@@ -133,33 +133,296 @@ public sealed class RedisStoreTests(RedisServer server)
     }
 
     [Fact]
+    public async Task An_expiry_is_set_with_every_write()
+    {
+        using var observer = await ConnectionMultiplexer.ConnectAsync(server.Configuration);
+        using var store = Create(server.Configuration);
+        var (key, database) = (NewKey(), observer.GetDatabase());
+        var claim = NewClaim() with { Lease = TimeSpan.FromMilliseconds(1) };
+        Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
+        await PersistAsync();
+        Assert.True(await store.RenewAsync(key, claim.Owner, TimeSpan.FromMilliseconds(1), Hour, default));
+        await UntilAsync(async () => (await store.ReadAsync(key, default))!.IsAbandoned);
+
+        var next = NewClaim() with { Supersedes = claim.Owner, Attempt = 2 };
+        Assert.True((await store.ClaimAsync(key, next, default)).IsAcquired);
+        await PersistAsync();
+        Assert.True(await store.MarkEffectsStartedAsync(key, next.Owner, Hour, Hour, default));
+        await PersistAsync();
+        Assert.True(await store.CompleteAsync(key, next.Owner, new byte[1], Hour, default));
+        await PersistAsync();
+
+        // Takes away the expiry that there must be, so that the next write has to set one.
+        async Task PersistAsync() => Assert.True(await database.KeyPersistAsync(NameOf(store, key)));
+    }
+
+    [Fact]
+    public async Task A_record_whose_expiry_was_taken_away_stays()
+    {
+        using var observer = await ConnectionMultiplexer.ConnectAsync(server.Configuration);
+        using var store = Create(server.Configuration);
+        var (running, completed, database) = (NewKey(), NewKey(), observer.GetDatabase());
+        var claim = NewClaim() with { Lease = TimeSpan.FromMilliseconds(1) };
+        Assert.True((await store.ClaimAsync(running, claim, default)).IsAcquired);
+        await UntilAsync(async () => (await store.ReadAsync(running, default))!.IsAbandoned);
+
+        Assert.True(await database.KeyPersistAsync(NameOf(store, running)));
+        Assert.True(await store.CompleteAsync(completed, await ClaimAsync(store, completed), new byte[] { 1 }, Hour, default));
+        Assert.True(await database.KeyPersistAsync(NameOf(store, completed)));
+
+        // Nobody knows whether its lease is over: its owner may be alive.
+        foreach (var held in new[]
+        {
+            (await store.ClaimAsync(running, NewClaim(), default)).Existing,
+            (await store.ClaimAsync(running, NewClaim() with { Supersedes = claim.Owner, Attempt = 2 }, default)).Existing,
+            await store.ReadAsync(running, default),
+        })
+        {
+            Assert.Equal(claim.Owner, held!.Owner);
+            Assert.False(held.IsAbandoned);
+        }
+
+        var kept = (await store.ClaimAsync(completed, NewClaim(), default)).Existing!;
+        Assert.Equal([1], kept.Payload.ToArray());
+        Assert.Equal(Hour, kept.RetentionRemaining);
+        Assert.True(await store.CompleteAsync(running, claim.Owner, default, Hour, default)); // it was alive
+        Assert.NotNull(await database.KeyTimeToLiveAsync(NameOf(store, running)));
+    }
+
+    [Theory]
+    [InlineData(10 * 365.25)]
+    [InlineData(10_675_199)] // as long as time is
+    public async Task Retention_can_be_very_long(double days)
+    {
+        using var observer = await ConnectionMultiplexer.ConnectAsync(server.Configuration);
+        using var store = Create(server.Configuration);
+        var (key, retention) = (NewKey(), TimeSpan.FromDays(days));
+        var claim = NewClaim() with { Retention = retention };
+        Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
+        var running = (await store.ReadAsync(key, default))!;
+        Assert.InRange(running.LeaseRemaining, Hour - TimeSpan.FromMinutes(1), Hour);
+        Assert.InRange(running.RetentionRemaining, retention, TimeSpan.MaxValue);
+        await observer.GetDatabase().ExecuteAsync("PEXPIRE", NameOf(store, key), 9_000_000_000_000_000); // longer still, by somebody's hand
+        Assert.Equal(running.Owner, (await store.ReadAsync(key, default))!.Owner);
+        Assert.True(await store.RenewAsync(key, claim.Owner, retention, retention, default));
+        Assert.False((await store.ClaimAsync(key, NewClaim() with { Supersedes = claim.Owner }, default)).IsAcquired);
+        Assert.False((await store.ReadAsync(key, default))!.IsAbandoned);
+        Assert.True(await store.RenewAsync(key, claim.Owner, TimeSpan.Zero, retention, default));
+        Assert.True((await store.ReadAsync(key, default))!.IsAbandoned);
+        var next = NewClaim() with { Retention = TimeSpan.MaxValue, Lease = TimeSpan.MaxValue, Supersedes = claim.Owner, Attempt = int.MaxValue };
+        Assert.True((await store.ClaimAsync(key, next, default)).IsAcquired);
+        Assert.False((await store.ReadAsync(key, default))!.IsAbandoned);
+        Assert.Equal(int.MaxValue, (await store.ReadAsync(key, default))!.Attempt);
+        Assert.True(await store.CompleteAsync(key, next.Owner, new byte[1], retention, default));
+        Assert.InRange((await store.ReadAsync(key, default))!.RetentionRemaining, retention - TimeSpan.FromMinutes(1), retention);
+    }
+
+    [Fact]
+    public async Task A_retention_that_is_none_is_over_at_once()
+    {
+        using var store = Create(server.Configuration);
+        var key = NewKey();
+        Assert.True(await store.CompleteAsync(key, await ClaimAsync(store, key), new byte[1], TimeSpan.Zero, default));
+        await UntilAsync(async () => await store.ReadAsync(key, default) is null);
+
+        await ClaimAsync(store, key);
+    }
+
+    [Fact]
+    public async Task What_is_renewed_for_another_retention_has_it()
+    {
+        using var store = Create(server.Configuration);
+        var key = NewKey();
+        var owner = await ClaimAsync(store, key);
+        foreach (var (lease, retention) in new[] { (Hour, 3 * Hour), (2 * Hour, Hour / 2), (Hour / 2, TimeSpan.FromMilliseconds(7)) })
+        {
+            Assert.True(await store.RenewAsync(key, owner, lease, retention, default));
+            var record = (await store.ReadAsync(key, default))!;
+            Assert.InRange(record.LeaseRemaining, lease - TimeSpan.FromMinutes(1), lease);
+            Assert.InRange(record.RetentionRemaining, lease + retention - TimeSpan.FromMinutes(1), lease + retention);
+            Assert.False(record.EffectsStarted);
+            Assert.Equal(1, record.Attempt);
+        }
+    }
+
+    [Fact]
+    public async Task Owners_fingerprints_and_data_may_be_any_bytes()
+    {
+        using var store = Create(server.Configuration);
+        var every = Enumerable.Range(0, 256).Select(i => (byte)i).ToArray();
+        byte[][] all = [every, [0], "\r\n\0\r\n$-1\r\n"u8.ToArray(), "1I-0000000001000000000000000"u8.ToArray(), []];
+        foreach (var bytes in all)
+        {
+            foreach (var fill in new byte[] { 0, (byte)'\r', (byte)'\n', (byte)'%', 0xFF })
+            {
+                var sixteen = Enumerable.Repeat(fill, 16).ToArray();
+                var key = NewKey();
+                var claim = NewClaim() with { Owner = new Guid(sixteen), Fingerprint = Sha256Hash.FromBytes([.. sixteen, .. sixteen]), Lease = TimeSpan.Zero };
+                Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
+                await UntilAsync(async () => (await store.ReadAsync(key, default))!.IsAbandoned);
+
+                var next = claim with { Owner = new Guid([.. sixteen[1..], 7]), Supersedes = claim.Owner, Attempt = 2, Lease = Hour };
+                Assert.True((await store.ClaimAsync(key, next, default)).IsAcquired);
+                Assert.True(await store.RenewAsync(key, next.Owner, Hour, Hour, default));
+                Assert.True(await store.CompleteAsync(key, next.Owner, bytes, Hour, default));
+                var record = (await store.ClaimAsync(key, NewClaim(), default)).Existing!;
+                Assert.Equal(bytes, record.Payload.ToArray());
+                Assert.Equal((next.Owner, next.Fingerprint, 2), (record.Owner, record.Fingerprint, record.Attempt));
+            }
+        }
+    }
+
+    [Fact]
     public async Task What_is_no_record_is_unreadable_and_left_alone()
     {
         using var observer = await ConnectionMultiplexer.ConnectAsync(server.Configuration);
         using var store = Create(server.Configuration);
         var database = observer.GetDatabase();
         var key = NewKey();
-        var name = (RedisKey)$"{PrefixOf(store)}{key}";
+        var name = NameOf(store, key);
+        var owner = (await ClaimedAsync()).Owner;
+        var good = (byte[])(await database.StringGetAsync(name))!;
+        await store.CompleteAsync(key, owner, new byte[] { 1 }, Hour, default);
+        var completed = (byte[])(await database.StringGetAsync(name))!;
 
-        await database.StringSetAsync(name, "a string");
-        await Assert.ThrowsAsync<IdempotencyRecordUnreadableException>(() => ClaimAsync(store, key));
-        await Assert.ThrowsAsync<IdempotencyRecordUnreadableException>(async () => await store.ReadAsync(key, default));
-        Assert.Equal("a string", (string?)await database.StringGetAsync(name));
-        await database.KeyDeleteAsync(name);
-
-        var owner = await ClaimAsync(store, key);
-        foreach (var (field, value) in new[] { ("status", "PAUSED"), ("owner", "me"), ("fingerprint", "xyz"), ("attempt", "-"), ("lease", "soon"), ("gone", "") })
+        byte[][] strings =
+        [
+            "a string"u8.ToArray(),
+            [],
+            [.. Enumerable.Repeat((byte)'1', 200)],
+            good[..1], good[..28], good[..44], good[..^1], completed[..^2], // cut
+            [.. good, 0], // in progress, with data
+            With(good, 0, "2"), // another version
+            With(good, 1, "P"),
+            With(good, 2, "0"),
+            With(good, 3, "          "), With(good, 3, "-000000001"),
+            With(good, 13, "            inf"), With(good, 13, "0x0000000000001"),
+            With(completed, 0, "2"), With(completed, 3, "9999999999"), With(completed, 13, "               "), With(completed, 13, "999999999999999"),
+        ];
+        foreach (var nonsense in strings)
         {
-            var good = await database.HashGetAsync(name, field);
-            await database.HashSetAsync(name, field, value);
-            await Assert.ThrowsAsync<IdempotencyRecordUnreadableException>(() => ClaimAsync(store, key));
-            await Assert.ThrowsAsync<IdempotencyRecordUnreadableException>(async () => await store.ReadAsync(key, default));
-            await database.HashDeleteAsync(name, field);
-            await Assert.ThrowsAsync<IdempotencyRecordUnreadableException>(() => ClaimAsync(store, key));
-            await database.HashSetAsync(name, field, good);
+            await database.StringSetAsync(name, nonsense, Hour);
+            await AssertUnreadableAsync();
+            Assert.Equal(nonsense, (byte[]?)await database.StringGetAsync(name));
         }
 
-        Assert.Equal(owner, (await store.ReadAsync(key, default))!.Owner);
+        // Other types: the last is what a record looked like before the first release.
+        await database.KeyDeleteAsync(name);
+        await database.ListRightPushAsync(name, "an element");
+        await AssertUnreadableAsync();
+        await database.KeyDeleteAsync(name);
+        await database.HashSetAsync(name, [new("status", "INPROGRESS"), new("owner", $"{owner:N}"), new("lease", "0"), new("gone", "99999999999999")]);
+        await AssertUnreadableAsync();
+        Assert.Equal(4, await database.HashLengthAsync(name));
+
+        async Task AssertUnreadableAsync()
+        {
+            await Assert.ThrowsAsync<IdempotencyRecordUnreadableException>(() => ClaimAsync(store, key));
+            await Assert.ThrowsAsync<IdempotencyRecordUnreadableException>(async () => await store.ClaimAsync(key, NewClaim() with { Supersedes = owner, Attempt = 2 }, default));
+            await Assert.ThrowsAsync<IdempotencyRecordUnreadableException>(async () => await store.ReadAsync(key, default));
+        }
+
+        async Task<IdempotencyClaim> ClaimedAsync()
+        {
+            var lapsed = NewClaim() with { Lease = TimeSpan.Zero };
+            Assert.True((await store.ClaimAsync(key, lapsed, default)).IsAcquired);
+            return lapsed;
+        }
+
+        static byte[] With(byte[] record, int at, string text) => [.. record[..at], .. System.Text.Encoding.ASCII.GetBytes(text), .. record[(at + text.Length)..]];
+    }
+
+    [Fact]
+    public async Task What_is_no_record_is_nobodys_claim()
+    {
+        using var observer = await ConnectionMultiplexer.ConnectAsync(server.Configuration);
+        using var store = Create(server.Configuration);
+        var (key, database) = (NewKey(), observer.GetDatabase());
+        var owner = await ClaimAsync(store, key);
+        var record = (byte[])(await database.StringGetAsync(NameOf(store, key)))!;
+        byte[][] strings = ["a string"u8.ToArray(), [], record[..44], [.. record, 1], [(byte)'2', .. record[1..]]];
+        foreach (var nonsense in strings)
+        {
+            await database.StringSetAsync(NameOf(store, key), nonsense);
+            Assert.False(await store.RenewAsync(key, owner, Hour, Hour, default));
+            Assert.False(await store.MarkEffectsStartedAsync(key, owner, Hour, Hour, default));
+            Assert.False(await store.CompleteAsync(key, owner, new byte[1], Hour, default));
+            Assert.False(await store.ReleaseAsync(key, owner, default));
+            Assert.Equal(nonsense, (byte[]?)await database.StringGetAsync(NameOf(store, key)));
+            Assert.Null(await database.KeyTimeToLiveAsync(NameOf(store, key)));
+        }
+    }
+
+    [Fact]
+    public async Task The_head_of_a_record_is_readable()
+    {
+        using var observer = await ConnectionMultiplexer.ConnectAsync(server.Configuration);
+        using var store = Create(server.Configuration);
+        var (key, database) = (NewKey(), observer.GetDatabase());
+        var claim = NewClaim() with { Attempt = 2, Retention = TimeSpan.FromHours(24) };
+        await store.ClaimAsync(key, claim, default);
+        Assert.Equal("1I-0000000002000000086400000", await HeadAsync());
+        await store.MarkEffectsStartedAsync(key, claim.Owner, Hour, Hour, default);
+        Assert.Equal("1I!0000000002000000003600000", await HeadAsync());
+        await store.CompleteAsync(key, claim.Owner, new byte[] { 42 }, Hour, default);
+        Assert.Equal("1C!0000000002000000003600000", await HeadAsync());
+        byte[] fingerprint = new byte[32];
+        claim.Fingerprint.CopyTo(fingerprint);
+        Assert.Equal([.. claim.Owner.ToByteArray(), .. fingerprint, 42], (byte[]?)await database.StringGetRangeAsync(NameOf(store, key), 28, -1));
+
+        async Task<string?> HeadAsync() => await database.StringGetRangeAsync(NameOf(store, key), 0, 27);
+    }
+
+    [Fact]
+    public async Task The_rights_that_the_README_names_are_enough()
+    {
+        var port = FreePort.Next();
+        using var process = await RedisServer.StartAsync(port);
+        using var store = Create($"127.0.0.1:{port}", options => options.KeyPrefix = "payments:");
+        var folder = AppContext.BaseDirectory;
+        while (!Directory.Exists(Path.Combine(folder, "src")))
+        {
+            folder = Path.GetDirectoryName(folder)!;
+        }
+
+        var line = File.ReadLines(Path.Combine(folder, "src", "Idempotency.AspNetCore.Redis", "README.md")).Single(one => one.Contains("ACL SETUSER payments", StringComparison.Ordinal));
+        var rights = line[line.IndexOf('~', StringComparison.Ordinal)..].Split(' ');
+        using var owner = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port}");
+        await owner.GetDatabase().ExecuteAsync("ACL", ["SETUSER", "default", "resetkeys", "-@all", .. rights]);
+
+        var (key, released) = (NewKey(), NewKey());
+        var claim = NewClaim() with { Lease = TimeSpan.Zero };
+        Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
+        await UntilAsync(async () => (await store.ReadAsync(key, default))!.IsAbandoned);
+
+        var next = NewClaim() with { Supersedes = claim.Owner };
+        Assert.True((await store.ClaimAsync(key, next, default)).IsAcquired);
+        Assert.False((await store.ClaimAsync(key, NewClaim(), default)).IsAcquired);
+        Assert.True(await store.RenewAsync(key, next.Owner, Hour, 2 * Hour, default));
+        Assert.True(await store.MarkEffectsStartedAsync(key, next.Owner, Hour, Hour, default));
+        Assert.True(await store.CompleteAsync(key, next.Owner, new byte[1], Hour, default));
+        Assert.True(await store.DeleteAsync(key, default));
+        Assert.True(await store.ReleaseAsync(released, await ClaimAsync(store, released), default));
+        Assert.Contains("NOPERM", (await Assert.ThrowsAsync<RedisServerException>(() => owner.GetDatabase().StringGetAsync("others:key"))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_replica_reads()
+    {
+        var (port, replica) = (FreePort.Next(), FreePort.Next());
+        using var process = await RedisServer.StartAsync(port);
+        using var second = await RedisServer.StartAsync(replica, "--replicaof", "127.0.0.1", $"{port}");
+        using var observer = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{replica}");
+        using var store = Create($"127.0.0.1:{port}");
+        var key = NewKey();
+        await store.CompleteAsync(key, await ClaimAsync(store, key), new byte[] { 1 }, Hour, default);
+        using var stream = typeof(RedisIdempotencyStore).Assembly.GetManifestResourceStream("read")!;
+        var script = await new StreamReader(stream).ReadToEndAsync();
+        await UntilAsync(async () =>
+        {
+            var reply = (RedisValue[])(await observer.GetDatabase().ScriptEvaluateAsync(script, [NameOf(store, key)], flags: CommandFlags.PreferSlave | CommandFlags.NoScriptCache))!;
+            return (byte[]?)reply[0] is { } record && record[1] == (byte)'C' && (long)reply[1] > (Hour - TimeSpan.FromMinutes(1)).TotalMilliseconds;
+        });
     }
 
     [Fact]
@@ -255,6 +518,34 @@ public sealed class RedisStoreTests(RedisServer server)
     }
 
     [Fact]
+    public async Task When_its_memory_is_full_what_has_happened_is_recorded_and_who_is_alive_keeps_its_claim()
+    {
+        var port = FreePort.Next();
+        using var process = await RedisServer.StartAsync(port);
+        using var store = Create($"127.0.0.1:{port}");
+        using var observer = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},allowAdmin=true");
+        var (completed, running, released) = (NewKey(), NewKey(), NewKey());
+        var (completer, runner, releaser) = (await ClaimAsync(store, completed), await ClaimAsync(store, running), await ClaimAsync(store, released));
+        await observer.GetServer("127.0.0.1", port).ConfigSetAsync("maxmemory", "800kb");
+        await Assert.ThrowsAsync<RedisServerException>(() => ClaimAsync(store, NewKey()));
+
+        var payload = new byte[5000];
+        Assert.False(await store.CompleteAsync(completed, Guid.NewGuid(), payload, Hour, default));
+        Assert.True(await store.CompleteAsync(completed, completer, payload, Hour, default));
+        Assert.True(await store.RenewAsync(running, runner, 2 * Hour, Hour, default));
+        Assert.True(await store.MarkEffectsStartedAsync(running, runner, 3 * Hour, 2 * Hour, default));
+        Assert.True(await store.ReleaseAsync(released, releaser, default));
+        var answer = (await store.ClaimAsync(completed, NewClaim(), default)).Existing!;
+        Assert.Equal(payload, answer.Payload.ToArray());
+        Assert.InRange(answer.RetentionRemaining, Hour - TimeSpan.FromMinutes(1), Hour);
+        var alive = (await store.ReadAsync(running, default))!;
+        Assert.True(alive.EffectsStarted);
+        Assert.InRange(alive.LeaseRemaining, 3 * Hour - TimeSpan.FromMinutes(1), 3 * Hour);
+        Assert.Null(await store.ReadAsync(released, default));
+        await Assert.ThrowsAsync<RedisServerException>(() => ClaimAsync(store, released));
+    }
+
+    [Fact]
     public async Task After_it_is_disposed_it_makes_no_connection()
     {
         var store = Create(server.Configuration);
@@ -292,21 +583,28 @@ public sealed class RedisStoreTests(RedisServer server)
 
     private static string PrefixOf(RedisIdempotencyStore store) => store.KeyPrefix;
 
-    private static async Task UntilItWorksAsync(RedisIdempotencyStore store)
+    private static RedisKey NameOf(RedisIdempotencyStore store, Sha256Hash key) => $"{store.KeyPrefix}{key}";
+
+    private static Task UntilItWorksAsync(RedisIdempotencyStore store) => UntilAsync(async () =>
+    {
+        try
+        {
+            await ClaimAsync(store, NewKey());
+            return true;
+        }
+        catch (Exception)
+        {
+            return false;
+        }
+    });
+
+    private static async Task UntilAsync(Func<Task<bool>> isSo)
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
-        while (true)
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (!await isSo())
         {
-            try
-            {
-                await ClaimAsync(store, NewKey());
-                return;
-            }
-            catch (Exception) when (!deadline.IsCancellationRequested)
-            {
-                await tick.WaitForNextTickAsync();
-            }
+            await tick.WaitForNextTickAsync(deadline.Token);
         }
     }
 
