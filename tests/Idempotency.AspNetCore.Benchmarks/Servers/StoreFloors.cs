@@ -14,13 +14,18 @@ internal static class StoreFloors
     {
         var server = redis.Multiplexer.GetServer((EndPoint)redis.Multiplexer.GetEndPoints()[0]);
         var (claim, complete) = (server.ScriptLoad(ScriptOf("claim")), server.ScriptLoad(ScriptOf("complete")));
-        var fingerprint = (RedisValue)Sha256Hash.Of("a request"u8).ToString();
+        var head = new byte[76]; // the layout is in the package's README
+        "1I-0000000001000000086400000"u8.CopyTo(head);
+        Sha256Hash.Of("a request"u8).CopyTo(head.AsSpan(44));
+        var life = (long)(Lease + Retention).TotalMilliseconds;
         var data = new byte[200];
         app.MapPost("/redis-scripts", async (Payment payment) =>
         {
             var keys = new[] { (RedisKey)$"bare:{Guid.NewGuid():N}{Guid.NewGuid():N}" };
-            RedisValue owner = $"{Guid.NewGuid():N}";
-            await redis.ScriptEvaluateAsync(claim, keys, [owner, fingerprint, 1, (long)Lease.TotalMilliseconds, (long)Retention.TotalMilliseconds, ""]);
+            var owner = Guid.NewGuid().ToByteArray();
+            byte[] record = [.. head];
+            owner.CopyTo(record, 28);
+            await redis.ScriptEvaluateAsync(claim, keys, [record, life]);
             await redis.ScriptEvaluateAsync(complete, keys, [owner, (long)Retention.TotalMilliseconds, data]);
             return Handlers.Pay(payment);
         });
