@@ -233,7 +233,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
         {
             // Weak where the bytes may differ and the meaning does not: the flag may be added, or, to an error without a body, a page by the middleware outside.
             var isWeak = (rules.Flag is not null && ReplayFlag.MayCarry(response.Headers, static (headers, name) => headers[name])) || (body.IsEmpty && response.StatusCode >= 400);
-            response.Headers.ETag = EntityTag.Of(response, body.Span, isWeak);
+            response.Headers.ETag = EntityTag.Of(claim, isWeak);
         }
 
         return isHead ? default : body; // never sent, so nothing to send again
