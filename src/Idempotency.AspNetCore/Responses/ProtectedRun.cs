@@ -30,7 +30,8 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
     /// <returns>The outcome of recording; null when the answer was not to be recorded, and the key is free. Unless it is recorded or cannot be, no answer has been sent.</returns>
     public async ValueTask<Completion?> RunAsync(RequestDelegate handler)
     {
-        if (!await engine.TryBeginAsync(claim, context.RequestServices))
+        // Asked for only then: a request has no scope of services before somebody wants one, and few handlers do.
+        if (claim.IsTransactional && !await engine.TryBeginAsync(claim, context.RequestServices))
         {
             return new Completion(CompletionOutcome.Undone);
         }
