@@ -120,7 +120,7 @@ internal sealed class ClaimEngine(
                         }
                     }
 
-                    return new ClaimDecision(ClaimOutcome.Acquired, Take(key, claim, policy, MonotonicClock.Later(askedAt, policy.ClaimDuration)));
+                    return new ClaimDecision(ClaimOutcome.Acquired, Take(key, claim, policy, askedAt));
                 }
 
                 if (result.Existing is not { } existing)
@@ -482,10 +482,10 @@ internal sealed class ClaimEngine(
         }
     }
 
-    private OwnedClaim Take(Sha256Hash key, IdempotencyClaim claim, IdempotencyPolicy policy, long leaseUntil)
+    private OwnedClaim Take(Sha256Hash key, in IdempotencyClaim claim, IdempotencyPolicy policy, long askedAt)
     {
-        var taken = new OwnedClaim(key, claim.Fingerprint, claim.Owner, claim.Attempt, policy, leaseUntil);
-        leases.Start(taken);
+        var taken = new OwnedClaim(key, claim.Fingerprint, claim.Owner, claim.Attempt, policy, leaseUntil: MonotonicClock.Later(askedAt, policy.ClaimDuration));
+        leases.Start(taken, askedAt);
         if (claim.Supersedes is not null)
         {
             telemetry.TookOver();

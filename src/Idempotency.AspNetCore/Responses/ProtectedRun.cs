@@ -90,7 +90,8 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
             if (_completion is null && capture.State == ResponseCapture.Mode.Holding && !lifetime.WasAborted && IsToBeStored())
             {
                 // The cast matters: a bare null would become an empty body.
-                _completion = await RecordAsync(capture.IsOverLimit ? (ReadOnlyMemory<byte>?)null : capture.Held);
+                Finish(capture.IsOverLimit ? (ReadOnlyMemory<byte>?)null : capture.Held);
+                _completion = Marked(await engine.CompleteAsync(claim, _payload));
             }
         }
         finally
@@ -122,7 +123,8 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
         await _capture!.RunOnStartingAsync();
         if (IsToBeStored())
         {
-            _completion = await RecordAsync(null);
+            Finish(null);
+            _completion = Marked(await engine.CompleteAsync(claim, _payload));
         }
 
         return _completion is not { Outcome: CompletionOutcome.Superseded };
@@ -163,13 +165,13 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
             && location.PathAndQuery == request.PathBase.Add(request.Path).ToUriComponent() + request.QueryString.ToUriComponent();
     }
 
+    /// <summary>Finishes the answer, and makes what is to be recorded of it.</summary>
     /// <param name="held">The body, or null when it is not kept.</param>
-    private async ValueTask<Completion> RecordAsync(ReadOnlyMemory<byte>? held)
+    private void Finish(ReadOnlyMemory<byte>? held)
     {
-        var response = context.Response;
         if (held is { } written)
         {
-            held = FinishHeaders(response, written);
+            held = FinishHeaders(context.Response, written);
         }
         else
         {
@@ -177,7 +179,12 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
         }
 
         _payload = Encode(held);
-        var completion = await engine.CompleteAsync(claim, _payload);
+    }
+
+    /// <summary>Says on the answer what became of its record.</summary>
+    private Completion Marked(Completion completion)
+    {
+        var response = context.Response;
         if (completion.Outcome == CompletionOutcome.NotRecorded)
         {
             response.Headers[IdempotencyHeaders.Stored] = "false";
