@@ -41,7 +41,7 @@ internal static class AnswerMarks
         response.AddHeader(IdempotencyHeaders.Stored, Flag("`false`: the request ran, but its answer could not be recorded. A retry may run again.", example: false));
         if (policy.EmitETag && isETagRecorded)
         {
-            response.AddHeader(HeaderNames.ETag, Value("The answer's validator: the same on the first answer and on each replay.", "W/\"Adxru4sfqEC9czzYT1wjPROj2sp_Ms-2gmleCl1XH3w\""));
+            response.AddHeader(HeaderNames.ETag, Value("The answer's validator: the same on the first answer and on each replay.", "W/\"Adxru4sfqEC9czzYT1wjPQ\""));
         }
 
         if (policy.ClientCaching)

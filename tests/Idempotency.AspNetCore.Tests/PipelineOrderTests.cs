@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Net;
 using System.Text;
 using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.RateLimiting;
 
 namespace Idempotency.AspNetCore.Tests;
@@ -184,6 +185,43 @@ public sealed class PipelineOrderTests
 
         using var plain = new StreamReader(new GZipStream(new MemoryStream(bytes), CompressionMode.Decompress));
         return await plain.ReadToEndAsync();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_request_whose_handler_wants_no_services_gets_no_scope_for_them(bool kestrel)
+    {
+        var scopes = new List<WatchedServices>();
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", (RequestDelegate)(context => context.Response.WriteAsync("x"))).WithIdempotency(),
+            outer: app => app.Use((context, next) =>
+            {
+                scopes.Add(new WatchedServices(context.RequestServices));
+                context.Features.Set<IServiceProvidersFeature>(scopes[^1]);
+                return next(context);
+            }),
+            kestrel: kestrel);
+        using var first = await api.SendAsync();
+        using var replay = await api.SendAsync();
+        Assert.True(replay.IsReplay());
+        Assert.Equal([false, false], scopes.Select(scope => scope.WasAskedFor));
+    }
+
+    private sealed class WatchedServices(IServiceProvider services) : IServiceProvidersFeature
+    {
+        public bool WasAskedFor { get; private set; }
+
+        public IServiceProvider RequestServices
+        {
+            get
+            {
+                WasAskedFor = true;
+                return services;
+            }
+
+            set => throw new NotSupportedException();
+        }
     }
 
     private sealed class NeverLimiter : RateLimiter

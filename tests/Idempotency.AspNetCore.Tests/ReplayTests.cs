@@ -219,6 +219,22 @@ public sealed class ReplayTests
     }
 
     [Fact]
+    public async Task An_ETag_is_of_one_record_and_of_no_other_even_under_the_same_key()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => "x").WithIdempotency(new IdempotencyPolicy { Retention = TimeSpan.FromMinutes(1) }));
+        using var first = await api.SendAsync(key: "a");
+        using var replay = await api.SendAsync(key: "a");
+        using var other = await api.SendAsync(key: "b");
+        api.Time.Advance(TimeSpan.FromMinutes(2));
+        using var later = await api.SendAsync(key: "a");
+        Assert.True(replay.IsReplay());
+        Assert.False(later.IsReplay());
+        Assert.Equal(first.Headers.ETag, replay.Headers.ETag);
+        Assert.Equal(3, new[] { first, other, later }.Select(answer => answer.Headers.ETag!.Tag).Distinct().Count());
+        Assert.All([first, other, later], answer => Assert.Matches("^\"[A-Za-z0-9_-]{22}\"$", answer.Headers.ETag!.Tag));
+    }
+
+    [Fact]
     public async Task The_handlers_own_ETag_is_kept_and_none_is_made_when_the_policy_says_so()
     {
         await using var api = await Api.StartAsync(app =>

@@ -120,7 +120,7 @@ internal sealed class ClaimEngine(
                         }
                     }
 
-                    return new ClaimDecision(ClaimOutcome.Acquired, Take(key, claim, policy, MonotonicClock.Later(askedAt, policy.ClaimDuration)));
+                    return new ClaimDecision(ClaimOutcome.Acquired, Take(key, claim, policy, askedAt));
                 }
 
                 if (result.Existing is not { } existing)
@@ -222,15 +222,12 @@ internal sealed class ClaimEngine(
         }
     }
 
-    /// <summary>Begins the transaction in which the handler of a claim runs, where its policy asks for one.</summary>
-    /// <param name="claim">The claim.</param>
+    /// <summary>Begins the transaction in which the handler of a claim runs.</summary>
+    /// <param name="claim">The claim, of a policy that asks for one.</param>
     /// <param name="services">The handler's scope.</param>
     /// <returns>False: the database could not be reached. Nothing is done, and the claim is released.</returns>
     /// <exception cref="InvalidOperationException">The scope's unit of work cannot take part, or the store cannot do it at all. The claim is released.</exception>
-    public ValueTask<bool> TryBeginAsync(OwnedClaim claim, IServiceProvider services) =>
-        claim.Policy.Transaction == IdempotencyTransaction.Separate ? ValueTask.FromResult(true) : TryBeginTransactionAsync(claim, services);
-
-    private async ValueTask<bool> TryBeginTransactionAsync(OwnedClaim claim, IServiceProvider services)
+    public async ValueTask<bool> TryBeginAsync(OwnedClaim claim, IServiceProvider services)
     {
         try
         {
@@ -485,10 +482,10 @@ internal sealed class ClaimEngine(
         }
     }
 
-    private OwnedClaim Take(Sha256Hash key, IdempotencyClaim claim, IdempotencyPolicy policy, long leaseUntil)
+    private OwnedClaim Take(Sha256Hash key, in IdempotencyClaim claim, IdempotencyPolicy policy, long askedAt)
     {
-        var taken = new OwnedClaim(key, claim.Fingerprint, claim.Owner, claim.Attempt, policy, leaseUntil);
-        leases.Start(taken);
+        var taken = new OwnedClaim(key, claim.Fingerprint, claim.Owner, claim.Attempt, policy, leaseUntil: MonotonicClock.Later(askedAt, policy.ClaimDuration));
+        leases.Start(taken, askedAt);
         if (claim.Supersedes is not null)
         {
             telemetry.TookOver();

@@ -6,7 +6,7 @@ namespace Idempotency.AspNetCore;
 /// <summary>Renews the lease of every claim whose handler is running, every third of it.</summary>
 /// <remarks>
 /// One timer for all claims of the same lease, not one for each request: claims wait in the order they came, which is the order they are
-/// due in, so starting and stopping is a pointer move. Handlers that finish within a third of their lease, as nearly all do, cost no more.
+/// due in (but for one whose store took its time: due earlier, it is renewed within a third of having come), so starting and stopping is a pointer move. Handlers that finish within a third of their lease, as nearly all do, cost no more.
 /// A renewal that fails is tried again every twelfth of the lease, so a store may be away for half of it and nothing is lost.
 /// </remarks>
 internal sealed class LeaseKeeper : IDisposable
@@ -28,7 +28,9 @@ internal sealed class LeaseKeeper : IDisposable
         telemetry.ObserveClaims(() => _lanes.Values.Sum(static lane => lane.Count));
     }
 
-    public void Start(OwnedClaim claim) => _lanes.GetOrAdd(claim.Policy.ClaimDuration, static (lease, keeper) => new Lane(keeper, lease), this).Add(claim);
+    /// <param name="claim">The claim.</param>
+    /// <param name="askedAt">When the store was asked for it, in ticks: its first third counts from then.</param>
+    public void Start(OwnedClaim claim, long askedAt) => _lanes.GetOrAdd(claim.Policy.ClaimDuration, static (lease, keeper) => new Lane(keeper, lease), this).Add(claim, askedAt);
 
     public static void Stop(OwnedClaim claim) => claim.Lane?.Remove(claim);
 
@@ -100,13 +102,13 @@ internal sealed class LeaseKeeper : IDisposable
 
         public long Count => Volatile.Read(ref _count);
 
-        public void Add(OwnedClaim claim)
+        public void Add(OwnedClaim claim, long askedAt)
         {
             lock (_lock)
             {
                 claim.Lane = this;
                 _count++;
-                Append(claim, _keeper._clock.Now);
+                Append(claim, askedAt);
                 Arm();
             }
         }

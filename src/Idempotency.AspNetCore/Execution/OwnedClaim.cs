@@ -17,6 +17,9 @@ internal sealed class OwnedClaim(Sha256Hash key, Sha256Hash fingerprint, Guid ow
 
     public IdempotencyPolicy Policy { get; } = policy;
 
+    /// <summary>Whether its handler runs in a transaction, to be begun before it.</summary>
+    public bool IsTransactional => Policy.Transaction != IdempotencyTransaction.Separate;
+
     /// <summary>Until when nobody else can take it over, in ticks of this process's clock: counted from before the store was asked, so never too long.</summary>
     public long LeaseUntil { get; set; } = leaseUntil;
 

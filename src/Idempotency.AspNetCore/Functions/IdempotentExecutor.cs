@@ -146,7 +146,7 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
     {
         try
         {
-            if (!await engine.TryBeginAsync(claim, services))
+            if (claim.IsTransactional && !await engine.TryBeginAsync(claim, services))
             {
                 return (default, new Completion(CompletionOutcome.Undone));
             }

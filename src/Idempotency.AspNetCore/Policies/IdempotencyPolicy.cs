@@ -129,7 +129,7 @@ public sealed record IdempotencyPolicy
     /// </remarks>
     public string? ReplayFlagName { get; init; } = "serverCacheHit";
 
-    /// <summary>Whether recorded answers carry an <c>ETag</c> (the handler's own, else one made from the answer). Default: true.</summary>
+    /// <summary>Whether recorded answers carry an <c>ETag</c> (the handler's own, else one that names the record). Default: true.</summary>
     public bool EmitETag { get; init; } = true;
 
     /// <summary>

@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
@@ -8,28 +7,30 @@ namespace Idempotency.AspNetCore;
 /// <summary>The validator of an answer (RFC 9110 section 8.8.3).</summary>
 internal static class EntityTag
 {
-    /// <summary>A tag made from what the answer says: SHA-256 over status, media type and body.</summary>
-    /// <param name="response">The response.</param>
-    /// <param name="body">Its body.</param>
+    private const int Length = 16;
+
+    /// <summary>The tag of the answer that a claim's run gives.</summary>
+    /// <remarks>
+    /// It names the record rather than its content: a record never changes, so its identity tells its answer from every other under the key (section 8.8.3 leaves the
+    /// making to the server), and takes no hash of the body. That identity is the claim's owner, 128 bits that no other run has, nor the one that comes
+    /// under the same key when this one's retention is over; laid over the stored key, so that neither of them is shown.
+    /// </remarks>
+    /// <param name="claim">The claim.</param>
     /// <param name="isWeak">Whether a replay may have other bytes (the replay flag): same meaning, but not byte for byte.</param>
-    public static string Of(HttpResponse response, ReadOnlySpan<byte> body, bool isWeak)
+    public static string Of(OwnedClaim claim, bool isWeak)
     {
-        var input = new PooledBytes(body.Length + 128);
-        try
+        Span<byte> identity = stackalloc byte[Length];
+        Span<byte> key = stackalloc byte[Sha256Hash.Length];
+        claim.Owner.TryWriteBytes(identity);
+        claim.Key.CopyTo(key);
+        for (var i = 0; i < identity.Length; i++)
         {
-            input.AddVarint(response.StatusCode);
-            input.AddPart(response.ContentType ?? "");
-            input.Add(body);
-            Span<byte> hash = stackalloc byte[Sha256Hash.Length];
-            Sha256Hash.Of(input.Written).CopyTo(hash);
-            Span<char> digits = stackalloc char[Base64Url.GetEncodedLength(Sha256Hash.Length)];
-            Base64Url.EncodeToChars(hash, digits);
-            return string.Concat(isWeak ? "W/\"" : "\"", digits, "\"");
+            identity[i] ^= key[i];
         }
-        finally
-        {
-            input.Dispose();
-        }
+
+        Span<char> digits = stackalloc char[Base64Url.GetEncodedLength(Length)];
+        Base64Url.EncodeToChars(identity, digits);
+        return string.Concat(isWeak ? "W/\"" : "\"", digits, "\"");
     }
 
     /// <summary>Whether <c>If-None-Match</c> lists the tag, by weak comparison (RFC 9110 section 13.1.2).</summary>

@@ -30,7 +30,8 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
     /// <returns>The outcome of recording; null when the answer was not to be recorded, and the key is free. Unless it is recorded or cannot be, no answer has been sent.</returns>
     public async ValueTask<Completion?> RunAsync(RequestDelegate handler)
     {
-        if (!await engine.TryBeginAsync(claim, context.RequestServices))
+        // Asked for only then: a request has no scope of services before somebody wants one, and few handlers do.
+        if (claim.IsTransactional && !await engine.TryBeginAsync(claim, context.RequestServices))
         {
             return new Completion(CompletionOutcome.Undone);
         }
@@ -89,7 +90,8 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
             if (_completion is null && capture.State == ResponseCapture.Mode.Holding && !lifetime.WasAborted && IsToBeStored())
             {
                 // The cast matters: a bare null would become an empty body.
-                _completion = await RecordAsync(capture.IsOverLimit ? (ReadOnlyMemory<byte>?)null : capture.Held);
+                Finish(capture.IsOverLimit ? (ReadOnlyMemory<byte>?)null : capture.Held);
+                _completion = Marked(await engine.CompleteAsync(claim, _payload));
             }
         }
         finally
@@ -121,7 +123,8 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
         await _capture!.RunOnStartingAsync();
         if (IsToBeStored())
         {
-            _completion = await RecordAsync(null);
+            Finish(null);
+            _completion = Marked(await engine.CompleteAsync(claim, _payload));
         }
 
         return _completion is not { Outcome: CompletionOutcome.Superseded };
@@ -162,13 +165,13 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
             && location.PathAndQuery == request.PathBase.Add(request.Path).ToUriComponent() + request.QueryString.ToUriComponent();
     }
 
+    /// <summary>Finishes the answer, and makes what is to be recorded of it.</summary>
     /// <param name="held">The body, or null when it is not kept.</param>
-    private async ValueTask<Completion> RecordAsync(ReadOnlyMemory<byte>? held)
+    private void Finish(ReadOnlyMemory<byte>? held)
     {
-        var response = context.Response;
         if (held is { } written)
         {
-            held = FinishHeaders(response, written);
+            held = FinishHeaders(context.Response, written);
         }
         else
         {
@@ -176,7 +179,12 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
         }
 
         _payload = Encode(held);
-        var completion = await engine.CompleteAsync(claim, _payload);
+    }
+
+    /// <summary>Says on the answer what became of its record.</summary>
+    private Completion Marked(Completion completion)
+    {
+        var response = context.Response;
         if (completion.Outcome == CompletionOutcome.NotRecorded)
         {
             response.Headers[IdempotencyHeaders.Stored] = "false";
@@ -233,7 +241,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
         {
             // Weak where the bytes may differ and the meaning does not: the flag may be added, or, to an error without a body, a page by the middleware outside.
             var isWeak = (rules.Flag is not null && ReplayFlag.MayCarry(response.Headers, static (headers, name) => headers[name])) || (body.IsEmpty && response.StatusCode >= 400);
-            response.Headers.ETag = EntityTag.Of(response, body.Span, isWeak);
+            response.Headers.ETag = EntityTag.Of(claim, isWeak);
         }
 
         return isHead ? default : body; // never sent, so nothing to send again

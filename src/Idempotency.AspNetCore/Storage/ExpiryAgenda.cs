@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Idempotency.AspNetCore;
 
 /// <summary>Which items are over, in time: scheduling, rescheduling and cancelling cost the same however many there are. Not thread-safe.</summary>
@@ -49,7 +51,8 @@ internal sealed class ExpiryAgenda(ExpiryAgenda.IItems items)
             Cancel(number);
         }
 
-        if (!_chains.TryGetValue(slot, out var head))
+        ref var head = ref CollectionsMarshal.GetValueRefOrAddDefault(_chains, slot, out var hasChain);
+        if (!hasChain)
         {
             _slots.Enqueue(slot, slot);
         }
@@ -66,7 +69,7 @@ internal sealed class ExpiryAgenda(ExpiryAgenda.IItems items)
             items.ItemOf(head).Previous = number;
         }
 
-        _chains[slot] = number;
+        head = number;
     }
 
     public void Cancel(int number)

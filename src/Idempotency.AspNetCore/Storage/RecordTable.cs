@@ -41,9 +41,15 @@ internal sealed class RecordTable : ExpiryAgenda.IItems
     public int Find(Sha256Hash key)
     {
         var number = _buckets[BucketOf(key)];
-        while (number != 0 && _records[number].Key != key)
+        while (number != 0)
         {
-            number = _records[number].NextInBucket;
+            ref var record = ref _records[number];
+            if (record.Key == key)
+            {
+                break;
+            }
+
+            number = record.NextInBucket;
         }
 
         return number;
@@ -130,9 +136,13 @@ internal sealed class RecordTable : ExpiryAgenda.IItems
     private void DoubleBuckets()
     {
         _buckets = new int[2 * _buckets.Length];
-        foreach (var number in Numbers())
+        for (var number = 1; number <= _highest; number++)
         {
-            PutInBucket(number, ref _records[number]);
+            ref var record = ref _records[number];
+            if (record.IsUsed)
+            {
+                PutInBucket(number, ref record);
+            }
         }
     }
 

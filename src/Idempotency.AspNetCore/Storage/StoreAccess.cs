@@ -16,9 +16,17 @@ internal sealed class StoreAccess(IIdempotencyStore inner, Telemetry telemetry, 
     /// <summary>The store itself.</summary>
     public IIdempotencyStore Inner => inner;
 
+    // For the two calls of every first execution, whose arguments are large: they need not be gathered when there is nothing to do but the call.
+    private bool IsPassedOn => protection is null && !telemetry.IsTimingStoreCalls;
+
     public ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken)
     {
         // Keys that cannot be had must show before the handler runs, not when its answer is to be kept.
+        if (IsPassedOn)
+        {
+            return inner.ClaimAsync(key, claim, cancellationToken);
+        }
+
         protection?.Protect(key, []);
         var call = CallAsync("claim", (inner, key, claim, cancellationToken), static call => call.inner.ClaimAsync(call.key, call.claim, call.cancellationToken), static claimed => claimed.IsAcquired ? "acquired" : "held");
         return protection is null ? call : UnprotectedAsync(key, call);
@@ -32,6 +40,11 @@ internal sealed class StoreAccess(IIdempotencyStore inner, Telemetry telemetry, 
 
     public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
     {
+        if (IsPassedOn)
+        {
+            return inner.CompleteAsync(key, owner, payload, retention, cancellationToken);
+        }
+
         var kept = Protected(key, payload);
         return CallAsync("complete", (inner, key, owner, kept, retention, cancellationToken), static call => call.inner.CompleteAsync(call.key, call.owner, call.kept, call.retention, call.cancellationToken), DoneOrNot);
     }
