@@ -10,7 +10,7 @@ switch (args)
         await LoadGenerator.ServeOrdersAsync();
         break;
     case ["serve", var spec]:
-        await ServerHost.ServeAsync(JsonSerializer.Deserialize<ServerSpec>(spec)!);
+        ServerHost.Serve(JsonSerializer.Deserialize<ServerSpec>(spec)!);
         break;
     case ["server", .. var rest]:
         await WholeServer.RunAsync(new Arguments("server", rest));

@@ -6,12 +6,13 @@ namespace Idempotency.AspNetCore.Benchmarks;
 /// <summary>Runs one server and answers questions about its process: the other side of <see cref="ServerProcess"/>.</summary>
 internal static class ServerHost
 {
-    public static async Task ServeAsync(ServerSpec spec)
+    /// <remarks>On the thread that calls it, and no task: a thread of the pool that waits for a question would be one less for the requests.</remarks>
+    public static void Serve(ServerSpec spec)
     {
         var runs = new ConcurrentDictionary<string, int>();
-        await using var app = await (spec.IsProtected ? ProtectedServer.StartAsync(spec, runs) : BareServer.StartAsync(spec));
+        var app = (spec.IsProtected ? ProtectedServer.StartAsync(spec, runs) : BareServer.StartAsync(spec)).GetAwaiter().GetResult();
         Console.WriteLine(new Uri(app.Urls.First()).Port);
-        while (await Console.In.ReadLineAsync() is { } question)
+        while (Console.ReadLine() is { } question)
         {
             Console.WriteLine(Enum.Parse<ServerQuestion>(question) switch
             {
