@@ -7,7 +7,7 @@ namespace Idempotency.AspNetCore.Benchmarks;
 internal static class Comparison
 {
     /// <summary>Until everything is compiled with what the compiler has learnt, in seconds: it takes its time when the processors are busy.</summary>
-    private const double WarmUp = 3;
+    public const double WarmUp = 3;
 
     public static async Task RunAsync(LoadProcess load, IReadOnlyList<Variant> variants, int rounds, int connections, double seconds)
     {

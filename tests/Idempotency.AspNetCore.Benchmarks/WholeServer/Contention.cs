@@ -20,7 +20,7 @@ internal static class Contention
             {
                 using var server = new ServerProcess(spec with { WhenInProgress = behavior });
                 var traffic = new Traffic("POST", "/slow", """{"name":"Ann","amount":12.5}""", KeyKind.Contended);
-                await load.RunAsync(server, traffic, Connections, 0.5); // warms up
+                await load.RunAsync(server, traffic, Connections, Comparison.WarmUp);
                 await server.AskAsync<HandlerRuns>(ServerQuestion.Runs);
                 var sample = await load.RunAsync(server, traffic, Connections, seconds);
                 _ = behavior == InProgressBehavior.Wait

@@ -75,6 +75,7 @@ internal static class RoundTrips
     /// <summary>The commands that Redis gets from clients, by its own account; what a script does inside is no round trip.</summary>
     private static async Task<int> CommandsOfAsync(RedisProcess redis, Func<Task> run)
     {
+        using var connection = await RedisProcess.ConnectAsync(redis.Port);
         using var monitor = new TcpClient();
         await monitor.ConnectAsync("127.0.0.1", redis.Port);
         await using var stream = monitor.GetStream();
@@ -82,7 +83,6 @@ internal static class RoundTrips
         await stream.WriteAsync("MONITOR\r\n"u8.ToArray());
         await reader.ReadLineAsync(); // +OK
         await run();
-        using var connection = await RedisProcess.ConnectAsync(redis.Port);
         await connection.GetDatabase().ExecuteAsync("ECHO", "that is all");
         var commands = new List<string>();
         while (await reader.ReadLineAsync() is { } line && !line.Contains("that is all", StringComparison.Ordinal))
