@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
@@ -27,8 +28,10 @@ internal static class ProblemWriter
         }
 
         // No service, or the client accepts no JSON: the code still is the answer, and a machine may read it.
+        var json = Json(problem);
         response.ContentType = "application/problem+json";
-        await response.Body.WriteAsync(Json(problem));
+        response.ContentLength = json.Length;
+        await response.BodyWriter.WriteAsync(json);
     }
 
     private static ProblemDetailsContext Describe(HttpContext context, IdempotencyProblem problem) => new()
@@ -46,9 +49,9 @@ internal static class ProblemWriter
     };
 
     /// <summary>The problem as it is written plainly; also the example in an OpenAPI document.</summary>
-    internal static byte[] Json(IdempotencyProblem problem)
+    internal static ReadOnlyMemory<byte> Json(IdempotencyProblem problem)
     {
-        using var json = new MemoryStream();
+        var json = new ArrayBufferWriter<byte>(1024); // room for all of it: many duplicates at once get as many of these
         using (var writer = new Utf8JsonWriter(json))
         {
             writer.WriteStartObject();
@@ -61,6 +64,6 @@ internal static class ProblemWriter
             writer.WriteEndObject();
         }
 
-        return json.ToArray();
+        return json.WrittenMemory;
     }
 }
