@@ -9,7 +9,7 @@ public abstract class RandomRunTests(Cluster cluster, ITestOutputHelper output) 
 {
     private const int Clients = 16;
     private const int LeastOperations = 1000;
-    private static readonly TimeSpan Length = TimeSpan.FromSeconds(Setting("IDEMPOTENCY_TEST_SECONDS") ?? 40);
+    private static readonly TimeSpan Length = TimeSpan.FromSeconds(Setting("IDEMPOTENCY_TEST_SECONDS") ?? 30);
     private static readonly string[] Endpoints = ["takeover", "refuse", "wait"];
 
     private readonly ConcurrentQueue<Operation> _operations = new();
