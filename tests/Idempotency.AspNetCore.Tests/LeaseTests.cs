@@ -133,6 +133,19 @@ public sealed class LeaseTests
     }
 
     [Fact]
+    public void What_one_clock_has_read_another_can_compare_with()
+    {
+        for (var i = 0; i < 1000; i++)
+        {
+            var left = new MonotonicClock(TimeProvider.System);
+            var right = new MonotonicClock(TimeProvider.System);
+            var before = left.Now;
+            var between = right.Now;
+            Assert.InRange(between, before, left.Now);
+        }
+    }
+
+    [Fact]
     public async Task A_claim_that_is_lost_is_not_renewed_again()
     {
         var (api, gate, late) = await StartLapsedAsync(new(), (run, _) => Task.FromResult(Results.Text($"run {run}")));
