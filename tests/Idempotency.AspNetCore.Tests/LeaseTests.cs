@@ -133,6 +133,65 @@ public sealed class LeaseTests
     }
 
     [Fact]
+    public async Task A_claim_whose_renewal_is_answered_after_its_lease_too_runs_only_if_it_is_still_ours()
+    {
+        var runs = 0;
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => ++runs).WithIdempotency(new IdempotencyPolicy { ClaimDuration = TimeSpan.FromSeconds(5) }));
+        var claimed = new Gate();
+        var renewed = new Gate();
+        api.Store.AfterAsync = operation => operation == "claim" && api.Store.Calls("claim") == 1 ? claimed.PassAsync()
+            : operation == "renew" && api.Store.Calls("renew") == 1 ? renewed.PassAsync()
+            : Task.CompletedTask;
+        var first = api.SendAsync();
+        await claimed.ArrivedAsync();
+        api.Time.Advance(TimeSpan.FromSeconds(3));
+        claimed.Open();
+        await renewed.ArrivedAsync();
+        api.Time.Advance(TimeSpan.FromSeconds(6));
+        using var second = await api.SendAsync();
+        Assert.Equal("1", await second.TextAsync());
+        renewed.Open();
+        using var answer = await first;
+        Assert.True(answer.IsReplay());
+        Assert.Equal("1", await answer.TextAsync());
+        Assert.Equal(1, runs);
+    }
+
+    [Fact]
+    public async Task A_store_whose_every_reply_takes_longer_than_the_lease_is_away()
+    {
+        var runs = 0;
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => ++runs).WithIdempotency(new IdempotencyPolicy { ClaimDuration = TimeSpan.FromSeconds(3) }));
+        api.Store.After = operation =>
+        {
+            if (operation is "claim" or "renew")
+            {
+                api.Time.Advance(TimeSpan.FromSeconds(4));
+            }
+        };
+        using var answer = await api.SendAsync();
+        await answer.AssertProblemAsync(503, "idempotency-store-unavailable", "same-key");
+        Assert.Equal(0, runs);
+        api.Store.After = null;
+        await Eventually.TrueAsync(() => api.Store.Calls("release") > 0, "the claim that is given up");
+        using var retry = await api.SendAsync();
+        Assert.Equal("1", await retry.TextAsync());
+    }
+
+    [Fact]
+    public void What_one_clock_has_read_another_can_compare_with()
+    {
+        for (var i = 0; i < 1000; i++)
+        {
+            var left = new MonotonicClock(TimeProvider.System);
+            var right = new MonotonicClock(TimeProvider.System);
+            var before = left.Now;
+            var between = right.Now;
+            Assert.InRange(between, before, left.Now);
+        }
+    }
+
+    [Fact]
     public async Task A_claim_that_is_lost_is_not_renewed_again()
     {
         var (api, gate, late) = await StartLapsedAsync(new(), (run, _) => Task.FromResult(Results.Text($"run {run}")));

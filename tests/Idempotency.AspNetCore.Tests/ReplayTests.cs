@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text;
@@ -232,6 +233,20 @@ public sealed class ReplayTests
         Assert.Equal(first.Headers.ETag, replay.Headers.ETag);
         Assert.Equal(3, new[] { first, other, later }.Select(answer => answer.Headers.ETag!.Tag).Distinct().Count());
         Assert.All([first, other, later], answer => Assert.Matches("^\"[A-Za-z0-9_-]{22}\"$", answer.Headers.ETag!.Tag));
+    }
+
+    [Fact]
+    public async Task An_ETag_does_not_show_the_claims_owner_to_a_client_that_can_work_out_the_stored_key()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => "x").WithIdempotency());
+        using var answer = await api.SendAsync(key: "a");
+        var tag = Base64Url.DecodeFromChars(answer.Headers.ETag!.Tag.AsSpan().Trim('"'));
+        var key = new byte[Sha256Hash.Length];
+        RequestIdentity.StoreKeyOf(new IdempotencyRequestName { Method = "POST", Path = "/", Key = "a" }, "a").CopyTo(key);
+        Assert.Equal(Sha256Hash.FromBytes(key), api.Store.LastKey);
+        var owner = api.Store.LastOwner.ToByteArray();
+        Assert.NotEqual(owner, tag);
+        Assert.DoesNotContain(owner.Zip(tag, (left, right) => (byte)(left ^ right)).ToArray(), key.Chunk(owner.Length));
     }
 
     [Fact]

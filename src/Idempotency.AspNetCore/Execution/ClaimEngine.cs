@@ -112,12 +112,13 @@ internal sealed class ClaimEngine(
                     // A reply that took its time: the lease may be over, and another attempt have the key. Run only what is still ours.
                     if (_clock.Now - askedAt > policy.ClaimDuration.Ticks / 3)
                     {
-                        askedAt = _clock.Now;
-                        if (!await Within(store.RenewAsync(key, claim.Owner, policy.ClaimDuration, policy.Retention, claiming), CallBudget))
+                        if (await RenewLateAsync(key, claim.Owner, policy, claiming) is not { } renewedFrom)
                         {
                             claim = claim with { Owner = AttemptOwner.New(), Supersedes = null, Attempt = 1 };
                             continue;
                         }
+
+                        askedAt = renewedFrom;
                     }
 
                     return new ClaimDecision(ClaimOutcome.Acquired, Take(key, claim, policy, askedAt));
@@ -220,6 +221,29 @@ internal sealed class ClaimEngine(
                 waitingRoom.Leave(ticket);
             }
         }
+    }
+
+    /// <summary>Renews a claim before its handler runs: as often as the reply takes longer than what it grants, which tells nothing of now.</summary>
+    /// <returns>When the store was asked for what is granted; null when the claim is not ours any more.</returns>
+    private async ValueTask<long?> RenewLateAsync(Sha256Hash key, Guid owner, IdempotencyPolicy policy, CancellationToken claiming)
+    {
+        var giveUpAt = MonotonicClock.Later(_clock.Now, CallBudget);
+        long askedAt;
+        do
+        {
+            askedAt = _clock.Now;
+            if (askedAt >= giveUpAt)
+            {
+                throw new TimeoutException("The store takes longer to reply than a claim lasts. Mend the store, or have a longer ClaimDuration.");
+            }
+
+            if (!await Within(store.RenewAsync(key, owner, policy.ClaimDuration, policy.Retention, claiming), CallBudget))
+            {
+                return null;
+            }
+        }
+        while (_clock.Now - askedAt >= policy.ClaimDuration.Ticks);
+        return askedAt;
     }
 
     /// <summary>Begins the transaction in which the handler of a claim runs.</summary>

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Security.Cryptography;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
@@ -9,28 +10,49 @@ internal static class EntityTag
 {
     private const int Length = 16;
 
-    /// <summary>The tag of the answer that a claim's run gives.</summary>
+    // Some for each thread, because the system's generator takes longer to be asked than to answer.
+    private const int MasksAtOnce = 64;
+
+    [ThreadStatic]
+    private static byte[]? Masks;
+
+    [ThreadStatic]
+    private static int MasksLeft;
+
+    /// <summary>A tag for the answer that a claim's run gives, which is recorded with it.</summary>
     /// <remarks>
-    /// It names the record rather than its content: a record never changes, so its identity tells its answer from every other under the key (section 8.8.3 leaves the
-    /// making to the server), and takes no hash of the body. That identity is the claim's owner, 128 bits that no other run has, nor the one that comes
-    /// under the same key when this one's retention is over; laid over the stored key, so that neither of them is shown.
+    /// <para>It names the record rather than its content: a record never changes, so what no other has tells its answer from every other under the key, also from the
+    /// one that comes when this one's retention is over (section 8.8.3 leaves the making to the server), and takes no hash of the body.</para>
+    /// <para>Under a mask of the system's generator that is used once, so it tells nothing: neither the owner, which comes from a generator whose
+    /// numbers to come follow from those that are shown, nor anything of the next tag. The owner is in it because a process restored from a snapshot repeats its masks.</para>
     /// </remarks>
     /// <param name="claim">The claim.</param>
     /// <param name="isWeak">Whether a replay may have other bytes (the replay flag): same meaning, but not byte for byte.</param>
     public static string Of(OwnedClaim claim, bool isWeak)
     {
         Span<byte> identity = stackalloc byte[Length];
-        Span<byte> key = stackalloc byte[Sha256Hash.Length];
         claim.Owner.TryWriteBytes(identity);
-        claim.Key.CopyTo(key);
+        var mask = NextMask();
         for (var i = 0; i < identity.Length; i++)
         {
-            identity[i] ^= key[i];
+            identity[i] ^= mask[i];
         }
 
         Span<char> digits = stackalloc char[Base64Url.GetEncodedLength(Length)];
         Base64Url.EncodeToChars(identity, digits);
         return string.Concat(isWeak ? "W/\"" : "\"", digits, "\"");
+    }
+
+    private static ReadOnlySpan<byte> NextMask()
+    {
+        var masks = Masks ??= new byte[MasksAtOnce * Length];
+        if (MasksLeft == 0)
+        {
+            RandomNumberGenerator.Fill(masks);
+            MasksLeft = MasksAtOnce;
+        }
+
+        return masks.AsSpan(--MasksLeft * Length, Length);
     }
 
     /// <summary>Whether <c>If-None-Match</c> lists the tag, by weak comparison (RFC 9110 section 13.1.2).</summary>
