@@ -114,10 +114,10 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
                 return ValueTask.FromResult(false);
             }
 
+            shard.SetPayload(number, payload, retention); // first: if there is no memory for it, nothing is completed
             ref var record = ref shard[number];
             record.IsCompleted = true;
             record.EffectsStarted = false;
-            shard.SetPayload(number, payload, retention);
             shard.Schedule(number, MonotonicClock.Later(now, retention));
             Interlocked.Add(ref _bytes, payload.Length);
             return ValueTask.FromResult(true);
