@@ -575,6 +575,25 @@ public sealed class RedisStoreTests(RedisServer server)
     }
 
     [Fact]
+    public async Task An_answer_that_cannot_be_recorded_does_not_shorten_its_claim()
+    {
+        var port = FreePort.Next();
+        using var process = await RedisServer.StartAsync(port);
+        using var store = Create($"127.0.0.1:{port}");
+        using var observer = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port}");
+        var (key, brief, database) = (NewKey(), TimeSpan.FromSeconds(1), observer.GetDatabase());
+        var claim = NewClaim() with { Retention = brief };
+        Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
+        await database.ExecuteAsync("ACL", "SETUSER", "default", "-set"); // a write that is refused also after another
+        await Assert.ThrowsAsync<RedisServerException>(async () => await store.CompleteAsync(key, claim.Owner, new byte[1], brief, default));
+        var running = (await store.ReadAsync(key, default))!;
+        Assert.Equal(IdempotencyRecordStatus.InProgress, running.Status);
+        Assert.InRange(running.LeaseRemaining, Hour - TimeSpan.FromMinutes(1), Hour + Tick);
+        await database.ExecuteAsync("ACL", "SETUSER", "default", "+set");
+        Assert.True(await store.CompleteAsync(key, claim.Owner, new byte[1], brief, default));
+    }
+
+    [Fact]
     public async Task After_it_is_disposed_it_makes_no_connection()
     {
         var store = Create(server.Configuration);
