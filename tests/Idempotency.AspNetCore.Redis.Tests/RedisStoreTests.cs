@@ -429,6 +429,42 @@ public sealed class RedisStoreTests(RedisServer server)
     }
 
     [Fact]
+    public async Task A_replica_does_not_tell_an_owner_that_its_claim_is_lost()
+    {
+        var (port, replica) = (FreePort.Next(), FreePort.Next());
+        var process = await RedisServer.StartAsync(port);
+        using var second = await RedisServer.StartAsync(replica, "--replicaof", "127.0.0.1", $"{port}");
+        using var observer = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{replica},allowAdmin=true");
+        using var store = Create($"127.0.0.1:{port},127.0.0.1:{replica},connectTimeout=1000,syncTimeout=1000");
+        var (key, database) = (NewKey(), observer.GetDatabase());
+        var owner = await ClaimAsync(store, key);
+        await UntilAsync(async () => (await observer.GetServer("127.0.0.1", replica).InfoAsync("replication")).SelectMany(group => group).Any(pair => pair is { Key: "master_link_status", Value: "up" }));
+
+        // It has not heard of the claim, as one that lags.
+        await database.ExecuteAsync("CONFIG", "SET", "replica-read-only", "no");
+        await database.ExecuteAsync("FLUSHALL");
+        await database.ExecuteAsync("CONFIG", "SET", "replica-read-only", "yes");
+        Assert.True(await store.RenewAsync(key, owner, Hour, Hour, default));
+        process.Dispose();
+
+        for (var i = 0; i < 3; i++)
+        {
+            await Assert.ThrowsAnyAsync<RedisException>(async () => await store.RenewAsync(key, owner, Hour, Hour, default));
+            await Assert.ThrowsAnyAsync<RedisException>(async () => await store.MarkEffectsStartedAsync(key, owner, Hour, Hour, default));
+            await Assert.ThrowsAnyAsync<RedisException>(async () => await store.CompleteAsync(key, owner, new byte[1], Hour, default));
+            await Assert.ThrowsAnyAsync<RedisException>(async () => await store.ReleaseAsync(key, owner, default));
+        }
+
+        // As soon as it is the primary it does.
+        await database.ExecuteAsync("REPLICAOF", "NO", "ONE");
+        await UntilItWorksAsync(store);
+        Assert.False(await store.RenewAsync(key, owner, Hour, Hour, default));
+        Assert.False(await store.CompleteAsync(key, owner, new byte[1], Hour, default));
+        Assert.False(await store.ReleaseAsync(key, owner, default));
+        Assert.Null(await store.ReadAsync(key, default));
+    }
+
+    [Fact]
     public async Task A_lease_is_never_over_before_its_owner_thinks_so()
     {
         using var store = Create(server.Configuration);
