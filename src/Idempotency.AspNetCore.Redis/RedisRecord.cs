@@ -63,7 +63,11 @@ internal static class RedisRecord
     }
 
     /// <summary>How long a key lives, in milliseconds: at least one, because Redis knows no expiry that is over already.</summary>
-    public static long Life(TimeSpan lease, TimeSpan retention) => Math.Max(1, Milliseconds(lease) + Milliseconds(retention));
+    /// <remarks>
+    /// Redis counts whole milliseconds: from the start of the one it is in until the start of another. What is left can so be nearly one too few, and a lease
+    /// over before its owner, who counts from before it asked, thinks so. One more is enough. A retention needs none: a key is gone one after its last.
+    /// </remarks>
+    public static long Life(TimeSpan lease, TimeSpan retention) => Math.Max(1, (lease > TimeSpan.Zero ? Milliseconds(lease) + 1 : 0) + Milliseconds(retention));
 
     /// <summary>Reads a record, if it is one.</summary>
     /// <param name="bytes">The string.</param>

@@ -27,6 +27,9 @@ public sealed class RedisStoreTests(RedisServer server)
 {
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
+    // What a lease may be longer than was asked for: Redis knows no parts of it.
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(1);
+
     internal static RedisIdempotencyStore Create(string? configuration, Action<RedisIdempotencyStoreOptions>? configure = null, IConnectionMultiplexer? shared = null)
     {
         var options = new RedisIdempotencyStoreOptions { Configuration = configuration, KeyPrefix = $"test:{Guid.NewGuid():N}:" };
@@ -123,9 +126,9 @@ public sealed class RedisStoreTests(RedisServer server)
         var key = NewKey();
         var name = (RedisKey)$"{PrefixOf(store)}{key}";
         var owner = await ClaimAsync(store, key);
-        Assert.InRange(await TimeToLiveAsync(), 2 * Hour - TimeSpan.FromMinutes(1), 2 * Hour);
+        Assert.InRange(await TimeToLiveAsync(), 2 * Hour - TimeSpan.FromMinutes(1), 2 * Hour + Tick);
         await store.RenewAsync(key, owner, 3 * Hour, Hour, default);
-        Assert.InRange(await TimeToLiveAsync(), 4 * Hour - TimeSpan.FromMinutes(1), 4 * Hour);
+        Assert.InRange(await TimeToLiveAsync(), 4 * Hour - TimeSpan.FromMinutes(1), 4 * Hour + Tick);
         await store.CompleteAsync(key, owner, new byte[1], Hour, default);
         Assert.InRange(await TimeToLiveAsync(), Hour - TimeSpan.FromMinutes(1), Hour);
 
@@ -200,7 +203,7 @@ public sealed class RedisStoreTests(RedisServer server)
         var claim = NewClaim() with { Retention = retention };
         Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
         var running = (await store.ReadAsync(key, default))!;
-        Assert.InRange(running.LeaseRemaining, Hour - TimeSpan.FromMinutes(1), Hour);
+        Assert.InRange(running.LeaseRemaining, Hour - TimeSpan.FromMinutes(1), Hour + Tick);
         Assert.InRange(running.RetentionRemaining, retention, TimeSpan.MaxValue);
         await observer.GetDatabase().ExecuteAsync("PEXPIRE", NameOf(store, key), 9_000_000_000_000_000); // longer still, by somebody's hand
         Assert.Equal(running.Owner, (await store.ReadAsync(key, default))!.Owner);
@@ -238,8 +241,8 @@ public sealed class RedisStoreTests(RedisServer server)
         {
             Assert.True(await store.RenewAsync(key, owner, lease, retention, default));
             var record = (await store.ReadAsync(key, default))!;
-            Assert.InRange(record.LeaseRemaining, lease - TimeSpan.FromMinutes(1), lease);
-            Assert.InRange(record.RetentionRemaining, lease + retention - TimeSpan.FromMinutes(1), lease + retention);
+            Assert.InRange(record.LeaseRemaining, lease - TimeSpan.FromMinutes(1), lease + Tick);
+            Assert.InRange(record.RetentionRemaining, lease + retention - TimeSpan.FromMinutes(1), lease + retention + Tick);
             Assert.False(record.EffectsStarted);
             Assert.Equal(1, record.Attempt);
         }
@@ -426,6 +429,68 @@ public sealed class RedisStoreTests(RedisServer server)
     }
 
     [Fact]
+    public async Task A_replica_does_not_tell_an_owner_that_its_claim_is_lost()
+    {
+        var (port, replica) = (FreePort.Next(), FreePort.Next());
+        var process = await RedisServer.StartAsync(port);
+        using var second = await RedisServer.StartAsync(replica, "--replicaof", "127.0.0.1", $"{port}");
+        using var observer = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{replica},allowAdmin=true");
+        using var store = Create($"127.0.0.1:{port},127.0.0.1:{replica},connectTimeout=1000,syncTimeout=1000");
+        var (key, database) = (NewKey(), observer.GetDatabase());
+        var owner = await ClaimAsync(store, key);
+        await UntilAsync(async () => (await observer.GetServer("127.0.0.1", replica).InfoAsync("replication")).SelectMany(group => group).Any(pair => pair is { Key: "master_link_status", Value: "up" }));
+
+        // It has not heard of the claim, as one that lags.
+        await database.ExecuteAsync("CONFIG", "SET", "replica-read-only", "no");
+        await database.ExecuteAsync("FLUSHALL");
+        await database.ExecuteAsync("CONFIG", "SET", "replica-read-only", "yes");
+        Assert.True(await store.RenewAsync(key, owner, Hour, Hour, default));
+        process.Dispose();
+
+        for (var i = 0; i < 3; i++)
+        {
+            await Assert.ThrowsAnyAsync<RedisException>(async () => await store.RenewAsync(key, owner, Hour, Hour, default));
+            await Assert.ThrowsAnyAsync<RedisException>(async () => await store.MarkEffectsStartedAsync(key, owner, Hour, Hour, default));
+            await Assert.ThrowsAnyAsync<RedisException>(async () => await store.CompleteAsync(key, owner, new byte[1], Hour, default));
+            await Assert.ThrowsAnyAsync<RedisException>(async () => await store.ReleaseAsync(key, owner, default));
+        }
+
+        // As soon as it is the primary it does.
+        await database.ExecuteAsync("REPLICAOF", "NO", "ONE");
+        await UntilItWorksAsync(store);
+        Assert.False(await store.RenewAsync(key, owner, Hour, Hour, default));
+        Assert.False(await store.CompleteAsync(key, owner, new byte[1], Hour, default));
+        Assert.False(await store.ReleaseAsync(key, owner, default));
+        Assert.Null(await store.ReadAsync(key, default));
+    }
+
+    [Fact]
+    public async Task A_lease_is_never_over_before_its_owner_thinks_so()
+    {
+        using var store = Create(server.Configuration);
+        var lease = TimeSpan.FromMilliseconds(3);
+        for (var i = 0; i < 200; i++)
+        {
+            var key = NewKey();
+            var claim = NewClaim() with { Lease = i % 2 == 0 ? lease : Hour };
+            var askedAt = TimeProvider.System.GetTimestamp();
+            Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
+            if (i % 2 != 0)
+            {
+                askedAt = TimeProvider.System.GetTimestamp();
+                Assert.True(await store.RenewAsync(key, claim.Owner, lease, Hour, default));
+            }
+
+            var next = NewClaim() with { Supersedes = claim.Owner, Attempt = 2 };
+            while (!(await store.ClaimAsync(key, next, default)).IsAcquired)
+            {
+            }
+
+            Assert.InRange(TimeProvider.System.GetElapsedTime(askedAt), lease, TimeSpan.MaxValue);
+        }
+    }
+
+    [Fact]
     public async Task The_applications_connection_is_used_when_the_options_name_none()
     {
         using var shared = await ConnectionMultiplexer.ConnectAsync(server.Configuration);
@@ -540,9 +605,28 @@ public sealed class RedisStoreTests(RedisServer server)
         Assert.InRange(answer.RetentionRemaining, Hour - TimeSpan.FromMinutes(1), Hour);
         var alive = (await store.ReadAsync(running, default))!;
         Assert.True(alive.EffectsStarted);
-        Assert.InRange(alive.LeaseRemaining, 3 * Hour - TimeSpan.FromMinutes(1), 3 * Hour);
+        Assert.InRange(alive.LeaseRemaining, 3 * Hour - TimeSpan.FromMinutes(1), 3 * Hour + Tick);
         Assert.Null(await store.ReadAsync(released, default));
         await Assert.ThrowsAsync<RedisServerException>(() => ClaimAsync(store, released));
+    }
+
+    [Fact]
+    public async Task An_answer_that_cannot_be_recorded_does_not_shorten_its_claim()
+    {
+        var port = FreePort.Next();
+        using var process = await RedisServer.StartAsync(port);
+        using var store = Create($"127.0.0.1:{port}");
+        using var observer = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port}");
+        var (key, brief, database) = (NewKey(), TimeSpan.FromSeconds(1), observer.GetDatabase());
+        var claim = NewClaim() with { Retention = brief };
+        Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
+        await database.ExecuteAsync("ACL", "SETUSER", "default", "-set"); // a write that is refused also after another
+        await Assert.ThrowsAsync<RedisServerException>(async () => await store.CompleteAsync(key, claim.Owner, new byte[1], brief, default));
+        var running = (await store.ReadAsync(key, default))!;
+        Assert.Equal(IdempotencyRecordStatus.InProgress, running.Status);
+        Assert.InRange(running.LeaseRemaining, Hour - TimeSpan.FromMinutes(1), Hour + Tick);
+        await database.ExecuteAsync("ACL", "SETUSER", "default", "+set");
+        Assert.True(await store.CompleteAsync(key, claim.Owner, new byte[1], brief, default));
     }
 
     [Fact]
