@@ -17,6 +17,11 @@ internal static class BareServer
             {
                 app.MapPost("/pay", Handlers.Pay);
                 app.MapPost("/fixed", Handlers.SayTheSameAsync);
+                if (spec.HasBareBones)
+                {
+                    app.Use(BareBones.InvokeAsync);
+                }
+
                 if (spec.HasOutputCache)
                 {
                     app.UseOutputCache();

@@ -9,6 +9,9 @@ internal sealed record ServerSpec
     /// <summary>Whether one without has the framework's output cache, and an endpoint that it caches.</summary>
     public bool HasOutputCache { get; init; }
 
+    /// <summary>Whether one without has <see cref="BareBones"/> in front of its endpoints.</summary>
+    public bool HasBareBones { get; init; }
+
     public StoreKind Store { get; init; }
 
     /// <summary>The port of that store's server.</summary>

@@ -12,6 +12,7 @@ internal sealed class Goals(IReadOnlyList<Variant> variants, Dictionary<string, 
         Measured("… what an endpoint reaches that reads, binds, runs and serializes nothing", Variants.Fixed);
         AtLeast("Replay from the local cache, to OutputCache serving a hit", Variants.WarmToOutputCache, 1);
         AtLeast("First execution in memory, to the same endpoint without the middleware", Variants.First, 0.85);
+        Measured("… what a middleware reaches that does the least there is to do, and keeps no promise", Variants.BareBones);
         Calls("Redis", 2, 1, 0);
         AtLeast("Redis: first execution, to an endpoint that sends two bare commands", Variants.RedisFirst, 0.9);
         AtLeast("… to an endpoint that sends the store's two scripts by hand", Variants.RedisFirstToScripts, 0.9);

@@ -7,6 +7,7 @@ internal static class Variants
     public const string First = "first execution";
     public const string Warm = "warm replay";
     public const string Fixed = "the same bytes without any work";
+    public const string BareBones = "first execution of a middleware of bare bones";
     public const string WarmToOutputCache = "warm replay, to a hit";
     public const string RedisFirstToScripts = "Redis: first execution, to its two scripts by hand";
     public const string DynamoDBFirstToStore = "DynamoDB: first execution, to its two writes alone";
@@ -34,6 +35,7 @@ internal static class Variants
             bare,
             new(PassThrough, bare, server, "/open", KeyKind.OneForEach),
             new(First, bare, server, "/pay", KeyKind.OneForEach),
+            new(BareBones, bare, new ServerProcess(new ServerSpec { IsProtected = false, HasBareBones = true }), "/pay", KeyKind.OneForEach),
             new(Warm, bare, server, "/pay", KeyKind.OneForAll),
             new(Fixed, bare, new ServerProcess(new ServerSpec { IsProtected = false }), "/fixed", KeyKind.OneForEach),
             new("replay from the store", bare, cold, "/pay", KeyKind.OneForAll),
