@@ -6,7 +6,8 @@ namespace Idempotency.AspNetCore;
 /// <summary>Renews the lease of every claim whose handler is running, every third of it.</summary>
 /// <remarks>
 /// One timer for all claims of the same lease, not one for each request: claims wait in the order they came, which is the order they are
-/// due in (but for one whose store took its time: due earlier, it is renewed within a third of having come), so starting and stopping is a pointer move. Handlers that finish within a third of their lease, as nearly all do, cost no more.
+/// due in, so starting and stopping is a pointer move. (One whose store took its time is due before those in front of it, and renewed within a
+/// third of having come.) Handlers that finish within a third of their lease, as nearly all do, cost no more.
 /// A renewal that fails is tried again every twelfth of the lease, so a store may be away for half of it and nothing is lost.
 /// </remarks>
 internal sealed class LeaseKeeper : IDisposable

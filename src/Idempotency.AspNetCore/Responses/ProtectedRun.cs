@@ -90,8 +90,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
             if (_completion is null && capture.State == ResponseCapture.Mode.Holding && !lifetime.WasAborted && IsToBeStored())
             {
                 // The cast matters: a bare null would become an empty body.
-                Finish(capture.IsOverLimit ? (ReadOnlyMemory<byte>?)null : capture.Held);
-                _completion = Marked(await engine.CompleteAsync(claim, _payload));
+                _completion = Marked(await RecordAsync(capture.IsOverLimit ? (ReadOnlyMemory<byte>?)null : capture.Held));
             }
         }
         finally
@@ -123,8 +122,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
         await _capture!.RunOnStartingAsync();
         if (IsToBeStored())
         {
-            Finish(null);
-            _completion = Marked(await engine.CompleteAsync(claim, _payload));
+            _completion = Marked(await RecordAsync(null));
         }
 
         return _completion is not { Outcome: CompletionOutcome.Superseded };
@@ -165,9 +163,9 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
             && location.PathAndQuery == request.PathBase.Add(request.Path).ToUriComponent() + request.QueryString.ToUriComponent();
     }
 
-    /// <summary>Finishes the answer, and makes what is to be recorded of it.</summary>
+    /// <summary>Finishes the answer, and has it recorded.</summary>
     /// <param name="held">The body, or null when it is not kept.</param>
-    private void Finish(ReadOnlyMemory<byte>? held)
+    private ValueTask<Completion> RecordAsync(ReadOnlyMemory<byte>? held)
     {
         if (held is { } written)
         {
@@ -179,6 +177,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
         }
 
         _payload = Encode(held);
+        return engine.CompleteAsync(claim, _payload);
     }
 
     /// <summary>Says on the answer what became of its record.</summary>

@@ -21,12 +21,12 @@ internal sealed class StoreAccess(IIdempotencyStore inner, Telemetry telemetry, 
 
     public ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken)
     {
-        // Keys that cannot be had must show before the handler runs, not when its answer is to be kept.
         if (IsPassedOn)
         {
             return inner.ClaimAsync(key, claim, cancellationToken);
         }
 
+        // Keys that cannot be had must show before the handler runs, not when its answer is to be kept.
         protection?.Protect(key, []);
         var call = CallAsync("claim", (inner, key, claim, cancellationToken), static call => call.inner.ClaimAsync(call.key, call.claim, call.cancellationToken), static claimed => claimed.IsAcquired ? "acquired" : "held");
         return protection is null ? call : UnprotectedAsync(key, call);

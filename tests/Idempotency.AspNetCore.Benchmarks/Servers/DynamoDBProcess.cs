@@ -29,7 +29,7 @@ internal sealed class DynamoDBProcess : IDisposable
         }
 
         var folder = Path.GetDirectoryName(jar)!;
-        var port = KestrelServer.FreePort();
+        var port = StoreProcess.FreePort();
         var process = StoreProcess.TryStart(
             "java",
             ["-Xmx1g", $"-Djava.library.path={Path.Combine(folder, "DynamoDBLocal_lib")}", "-jar", jar, "-inMemory", "-disableTelemetry", "-port", $"{port}"],

@@ -13,7 +13,7 @@ internal sealed class RedisProcess : IDisposable
 
     public static RedisProcess? TryStart()
     {
-        var port = KestrelServer.FreePort();
+        var port = StoreProcess.FreePort();
         var process = StoreProcess.TryStart(
             "redis-server",
             ["--port", $"{port}", "--bind", "127.0.0.1", "--save", ""],

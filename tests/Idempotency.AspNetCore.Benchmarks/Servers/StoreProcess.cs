@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Net;
 using System.Net.Sockets;
 
 namespace Idempotency.AspNetCore.Benchmarks;
@@ -43,6 +44,14 @@ internal sealed class StoreProcess : IDisposable
             Console.Error.WriteLine(otherwise);
             return null;
         }
+    }
+
+    /// <summary>A port for a server that cannot look for one itself.</summary>
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     public void Dispose()
