@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 
 namespace Idempotency.AspNetCore.ManyServers.Tests;
 
@@ -67,8 +68,16 @@ public sealed class Server(string name, TcpProxy toStore, IReadOnlyDictionary<st
         using var request = new HttpRequestMessage(HttpMethod.Post, $"http://127.0.0.1:{_port}/{endpoint}");
         request.Headers.Add("Idempotency-Key", key);
         (ask ?? Ask.Nothing).ApplyTo(request);
-        using var response = await _client.SendAsync(request, hangUp);
-        return await Answer.ReadAsync(response);
+        try
+        {
+            using var response = await _client.SendAsync(request, hangUp);
+            return await Answer.ReadAsync(response);
+        }
+        catch (SocketException gone)
+        {
+            // What the client throws, unwrapped, when a server dies just as it is connected to.
+            throw new HttpRequestException("The connection ended without an answer.", gone);
+        }
     }
 
     public void Dispose()
