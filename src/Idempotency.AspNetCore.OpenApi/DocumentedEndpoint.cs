@@ -10,7 +10,7 @@ namespace Idempotency.AspNetCore;
 internal static class DocumentedEndpoint
 {
     /// <summary>The policy of an operation, or null when it does not take part.</summary>
-    public static IdempotencyPolicy? PolicyOf(ApiDescription description, EffectivePolicies policies, IServiceProvider services)
+    public static IdempotencyPolicy? PolicyOf(ApiDescription description, PolicyResolver policies, IServiceProvider services)
     {
         if (!policies.Enabled)
         {

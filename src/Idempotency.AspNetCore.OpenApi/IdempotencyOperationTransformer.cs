@@ -9,7 +9,7 @@ internal sealed class IdempotencyOperationTransformer : IOpenApiOperationTransfo
 {
     public Task TransformAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
-        var policies = context.ApplicationServices.GetService<EffectivePolicies>()
+        var policies = context.ApplicationServices.GetService<PolicyResolver>()
             ?? throw new InvalidOperationException($"The OpenAPI document '{context.DocumentName}' is to describe idempotency, which is not registered. Call builder.Services.AddIdempotency(), or remove options.AddIdempotency() from AddOpenApi().");
         if (DocumentedEndpoint.PolicyOf(context.Description, policies, context.ApplicationServices) is { } policy)
         {

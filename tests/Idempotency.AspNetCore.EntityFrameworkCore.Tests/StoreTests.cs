@@ -12,19 +12,19 @@ public abstract class StoreTests(TestDatabase database)
 
     private const string CountRecords = "SELECT COUNT(*) FROM \"IdempotencyRecords\"";
 
-    internal static Sha256Hash NewKey() => Sha256Hash.Of(Guid.NewGuid().ToByteArray());
+    internal static StoreKey NewKey() => new(Sha256Hash.Of(Guid.NewGuid().ToByteArray()));
 
     internal static IdempotencyClaim NewClaim(Guid? supersedes = null) => new()
     {
         Owner = Guid.NewGuid(),
-        Fingerprint = NewKey(),
+        Fingerprint = new Fingerprint(NewKey().Hash),
         Attempt = supersedes is null ? 1 : 2,
         Lease = Hour,
         Retention = Hour,
         Supersedes = supersedes,
     };
 
-    private async Task<Guid> ClaimAsync(Sha256Hash key)
+    private async Task<Guid> ClaimAsync(StoreKey key)
     {
         var claim = NewClaim();
         Assert.True((await database.Store.ClaimAsync(key, claim, default)).IsAcquired);
@@ -196,7 +196,7 @@ public abstract class StoreTests(TestDatabase database)
             await Task.WhenAll(chunk.Select(key => Task.Run(async () => await database.Store.ClaimAsync(key, NewClaim() with { Lease = TimeSpan.Zero }, default))));
         }
 
-        var listed = new List<Sha256Hash>();
+        var listed = new List<StoreKey>();
         await foreach (var claim in database.Store.ListAbandonedAsync(default))
         {
             listed.Add(claim.StoreKey);

@@ -43,11 +43,11 @@ public sealed class RedisStoreTests(RedisServer server)
         return new RedisIdempotencyStore(Options.Create(options), services.BuildServiceProvider());
     }
 
-    private static Sha256Hash NewKey() => Sha256Hash.Of(Guid.NewGuid().ToByteArray());
+    private static StoreKey NewKey() => new(Sha256Hash.Of(Guid.NewGuid().ToByteArray()));
 
-    private static IdempotencyClaim NewClaim() => new() { Owner = Guid.NewGuid(), Fingerprint = NewKey(), Attempt = 1, Lease = Hour, Retention = Hour };
+    private static IdempotencyClaim NewClaim() => new() { Owner = Guid.NewGuid(), Fingerprint = new Fingerprint(NewKey().Hash), Attempt = 1, Lease = Hour, Retention = Hour };
 
-    private static async Task<Guid> ClaimAsync(RedisIdempotencyStore store, Sha256Hash key)
+    private static async Task<Guid> ClaimAsync(RedisIdempotencyStore store, StoreKey key)
     {
         var claim = NewClaim();
         Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
@@ -260,7 +260,7 @@ public sealed class RedisStoreTests(RedisServer server)
             {
                 var sixteen = Enumerable.Repeat(fill, 16).ToArray();
                 var key = NewKey();
-                var claim = NewClaim() with { Owner = new Guid(sixteen), Fingerprint = Sha256Hash.FromBytes([.. sixteen, .. sixteen]), Lease = TimeSpan.Zero };
+                var claim = NewClaim() with { Owner = new Guid(sixteen), Fingerprint = new Fingerprint(Sha256Hash.FromBytes([.. sixteen, .. sixteen])), Lease = TimeSpan.Zero };
                 Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
                 await UntilAsync(async () => (await store.ReadAsync(key, default))!.IsAbandoned);
 
@@ -667,7 +667,7 @@ public sealed class RedisStoreTests(RedisServer server)
 
     private static string PrefixOf(RedisIdempotencyStore store) => store.KeyPrefix;
 
-    private static RedisKey NameOf(RedisIdempotencyStore store, Sha256Hash key) => $"{store.KeyPrefix}{key}";
+    private static RedisKey NameOf(RedisIdempotencyStore store, StoreKey key) => $"{store.KeyPrefix}{key}";
 
     private static Task UntilItWorksAsync(RedisIdempotencyStore store) => UntilAsync(async () =>
     {

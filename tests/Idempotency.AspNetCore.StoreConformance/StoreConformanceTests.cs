@@ -22,26 +22,26 @@ public abstract class StoreConformanceTests
     /// <summary>Lets time pass for the store.</summary>
     protected abstract Task PassAsync(TimeSpan time);
 
-    protected static Sha256Hash NewKey() => Sha256Hash.Of(Guid.NewGuid().ToByteArray());
+    protected static StoreKey NewKey() => new(Sha256Hash.Of(Guid.NewGuid().ToByteArray()));
 
     private static IdempotencyClaim NewClaim(TimeSpan? lease = null, TimeSpan? retention = null, Guid? supersedes = null, int attempt = 1) => new()
     {
         Owner = Guid.NewGuid(),
-        Fingerprint = NewKey(),
+        Fingerprint = new Fingerprint(NewKey().Hash),
         Attempt = attempt,
         Lease = lease ?? Hour,
         Retention = retention ?? Hour,
         Supersedes = supersedes,
     };
 
-    protected async Task<IdempotencyClaim> ClaimedAsync(Sha256Hash key, TimeSpan? lease = null, TimeSpan? retention = null)
+    protected async Task<IdempotencyClaim> ClaimedAsync(StoreKey key, TimeSpan? lease = null, TimeSpan? retention = null)
     {
         var claim = NewClaim(lease, retention);
         Assert.True((await Store.ClaimAsync(key, claim, default)).IsAcquired);
         return claim;
     }
 
-    private async Task<IdempotencyClaim> CompletedAsync(Sha256Hash key, ReadOnlyMemory<byte> payload, TimeSpan? retention = null)
+    private async Task<IdempotencyClaim> CompletedAsync(StoreKey key, ReadOnlyMemory<byte> payload, TimeSpan? retention = null)
     {
         var claim = await ClaimedAsync(key);
         Assert.True(await Store.CompleteAsync(key, claim.Owner, payload, retention ?? Hour, default));

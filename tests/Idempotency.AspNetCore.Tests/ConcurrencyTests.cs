@@ -118,7 +118,7 @@ public sealed class ConcurrencyTests
         var key = api.Store.LastKey;
         var record = await api.Store.Inner.ReadAsync(key, default);
         await api.Store.Inner.DeleteAsync(key, default);
-        api.LocalCache.Set(key, new CompletedRecord(default, default, 0));
+        api.CompletedRecords.Set(key, new CompletedRecord(default, default, 0));
         var owner = Guid.NewGuid();
         await api.Store.Inner.ClaimAsync(key, new IdempotencyClaim { Owner = owner, Fingerprint = record!.Fingerprint, Attempt = 1, Lease = TimeSpan.FromSeconds(60), Retention = TimeSpan.FromHours(1) }, default);
         var waiting = api.SendAsync();

@@ -52,7 +52,7 @@ public sealed class DisconnectTests
 
         gate.Open();
         await aborted.Task.WaitAsync(TimeSpan.FromSeconds(30));
-        await Eventually.TrueAsync(() => api.LocalCache.Count == 1, "the answer is recorded");
+        await Eventually.TrueAsync(() => api.CompletedRecords.Count == 1, "the answer is recorded");
         using var retry = await api.SendAsync();
         Assert.Equal("the answer", await retry.TextAsync());
         Assert.True(retry.IsReplay());
@@ -107,7 +107,7 @@ public sealed class DisconnectTests
         }
 
         gate.Open();
-        await Eventually.TrueAsync(() => api.LocalCache.Count == 1, "the answer is recorded");
+        await Eventually.TrueAsync(() => api.CompletedRecords.Count == 1, "the answer is recorded");
         using var retry = await api.SendAsync();
         Assert.Equal("1", await retry.TextAsync());
         Assert.True(retry.IsReplay());
@@ -126,7 +126,7 @@ public sealed class DisconnectTests
         }
 
         gate.Open();
-        await Eventually.TrueAsync(() => api.LocalCache.Count == 1, "the answer is recorded");
+        await Eventually.TrueAsync(() => api.CompletedRecords.Count == 1, "the answer is recorded");
         using var retry = await api.SendAsync();
         Assert.Equal(900_000, (await retry.BytesAsync()).Length);
         Assert.Equal(1, runs);
@@ -157,7 +157,7 @@ public sealed class DisconnectTests
         await leaving.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
         gate.Open();
-        await Eventually.TrueAsync(() => api.LocalCache.Count == 1, "the answer is recorded");
+        await Eventually.TrueAsync(() => api.CompletedRecords.Count == 1, "the answer is recorded");
         using var retry = await api.Client.SendAsync(AsHttp2(Api.Request()), TestContext.Current.CancellationToken);
         Assert.Equal(HttpVersion.Version20, retry.Version);
         Assert.Equal("the answer", await retry.TextAsync());

@@ -30,6 +30,13 @@ public sealed class LeaseTests
         api.Time.Advance(Third + TimeSpan.FromMilliseconds(10));
         await Eventually.TrueAsync(() => renewed, "the renewal is refused");
         gate.Open();
+        await Eventually.TrueAsync(
+            () =>
+            {
+                api.Time.Advance(TimeSpan.FromMilliseconds(50)); // the pause before recording is tried again
+                return sent.IsCompleted;
+            },
+            "the response");
         using var response = await sent;
         await response.TextAsync();
         Assert.Equal(0, api.Logs.Count("ClaimLost"));
@@ -176,19 +183,6 @@ public sealed class LeaseTests
         await Eventually.TrueAsync(() => api.Store.Calls("release") > 0, "the claim that is given up");
         using var retry = await api.SendAsync();
         Assert.Equal("1", await retry.TextAsync());
-    }
-
-    [Fact]
-    public void What_one_clock_has_read_another_can_compare_with()
-    {
-        for (var i = 0; i < 1000; i++)
-        {
-            var left = new MonotonicClock(TimeProvider.System);
-            var right = new MonotonicClock(TimeProvider.System);
-            var before = left.Now;
-            var between = right.Now;
-            Assert.InRange(between, before, left.Now);
-        }
     }
 
     [Fact]

@@ -86,7 +86,7 @@ public sealed class ProtectionTests : IDisposable
         Assert.Equal(2, _runs);
 
         // The id of a Data Protection key comes after the four bytes that everything it makes begins with.
-        async Task<Guid> KeyIdAsync(Sha256Hash key) => new((await _records.ReadAsync(key, default))!.Payload.Span.Slice(4, 16));
+        async Task<Guid> KeyIdAsync(StoreKey key) => new((await _records.ReadAsync(key, default))!.Payload.Span.Slice(4, 16));
     }
 
     [Fact]
@@ -187,7 +187,7 @@ public sealed class ProtectionTests : IDisposable
         Assert.Equal(before, _runs);
     }
 
-    private async Task ReplaceAsync(Sha256Hash key, IdempotencyRecord record, byte[] payload)
+    private async Task ReplaceAsync(StoreKey key, IdempotencyRecord record, byte[] payload)
     {
         var claim = new IdempotencyClaim { Owner = Guid.NewGuid(), Fingerprint = record.Fingerprint, Attempt = 1, Lease = TimeSpan.FromMinutes(1), Retention = TimeSpan.FromHours(1) };
         await _records.DeleteAsync(key, default);
@@ -267,7 +267,7 @@ public sealed class ProtectionTests : IDisposable
                 services.AddSingleton<IDataProtectionProvider>(keys);
             });
         using var first = await api.SendAsync();
-        api.LocalCache.Remove(api.Store.LastKey);
+        api.CompletedRecords.Remove(api.Store.LastKey);
         keys.AreAway = true;
         using var retry = await api.SendAsync();
         await retry.AssertProblemAsync(503, "idempotency-store-unavailable", "same-key");

@@ -407,7 +407,7 @@ public sealed class SetupTests
     public async Task An_endpoint_that_does_not_take_part_costs_no_allocation()
     {
         await using var api = await Api.StartAsync(app => app.MapPost("/", () => 1));
-        var middleware = new IdempotencyMiddleware(_ => Task.CompletedTask, api.Services.GetRequiredService<EffectivePolicies>(), api.Services.GetRequiredService<ClaimEngine>(), api.Services.GetRequiredService<Telemetry>(), api.Services.GetRequiredService<ILogger<IdempotencyMiddleware>>());
+        var middleware = ActivatorUtilities.CreateInstance<IdempotencyMiddleware>(api.Services, new RequestDelegate(_ => Task.CompletedTask));
         var context = new DefaultHttpContext();
         context.SetEndpoint(new Endpoint(null, new EndpointMetadataCollection(new HttpPostAttribute()), "open"));
         await middleware.InvokeAsync(context);

@@ -34,7 +34,7 @@ internal sealed class Telemetry
     private readonly Counter<long> _renewalsFailed;
     private readonly Meter _meter;
 
-    public Telemetry(IMeterFactory meters, IIdempotencyStore store, LocalCache localCache)
+    public Telemetry(IMeterFactory meters)
     {
         var meter = _meter = meters.Create(Name);
         _requests = meter.CreateCounter<long>("idempotency.requests", "{request}", "Requests to protected endpoints, by outcome.");
@@ -53,13 +53,6 @@ internal sealed class Telemetry
             "The size of recorded answers, as a store keeps them.",
             advice: new InstrumentAdvice<long> { HistogramBucketBoundaries = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304] });
         _lookups = meter.CreateCounter<long>("idempotency.local_cache.lookups", "{lookup}", "Looks into the local cache, by result.");
-        meter.CreateObservableUpDownCounter("idempotency.local_cache.entries", () => localCache.Count, "{record}", "Records in the local cache.");
-        meter.CreateObservableUpDownCounter("idempotency.local_cache.size", () => localCache.Bytes, "By", "Memory the local cache counts against its bound.");
-        if (store is InMemoryIdempotencyStore inMemory)
-        {
-            meter.CreateObservableUpDownCounter("idempotency.in_memory_store.records", () => inMemory.Count, "{record}", "Records in the in-memory store, with those that have expired and are not yet removed.");
-            meter.CreateObservableUpDownCounter("idempotency.in_memory_store.size", () => inMemory.Bytes, "By", "Memory the in-memory store counts against its bound.");
-        }
     }
 
     /// <summary>Spans of a claim and of a completion.</summary>
@@ -108,6 +101,20 @@ internal sealed class Telemetry
     public void ObserveClaims(Func<long> active) =>
         _meter.CreateObservableUpDownCounter("idempotency.claims.active", active, "{claim}", "Claims this process holds: handlers that run.");
 
+    /// <summary>How large the local cache is.</summary>
+    public void ObserveLocalCache(Func<long> entries, Func<long> size)
+    {
+        _meter.CreateObservableUpDownCounter("idempotency.local_cache.entries", entries, "{record}", "Records in the local cache.");
+        _meter.CreateObservableUpDownCounter("idempotency.local_cache.size", size, "By", "Memory the local cache counts against its bound.");
+    }
+
+    /// <summary>How large the in-memory store is.</summary>
+    public void ObserveInMemoryStore(Func<long> records, Func<long> size)
+    {
+        _meter.CreateObservableUpDownCounter("idempotency.in_memory_store.records", records, "{record}", "Records in the in-memory store, with those that have expired and are not yet removed.");
+        _meter.CreateObservableUpDownCounter("idempotency.in_memory_store.size", size, "By", "Memory the in-memory store counts against its bound.");
+    }
+
     public void TookOver() => _takeovers.Add(1);
 
     public void ClaimLost() => _lost.Add(1);
@@ -128,7 +135,7 @@ internal sealed class Telemetry
     }
 
     /// <summary>Ends a span with its outcome. The key is the hash it is stored under.</summary>
-    public static void End(Activity? activity, Sha256Hash storeKey, string outcome, int? attempt, bool isError)
+    public static void End(Activity? activity, StoreKey storeKey, string outcome, int? attempt, bool isError)
     {
         if (activity is not { IsAllDataRequested: true })
         {

@@ -30,14 +30,13 @@ public interface IIdempotentRun
     string DownstreamKey(string name);
 
     /// <summary>
-    /// Says that effects begin now which must not be had twice, and awaits that the store knows. From then on no other attempt is ever run: when
-    /// the work fails, answers with a status that is not recorded, or its process vanishes, the outcome is unknown, and repetitions are refused with
-    /// 409 <c>idempotency-outcome-unknown</c> (<see cref="IdempotencyOutcomeUnknownException"/>), whatever
-    /// <see cref="IdempotencyPolicy.WhenAbandoned"/> says. It costs one store call, and renews the lease. Call it last before the effect; calling
-    /// it again does nothing. A run without protection has nobody to tell.
+    /// Records that irreversible effects are about to start. From then on no other attempt ever runs: when the work fails, returns a status that is not
+    /// recorded, or its process dies, the outcome is unknown, and retries are rejected with 409 <c>idempotency-outcome-unknown</c>
+    /// (<see cref="IdempotencyOutcomeUnknownException"/>), whatever <see cref="IdempotencyPolicy.WhenAbandoned"/> says. It costs one store call, which also
+    /// renews the lease. Call it right before the effect; calling it again does nothing. In a run without a claim it does nothing.
     /// </summary>
-    /// <param name="cancellationToken">Gives up waiting for the store.</param>
-    /// <exception cref="IdempotencyClaimLostException">The claim is lost. The effect must not be had.</exception>
-    /// <exception cref="IdempotencyStoreUnavailableException">The store could not be told. The effect must not be had; when the exception ends the run, the key is free again.</exception>
-    Task EffectsStarted(CancellationToken cancellationToken = default);
+    /// <param name="cancellationToken">Ends the wait for the store.</param>
+    /// <exception cref="IdempotencyClaimLostException">The claim is lost. Do not start the effect.</exception>
+    /// <exception cref="IdempotencyStoreUnavailableException">The store could not be reached. Do not start the effect; when the exception ends the run, the key is free again.</exception>
+    Task MarkEffectsStartedAsync(CancellationToken cancellationToken = default);
 }

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A run as its own work sees it, over HTTP and of functions alike.</summary>
+/// <summary>A run as the work sees it, over HTTP and in functions alike.</summary>
 internal abstract class IdempotentRun : IIdempotentRun
 {
     private const byte DownstreamVersion = 1;
@@ -19,9 +19,7 @@ internal abstract class IdempotentRun : IIdempotentRun
     protected abstract OwnedClaim? Claim { get; }
 
     /// <summary>Which request or call it is of.</summary>
-    protected abstract (Sha256Hash StoreKey, Sha256Hash Fingerprint) Identity { get; }
-
-    protected abstract ClaimEngine Engine { get; }
+    protected abstract (StoreKey StoreKey, Fingerprint Fingerprint) Identity { get; }
 
     /// <remarks>
     /// The first 16 bytes of a SHA-256 over version, stored key, fingerprint and name, as a UUID of version 8 (RFC 9562 section 5.8). The
@@ -35,9 +33,9 @@ internal abstract class IdempotentRun : IIdempotentRun
         try
         {
             input.Add(DownstreamVersion);
-            storeKey.CopyTo(input.Room(Sha256Hash.Length));
+            storeKey.Hash.CopyTo(input.Room(Sha256Hash.Length));
             input.Advance(Sha256Hash.Length);
-            fingerprint.CopyTo(input.Room(Sha256Hash.Length));
+            fingerprint.Hash.CopyTo(input.Room(Sha256Hash.Length));
             input.Advance(Sha256Hash.Length);
             input.AddPart(name);
             Span<byte> hash = stackalloc byte[Sha256Hash.Length];
@@ -52,5 +50,5 @@ internal abstract class IdempotentRun : IIdempotentRun
         }
     }
 
-    public Task EffectsStarted(CancellationToken cancellationToken) => Claim is { } claim ? Engine.MarkEffectsStartedAsync(claim, cancellationToken) : Task.CompletedTask;
+    public Task MarkEffectsStartedAsync(CancellationToken cancellationToken) => Claim?.MarkEffectsStartedAsync(cancellationToken) ?? Task.CompletedTask;
 }

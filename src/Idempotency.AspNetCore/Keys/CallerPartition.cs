@@ -56,7 +56,7 @@ internal static class CallerPartition
     }
 
     /// <summary>The same for a request that is named rather than there.</summary>
-    public static void Append(IdempotencyRequestName request, ref PooledBytes input)
+    public static void Append(IdempotencyRecordQuery request, ref PooledBytes input)
     {
         var (tag, first, second) = request switch
         {

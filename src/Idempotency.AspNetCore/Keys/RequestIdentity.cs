@@ -20,7 +20,7 @@ internal static class RequestIdentity
     private const byte ParsedForm = 3;
 
     /// <summary>SHA-256 of the request's partition, target and key. Layout: version, tagged partition, method, path, source of the key, key; and the query when the key is the body. See <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
-    public static Sha256Hash StoreKeyOf(HttpContext context, IdempotencyPolicy policy, string key, KeyOrigin origin)
+    public static StoreKey StoreKeyOf(HttpContext context, IdempotencyPolicy policy, string key, KeyOrigin origin)
     {
         var input = new PooledBytes(512);
         try
@@ -35,7 +35,7 @@ internal static class RequestIdentity
                 input.AddPart(context.Request.QueryString.Value ?? "");
             }
 
-            return Sha256Hash.Of(input.Written);
+            return new(Sha256Hash.Of(input.Written));
         }
         finally
         {
@@ -44,7 +44,7 @@ internal static class RequestIdentity
     }
 
     /// <summary>The same for a request that is named rather than there: one with a key header.</summary>
-    public static Sha256Hash StoreKeyOf(IdempotencyRequestName request, string key)
+    public static StoreKey StoreKeyOf(IdempotencyRecordQuery request, string key)
     {
         var input = new PooledBytes(512);
         try
@@ -53,7 +53,7 @@ internal static class RequestIdentity
             CallerPartition.Append(request, ref input);
             AppendTarget(request.Method, request.Path, ref input);
             AppendKey(KeyOrigin.Header, key, ref input);
-            return Sha256Hash.Of(input.Written);
+            return new(Sha256Hash.Of(input.Written));
         }
         finally
         {
@@ -81,7 +81,7 @@ internal static class RequestIdentity
 
     /// <summary>SHA-256 of what the policy's <see cref="IdempotencyPolicy.Fingerprint"/> covers. Layout: version, method, path, query, media type, form of the body, body.</summary>
     /// <remarks>What it depends on beside the stored key's target, <see cref="SeenRequest"/> compares.</remarks>
-    public static Sha256Hash FingerprintOf(HttpContext context, IdempotencyPolicy policy, RequestBody body)
+    public static Fingerprint FingerprintOf(HttpContext context, IdempotencyPolicy policy, RequestBody body)
     {
         if (policy.Fingerprint == RequestFingerprintMode.None)
         {
@@ -103,7 +103,7 @@ internal static class RequestIdentity
                 input.Add(Canonical);
                 if (CanonicalJson.TryAppend(body.Bytes.Span, ref input))
                 {
-                    return Sha256Hash.Of(input.Written);
+                    return new(Sha256Hash.Of(input.Written));
                 }
 
                 input.RollBackTo(beforeMediaType);
@@ -114,7 +114,7 @@ internal static class RequestIdentity
             input.AddPart(request.Headers.ContentEncoding.ToString());
             input.Add(body.IsParsedForm ? ParsedForm : Raw);
             input.Add(body.Bytes.Span);
-            return Sha256Hash.Of(input.Written);
+            return new(Sha256Hash.Of(input.Written));
         }
         finally
         {
@@ -123,7 +123,7 @@ internal static class RequestIdentity
     }
 
     /// <summary>The same where a selector says what counts. Layout: version, method, path, the hash of what is selected, if anything is.</summary>
-    public static Sha256Hash FingerprintOfSelection(HttpContext context, string? selected)
+    public static Fingerprint FingerprintOfSelection(HttpContext context, string? selected)
     {
         var input = new PooledBytes(512);
         try
@@ -131,7 +131,7 @@ internal static class RequestIdentity
             input.Add(SelectedFingerprintVersion);
             AppendTarget(context.Request.Method, PathOf(context.Request), ref input);
             input.AddPart(selected ?? "");
-            return Sha256Hash.Of(input.Written);
+            return new(Sha256Hash.Of(input.Written));
         }
         finally
         {

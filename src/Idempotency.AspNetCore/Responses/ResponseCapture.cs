@@ -26,7 +26,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     private readonly IHttpResponseFeature _response;
     private readonly IHttpResponseBodyFeature _body;
     private readonly long _limit;
-    private readonly ProtectedRun _run;
+    private readonly RequestExecution _run;
     private readonly bool _mayStream;
     private readonly Dictionary<string, StringValues> _outerHeaders;
     private readonly bool _isHead;
@@ -38,7 +38,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     private bool _bufferingDisabled;
     private bool _completed;
 
-    private ResponseCapture(HttpContext context, IHttpResponseFeature response, IHttpResponseBodyFeature body, long limit, bool mayStream, ProtectedRun run)
+    private ResponseCapture(HttpContext context, IHttpResponseFeature response, IHttpResponseBodyFeature body, long limit, bool mayStream, RequestExecution run)
     {
         _context = context;
         _response = response;
@@ -77,7 +77,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     /// <param name="limit">How many bytes are held at the most.</param>
     /// <param name="mayStream">Whether more may go out while the handler runs. When not, it is held too.</param>
     /// <param name="run">Asked once, when more comes, whether the rest may stream.</param>
-    public static ResponseCapture Install(HttpContext context, long limit, bool mayStream, ProtectedRun run)
+    public static ResponseCapture Install(HttpContext context, long limit, bool mayStream, RequestExecution run)
     {
         var capture = new ResponseCapture(
             context,

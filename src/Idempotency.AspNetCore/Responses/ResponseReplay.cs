@@ -1,18 +1,69 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Gives a recorded answer again.</summary>
-internal static class ResponseReplay
+/// <summary>Replays a recorded response.</summary>
+internal sealed class ResponseReplay(CompletedRecords completed, Rejections rejections, Telemetry telemetry, ILogger<ResponseReplay> logger)
 {
     // Of a 304, the headers of the 200 it stands for that a cache needs (RFC 9110 section 15.4.5); the others go with the body.
     private static readonly string[] OfNotModified = [HeaderNames.ETag, HeaderNames.CacheControl, HeaderNames.ContentLocation, HeaderNames.Expires, HeaderNames.Vary];
 
-    /// <summary>Answers with the recorded status, headers and body, and marks it a replay. The outer pipeline adds its own headers as it does to any answer.</summary>
+    /// <summary>Whether a request is, to the byte, the one that a record was last replayed to: then its fingerprint is the same, too.</summary>
+    public static bool IsRepeated(CompletedRecord record, HttpContext context, IdempotencyPolicy policy, RequestBody body) =>
+        record.Decoded is StoredResponse { Request: { } request } && request.Equals(context, policy, body);
+
+    /// <summary>Replays a record, or says why it cannot be.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="policy">Its policy.</param>
+    /// <param name="requestBody">Its body; null when the handler may have changed the request, so that it must not be recognised later.</param>
+    /// <param name="storeKey">The key of the record.</param>
+    /// <param name="record">The record.</param>
+    public async Task ReplayAsync(HttpContext context, IdempotencyPolicy policy, RequestBody? requestBody, StoreKey storeKey, CompletedRecord record)
+    {
+        var stored = record.Decoded as StoredResponse;
+        var hasGrown = stored is null;
+        if (stored is null)
+        {
+            if (StoredResponse.Decode(record.Payload, out var reason) is not { } decoded)
+            {
+                Log.RecordUnreadable(logger, storeKey, reason, null);
+                await rejections.RejectAsync(context, IdempotencyProblem.RecordUnreadable);
+                return;
+            }
+
+            decoded.Request = requestBody is { } asked ? SeenRequest.Of(context, policy, asked) : null;
+            record.Decoded = stored = decoded;
+        }
+
+        var isBodyNew = false;
+        var body = stored.IsBodyKept ? stored.BodyWith(ResponseRules.Of(policy).Flag, out isBodyNew) : default;
+        if (hasGrown || isBodyNew)
+        {
+            completed.Set(storeKey, record); // what was worked out for this replay serves the next, and is counted
+        }
+
+        if (!stored.IsBodyKept)
+        {
+            await rejections.RejectAsync(context, IdempotencyProblem.ResponseUnavailable);
+            return;
+        }
+
+        if (!record.IsRecorded)
+        {
+            context.Response.Headers[IdempotencyHeaders.Stored] = "false"; // as the first response said
+        }
+
+        telemetry.RequestEnded(context, Telemetry.Replayed);
+        Log.Replayed(logger, storeKey);
+        await WriteAsync(context, policy, stored, body, completed.RetentionLeft(record));
+    }
+
+    /// <summary>Sends the recorded status, headers and body, marked as a replay. The outer pipeline adds its own headers as it does to any response.</summary>
     public static async ValueTask WriteAsync(HttpContext context, IdempotencyPolicy policy, StoredResponse stored, ReadOnlyMemory<byte> body, TimeSpan retentionLeft)
     {
         var response = context.Response;

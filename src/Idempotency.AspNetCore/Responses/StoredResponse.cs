@@ -31,6 +31,7 @@ internal sealed class StoredResponse : IDecodedPayload
     private readonly ReadOnlyMemory<byte> _body;
     private readonly bool _ownsBody;
     private FlaggedBody? _flagged;
+    private SeenRequest? _request;
 
     private StoredResponse(int status, string reasonPhrase, StoredHeader[] headers, ReadOnlyMemory<byte> body, bool isBodyKept, bool ownsBody)
     {
@@ -53,7 +54,14 @@ internal sealed class StoredResponse : IDecodedPayload
 
     public ReadOnlyMemory<byte> Body => _body;
 
-    public long ExtraBytes => 200 + (100L * Headers.Count) + (_ownsBody ? _body.Length : 0) + (_flagged?.Bytes.Length ?? 0);
+    /// <summary>The request it was last replayed to; null before.</summary>
+    public SeenRequest? Request
+    {
+        get => Volatile.Read(ref _request);
+        set => Volatile.Write(ref _request, value);
+    }
+
+    public long ExtraBytes => 200 + (_request?.Size ?? 0) + (100L * Headers.Count) + (_ownsBody ? _body.Length : 0) + (_flagged?.Bytes.Length ?? 0);
 
     /// <summary>The bytes to keep.</summary>
     /// <param name="status">The status.</param>

@@ -11,7 +11,7 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>What can be known to be wrong before the first request, fails there: when the pipeline is built, before the server listens.</summary>
 internal sealed class StartupChecks(
-    EffectivePolicies policies,
+    PolicyResolver policies,
     PipelinePlacement placement,
     IServiceProvider services,
     ILogger<StartupChecks> logger) : IStartupFilter
@@ -61,11 +61,11 @@ internal sealed class StartupChecks(
 
             if (policies.Enabled)
             {
-                Log.Protected(logger, endpoint.DisplayName ?? "(unnamed)", EffectivePolicies.NameOf(endpoint), policy);
+                Log.Protected(logger, endpoint.DisplayName ?? "(unnamed)", PolicyResolver.NameOf(endpoint), policy);
             }
 
-            errors.AddRange(PolicyValidation.Errors(policy, $"The policy of endpoint '{endpoint.DisplayName}'", services.GetService<IIdempotencySelectorLanguage>()));
-            if (policy.Transaction == IdempotencyTransaction.SameAsHandler && policies.Enabled && services.GetRequiredService<StoreAccess>().WhyNotTransactional is { } whyNot)
+            errors.AddRange(IdempotencyOptionsValidator.Errors(policy, $"The policy of endpoint '{endpoint.DisplayName}'", services.GetService<IIdempotencySelectorLanguage>()));
+            if (policy.Transaction == IdempotencyTransaction.SameAsHandler && policies.Enabled && services.GetRequiredService<StoreCalls>().WhyNotTransactional is { } whyNot)
             {
                 errors.Add($"Endpoint '{endpoint.DisplayName}': {whyNot}");
             }

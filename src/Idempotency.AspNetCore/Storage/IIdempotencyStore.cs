@@ -39,14 +39,14 @@ public interface IIdempotencyStore
     /// <param name="key">The key.</param>
     /// <param name="claim">The record to write.</param>
     /// <param name="cancellationToken">Gives up waiting. Whether the claim was taken is then unknown; the library releases it by its owner.</param>
-    ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken);
+    ValueTask<ClaimResult> ClaimAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken);
 
     /// <summary>
     /// Extends the lease of a claim to <paramref name="lease"/> from now, and how long it is kept after that to <paramref name="retention"/>, if it is
     /// in progress and still owned by <paramref name="owner"/>, lapsed or not.
     /// </summary>
     /// <returns>Whether it was.</returns>
-    ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken);
+    ValueTask<bool> RenewAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken);
 
     /// <summary>
     /// Marks a claim: its handler's effects may have begun. Under the same condition as <see cref="RenewAsync"/>, and it renews as that does, in the
@@ -58,7 +58,7 @@ public interface IIdempotencyStore
     /// <param name="retention">How long it is kept after that.</param>
     /// <param name="cancellationToken">Gives up waiting; the library may try again.</param>
     /// <returns>Whether it was the owner's.</returns>
-    ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken);
+    ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken);
 
     /// <summary>Completes a claim, if it is in progress and still owned by <paramref name="owner"/>, lapsed or not: its payload is kept for <paramref name="retention"/> from now.</summary>
     /// <param name="key">The key.</param>
@@ -67,17 +67,17 @@ public interface IIdempotencyStore
     /// <param name="retention">How long the completed record is there.</param>
     /// <param name="cancellationToken">Gives up waiting; the library may try again.</param>
     /// <returns>Whether it was.</returns>
-    ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken);
+    ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken);
 
     /// <summary>Removes a claim, if it is in progress and still owned by <paramref name="owner"/>, lapsed or not: the key is free again.</summary>
     /// <returns>Whether it was.</returns>
-    ValueTask<bool> ReleaseAsync(Sha256Hash key, Guid owner, CancellationToken cancellationToken);
+    ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner, CancellationToken cancellationToken);
 
     /// <summary>Reads the record, consistently with what was written last. Null when there is none, or it is gone.</summary>
-    ValueTask<IdempotencyRecord?> ReadAsync(Sha256Hash key, CancellationToken cancellationToken);
+    ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, CancellationToken cancellationToken);
 
     /// <summary>Removes the record whatever its state and owner: for operators. The owner of a live claim then finds it lost.</summary>
     /// <remarks>It removes from the store. A process that has replayed the record may have it in its local cache and go on replaying it.</remarks>
     /// <returns>Whether there was one.</returns>
-    ValueTask<bool> DeleteAsync(Sha256Hash key, CancellationToken cancellationToken);
+    ValueTask<bool> DeleteAsync(StoreKey key, CancellationToken cancellationToken);
 }

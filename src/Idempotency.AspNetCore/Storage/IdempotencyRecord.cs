@@ -13,7 +13,7 @@ public sealed record IdempotencyRecord
     public required int Attempt { get; init; }
 
     /// <summary>The fingerprint of the request that claimed it.</summary>
-    public required Sha256Hash Fingerprint { get; init; }
+    public required Fingerprint Fingerprint { get; init; }
 
     /// <summary>What was completed with; empty while in progress. A versioned format that only the library reads and writes.</summary>
     public ReadOnlyMemory<byte> Payload { get; init; }

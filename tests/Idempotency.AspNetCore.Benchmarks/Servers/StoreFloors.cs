@@ -39,7 +39,7 @@ internal static class StoreFloors
         app.MapPost("/store-alone", async (Payment payment) =>
         {
             var owner = Guid.NewGuid();
-            var key = Sha256Hash.Of(owner.ToByteArray());
+            var key = new StoreKey(Sha256Hash.Of(owner.ToByteArray()));
             await store.ClaimAsync(key, new IdempotencyClaim { Owner = owner, Fingerprint = key, Attempt = 1, Lease = Lease, Retention = Retention }, default);
             await store.CompleteAsync(key, owner, data, Retention, default);
             return Handlers.Pay(payment);

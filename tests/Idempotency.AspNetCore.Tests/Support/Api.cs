@@ -32,7 +32,7 @@ internal sealed class Api : IAsyncDisposable
 
     public ObservedStore Store => (ObservedStore)_app.Services.GetRequiredService<IIdempotencyStore>();
 
-    public LocalCache LocalCache => _app.Services.GetRequiredService<LocalCache>();
+    public CompletedRecords CompletedRecords => _app.Services.GetRequiredService<CompletedRecords>();
 
     public Uri Address => Client.BaseAddress!;
 

@@ -42,7 +42,7 @@ internal sealed class Functions : IAsyncDisposable
 
     public ObservedStore Store => (ObservedStore)_services.GetRequiredService<IIdempotencyStore>();
 
-    public LocalCache LocalCache => _services.GetRequiredService<LocalCache>();
+    public CompletedRecords CompletedRecords => _services.GetRequiredService<CompletedRecords>();
 
     /// <summary>Moves the clock until a task is done: something in between waits for it.</summary>
     public Task PassUntilDoneAsync(Task task) => Eventually.TrueAsync(
