@@ -3,11 +3,12 @@ namespace Idempotency.AspNetCore.ManyServers.Tests;
 /// <summary>Waits for what others bring about: looks again until it is so, and not for ever.</summary>
 internal static class Eventually
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    public static async Task<T> GetAsync<T>(Func<Task<T>> look, Func<T, bool> isSo)
+    public static async Task<T> GetAsync<T>(Func<Task<T>> look, Func<T, bool> isSo, TimeSpan? patience = null)
     {
-        using var deadline = new CancellationTokenSource(Patience);
+        var longest = patience ?? Patience;
+        using var deadline = new CancellationTokenSource(longest);
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(25));
         while (true)
         {
@@ -17,10 +18,10 @@ internal static class Eventually
                 return seen;
             }
 
-            Assert.False(deadline.IsCancellationRequested, $"Not within {Patience.TotalSeconds} s; the last seen was {seen}.");
+            Assert.False(deadline.IsCancellationRequested, $"Not within {longest.TotalSeconds} s; the last seen was {seen}.");
             await tick.WaitForNextTickAsync();
         }
     }
 
-    public static Task BeSoAsync(Func<bool> look) => GetAsync(() => Task.FromResult(look()), isSo => isSo);
+    public static Task BeSoAsync(Func<bool> look, TimeSpan? patience = null) => GetAsync(() => Task.FromResult(look()), isSo => isSo, patience);
 }
