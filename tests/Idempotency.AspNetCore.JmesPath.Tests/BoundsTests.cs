@@ -56,8 +56,12 @@ public sealed class BoundsTests
         ];
         foreach (var expression in deepest)
         {
-            OnASmallStack(() => Table.Run(expression, "[[[1]]]"));
-            OnASmallStack(() => new JmesPathSelectorLanguage(Microsoft.Extensions.Options.Options.Create(new JmesPathOptions())).Compile(expression + " | [@, 'x']"));
+            Assert.DoesNotContain("error", OnASmallStack(() => Table.Run(expression, "[[[1]]]")), StringComparison.Ordinal);
+
+            var selection = new System.Buffers.ArrayBufferWriter<byte>();
+            Assert.True(OnASmallStack(() => new JmesPathSelectorLanguage(Microsoft.Extensions.Options.Options.Create(new JmesPathOptions()))
+                .Compile(expression + " | [@, 'x']").TrySelect(JsonElement.Parse("[[[1]]]"), selection)));
+            Assert.EndsWith("\"x\"]", Encoding.UTF8.GetString(selection.WrittenSpan), StringComparison.Ordinal);
         }
     }
 

@@ -183,7 +183,7 @@ public abstract class OwnerFaultTests(Cluster cluster) : ClusterTests(cluster)
         // The claim is taken, and its reply comes when the successor has long answered.
         A.ToStore.HoldReplies();
         var late = A.PostAsync("takeover", key);
-        await Eventually.BeSoAsync(() => A.ToStore.RepliesHeld > 0);
+        await Eventually.TrueAsync(() => A.ToStore.RepliesHeld > 0, "a reply is held");
         var successors = await AskUntilDecidedAsync(B, "takeover", key);
         A.ToStore.PassReplies();
 

@@ -38,7 +38,7 @@ public abstract class RandomRunTests(Cluster cluster, ITestOutputHelper output) 
     private async Task EndAsync(CancellationTokenSource end)
     {
         await Task.Delay(Length, CancellationToken.None);
-        await Eventually.BeSoAsync(() => _operations.Count >= LeastOperations, LongestRun);
+        await Eventually.TrueAsync(() => _operations.Count >= LeastOperations, "enough operations", LongestRun);
         await end.CancelAsync();
     }
 

@@ -259,7 +259,7 @@ public sealed class DynamoDBStoreFaultTests(DynamoDBCluster cluster) : StoreFaul
         Assert.Equal(Answer.StoreUnavailable, (await A.PostAsync("careful", key)).Code);
 
         // What gives the key back overtakes it on a connection of its own.
-        await Eventually.BeSoAsync(() => A.ToStore.Requests > before);
+        await Eventually.TrueAsync(() => A.ToStore.Requests > before, "a request on another connection");
         A.ToStore.PassRequests();
 
         // The claim may land after its own lease, and is released when its owner hears of it: a moment in which it looks abandoned. If it were left

@@ -1,7 +1,9 @@
+using System.Diagnostics.Metrics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Diagnostics.Metrics.Testing;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -778,7 +780,8 @@ public sealed class ExecutorTests
     public async Task Every_call_is_counted_by_its_operation_and_outcome()
     {
         await using var functions = new Functions(options => options.AddPolicy("available", new IdempotencyPolicy { WhenStoreUnavailable = StoreUnavailableBehavior.Execute }));
-        using var calls = new MetricCollector(functions.Services, "idempotency.calls");
+        functions.Services.GetRequiredService<Telemetry>();
+        using var calls = new MetricCollector<long>(functions.Services.GetRequiredService<IMeterFactory>(), "Idempotency.AspNetCore", "idempotency.calls");
         async Task CallAsync(string key, Func<Task<int>> work, IdempotentCallOptions? options = null)
         {
             try
@@ -805,8 +808,10 @@ public sealed class ExecutorTests
         await CallAsync("key-3", () => Task.FromResult(0), new() { PolicyName = "available" });
         Assert.Equal(
             ["failed", "idempotency-request-in-progress", "executed", "replayed", "idempotency-key-reused", "executed", "idempotency-response-unavailable", "idempotency-store-unavailable", "unprotected"],
-            calls.Tags("idempotency.outcome"));
-        Assert.All(calls.Tags("idempotency.operation"), operation => Assert.Equal("payouts", operation));
+            Tags("idempotency.outcome"));
+        Assert.All(Tags("idempotency.operation"), operation => Assert.Equal("payouts", operation));
+
+        IEnumerable<string?> Tags(string name) => calls.GetMeasurementSnapshot().Select(measured => (string?)measured.Tags[name]);
     }
 
     [Fact]

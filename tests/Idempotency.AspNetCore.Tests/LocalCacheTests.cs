@@ -5,13 +5,13 @@ namespace Idempotency.AspNetCore.Tests;
 /// <summary>The local cache: what it saves, and its bounds.</summary>
 public sealed class LocalCacheTests
 {
-    private static readonly DateTimeOffset Start = new FakeTime().GetUtcNow();
+    private static readonly DateTimeOffset Start = new FakeTimeProvider().GetUtcNow();
 
     private static Sha256Hash Key(int number) => Sha256Hash.Of(BitConverter.GetBytes(number));
 
-    private static (LocalCache Cache, FakeTime Time) Create(int entries = 3, long bytes = 1_000_000)
+    private static (LocalCache Cache, FakeTimeProvider Time) Create(int entries = 3, long bytes = 1_000_000)
     {
-        var time = new FakeTime();
+        var time = new FakeTimeProvider();
         return (new LocalCache(Options.Create(new IdempotencyOptions { LocalCacheMaxEntries = entries, LocalCacheMaxBytes = bytes }), time), time);
     }
 
