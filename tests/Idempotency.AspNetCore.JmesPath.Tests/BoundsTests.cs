@@ -56,12 +56,13 @@ public sealed class BoundsTests
         ];
         foreach (var expression in deepest)
         {
-            Assert.DoesNotContain("error", OnASmallStack(() => Table.Run(expression, "[[[1]]]")), StringComparison.Ordinal);
+            var result = OnASmallStack(() => Table.Run(expression, "[[[1]]]"));
+            Assert.DoesNotContain("error", result, StringComparison.Ordinal);
 
             var selection = new System.Buffers.ArrayBufferWriter<byte>();
-            Assert.True(OnASmallStack(() => new JmesPathSelectorLanguage(Microsoft.Extensions.Options.Options.Create(new JmesPathOptions()))
-                .Compile(expression + " | [@, 'x']").TrySelect(JsonElement.Parse("[[[1]]]"), selection)));
-            Assert.EndsWith("\"x\"]", Encoding.UTF8.GetString(selection.WrittenSpan), StringComparison.Ordinal);
+            OnASmallStack(() => new JmesPathSelectorLanguage(Microsoft.Extensions.Options.Options.Create(new JmesPathOptions()))
+                .Compile(expression + " | [@, 'x']").TrySelect(JsonElement.Parse("[[[1]]]"), selection));
+            Assert.Equal(result == "null" ? "null" : $"[{result},\"x\"]", Encoding.UTF8.GetString(selection.WrittenSpan)); // a list of null's members is null
         }
     }
 
