@@ -5,7 +5,7 @@ namespace Idempotency.AspNetCore.Tests;
 /// <summary>The in-memory store sits the exam.</summary>
 public sealed class InMemoryStoreConformanceTests : ListingConformanceTests, IDisposable
 {
-    private readonly FakeTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly InMemoryIdempotencyStore _store;
 
     public InMemoryStoreConformanceTests() => _store = new InMemoryIdempotencyStore(Options.Create(new InMemoryIdempotencyStoreOptions()), _time);
@@ -26,9 +26,9 @@ public sealed class InMemoryStoreTests
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
-    private static (InMemoryIdempotencyStore Store, FakeTime Time) Create(Action<InMemoryIdempotencyStoreOptions>? configure = null)
+    private static (InMemoryIdempotencyStore Store, FakeTimeProvider Time) Create(Action<InMemoryIdempotencyStoreOptions>? configure = null)
     {
-        var time = new FakeTime();
+        var time = new FakeTimeProvider();
         var options = new InMemoryIdempotencyStoreOptions();
         configure?.Invoke(options);
         return (new InMemoryIdempotencyStore(Options.Create(options), time), time);

@@ -8,6 +8,28 @@ public sealed class LeaseTests
     private static readonly TimeSpan Third = TimeSpan.FromSeconds(20);
 
     [Fact]
+    public async Task A_handler_that_runs_longer_than_its_lease_keeps_it()
+    {
+        var gate = new Gate();
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async () => { await gate.PassAsync(); return "x"; }).WithIdempotency());
+        var first = api.SendAsync();
+        await gate.ArrivedAsync();
+        for (var i = 1; i <= 10; i++)
+        {
+            api.Time.Advance(Third);
+            await Eventually.TrueAsync(() => api.Store.Calls("renew") == i, $"renewal {i}");
+            using var duplicate = await api.SendAsync();
+            await duplicate.AssertProblemAsync(409, "idempotency-request-in-progress", "same-key");
+        }
+
+        gate.Open();
+        using var answer = await first;
+        Assert.Equal("x", await answer.TextAsync());
+        api.Time.Advance(TimeSpan.FromMinutes(5));
+        Assert.Equal(10, api.Store.Calls("renew"));
+    }
+
+    [Fact]
     public async Task A_renewal_beside_a_completion_is_no_lost_claim()
     {
         var gate = new Gate();
@@ -41,28 +63,6 @@ public sealed class LeaseTests
         await response.TextAsync();
         Assert.Equal(0, api.Logs.Count("ClaimLost"));
         Assert.False(lost);
-    }
-
-    [Fact]
-    public async Task A_handler_that_runs_longer_than_its_lease_keeps_it()
-    {
-        var gate = new Gate();
-        await using var api = await Api.StartAsync(app => app.MapPost("/", async () => { await gate.PassAsync(); return "x"; }).WithIdempotency());
-        var first = api.SendAsync();
-        await gate.ArrivedAsync();
-        for (var i = 1; i <= 10; i++)
-        {
-            api.Time.Advance(Third);
-            await Eventually.TrueAsync(() => api.Store.Calls("renew") == i, $"renewal {i}");
-            using var duplicate = await api.SendAsync();
-            await duplicate.AssertProblemAsync(409, "idempotency-request-in-progress", "same-key");
-        }
-
-        gate.Open();
-        using var answer = await first;
-        Assert.Equal("x", await answer.TextAsync());
-        api.Time.Advance(TimeSpan.FromMinutes(5));
-        Assert.Equal(10, api.Store.Calls("renew"));
     }
 
     [Fact]

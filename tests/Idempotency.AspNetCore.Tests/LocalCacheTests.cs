@@ -5,13 +5,13 @@ namespace Idempotency.AspNetCore.Tests;
 /// <summary>The local cache: what it saves, and its bounds.</summary>
 public sealed class LocalCacheTests
 {
-    private static readonly DateTimeOffset Start = new FakeTime().GetUtcNow();
+    private static readonly DateTimeOffset Start = new FakeTimeProvider().GetUtcNow();
 
     private static StoreKey Key(int number) => new(Sha256Hash.Of(BitConverter.GetBytes(number)));
 
-    private static (CompletedRecords Cache, FakeTime Time) Create(int entries = 3, long bytes = 1_000_000)
+    private static (CompletedRecords Cache, FakeTimeProvider Time) Create(int entries = 3, long bytes = 1_000_000)
     {
-        var time = new FakeTime();
+        var time = new FakeTimeProvider();
         var services = new ServiceCollection().AddSingleton<TimeProvider>(time);
         services.AddIdempotency(options =>
         {

@@ -150,7 +150,7 @@ public sealed class OperatorTests
         var builder = WebApplication.CreateBuilder();
         builder.Configuration.Sources.Clear();
         builder.Logging.ClearProviders();
-        var time = new FakeTime();
+        var time = new FakeTimeProvider();
         builder.WebHost.UseKestrel(server => server.Listen(IPAddress.Loopback, 0));
         builder.Services.AddSingleton<TimeProvider>(time);
         builder.Services.AddIdempotency();

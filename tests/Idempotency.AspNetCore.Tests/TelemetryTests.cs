@@ -194,7 +194,7 @@ public sealed class TelemetryTests
         Assert.All(Outcomes, outcome => Assert.Contains($"`{outcome}`", page, StringComparison.Ordinal));
     }
 
-    /// <summary>What one application's meter has measured.</summary>
+    /// <summary>What one application's meter has measured. (A MetricCollector collects one instrument that is known by name; this finds out which there are.)</summary>
     private sealed class Measurements : IDisposable
     {
         private readonly MeterListener _listener = new();

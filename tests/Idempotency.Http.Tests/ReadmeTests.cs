@@ -1,5 +1,7 @@
 using System.Net.Http.Json;
 using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 
 namespace Idempotency.Http.Tests;
@@ -43,8 +45,29 @@ public sealed class ReadmeTests
         Assert.Equal(["order-7-payment", "order-7-payment"], service.Keys);
         await host.StopAsync();
 
-        using var plain = new HttpClient(new IdempotencyKeyHandler { InnerHandler = new SocketsHttpHandler() });
-        Assert.NotNull(plain);
+    }
+
+    [Fact]
+    public async Task Without_dependency_injection_the_handler_of_the_readme_gives_each_request_a_key()
+    {
+        var app = WebApplication.CreateSlimBuilder().Build();
+        app.Urls.Add("http://127.0.0.1:0");
+        app.MapPost("/", (HttpContext context) => context.Request.Headers["Idempotency-Key"].ToString());
+        await app.StartAsync();
+        await using (app)
+        {
+            using var plain = new HttpClient(new IdempotencyKeyHandler { InnerHandler = new SocketsHttpHandler() });
+
+            var keys = new HashSet<string>();
+            for (var i = 0; i < 2; i++)
+            {
+                using var response = await plain.PostAsync(app.Urls.First(), null);
+                keys.Add(await response.Content.ReadAsStringAsync());
+            }
+
+            Assert.Equal(2, keys.Count);
+            Assert.All(keys, key => Assert.True(Guid.TryParse(key.Trim('"'), out _), key));
+        }
     }
 
     [Theory]

@@ -44,7 +44,7 @@ public sealed class ServerTests
             await gate.PassAsync();
             return "paid";
         }).WithIdempotency());
-        var time = new FakeTime();
+        var time = new FakeTimeProvider();
         await using var services = Client(server.Address, Unlimited(), time);
         var client = services.GetRequiredService<HttpClient>();
         var first = client.SendAsync(Request("order-7"));
@@ -79,7 +79,7 @@ public sealed class ServerTests
             await gate.PassAsync();
             return "paid";
         }).WithIdempotency());
-        var time = new FakeTime();
+        var time = new FakeTimeProvider();
         var retry = Unlimited();
         retry.AttemptTimeout = 30 * Second;
         await using var services = Client(server.Address, retry, time);
@@ -104,7 +104,7 @@ public sealed class ServerTests
             await Task.Yield();
             return Interlocked.Increment(ref effects);
         }).WithIdempotency());
-        var time = new FakeTime();
+        var time = new FakeTimeProvider();
         await using var services = Client(server.Address, Unlimited(), time);
         var client = services.GetRequiredService<HttpClient>();
         var all = Task.WhenAll(Enumerable.Range(0, 20).Select(_ => client.SendAsync(Request("order-7"))));
@@ -219,7 +219,7 @@ public sealed class ServerTests
             await gate.PassAsync();
             await context.Response.WriteAsync("data: 2\n\n");
         }));
-        var time = new FakeTime();
+        var time = new FakeTimeProvider();
         await using var services = Client(server.Address, new() { AttemptTimeout = Second }, time);
         using var request = new HttpRequestMessage(HttpMethod.Post, "events");
         using var response = await services.GetRequiredService<HttpClient>().SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
@@ -256,7 +256,7 @@ public sealed class ServerTests
         return request;
     }
 
-    private static Task EndAsync(Task sending, FakeTime time) => Eventually.TrueAsync(
+    private static Task EndAsync(Task sending, FakeTimeProvider time) => Eventually.TrueAsync(
         () =>
         {
             time.Advance(Second);

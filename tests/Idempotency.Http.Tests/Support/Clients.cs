@@ -7,7 +7,7 @@ internal sealed class Clients : IDisposable
 {
     private readonly ServiceProvider _services;
 
-    private Clients(ServiceProvider services, FakeTime time, LogCollector logs)
+    private Clients(ServiceProvider services, FakeTimeProvider time, FakeLogCollector logs)
     {
         _services = services;
         Time = time;
@@ -17,9 +17,9 @@ internal sealed class Clients : IDisposable
 
     public HttpClient Client { get; }
 
-    public FakeTime Time { get; }
+    public FakeTimeProvider Time { get; }
 
-    public LogCollector Logs { get; }
+    public FakeLogCollector Logs { get; }
 
     /// <summary>A client named "payments" of a scripted service.</summary>
     /// <param name="service">The service.</param>
@@ -28,9 +28,9 @@ internal sealed class Clients : IDisposable
     /// <param name="inside">Handlers that are added after them.</param>
     public static Clients Of(HttpMessageHandler service, Action<IdempotencyKeyOptions>? configure = null, Action<IHttpClientBuilder>? outside = null, Action<IHttpClientBuilder>? inside = null)
     {
-        var time = new FakeTime();
-        var logs = new LogCollector();
-        var services = new ServiceCollection().AddSingleton<TimeProvider>(time).AddLogging(logging => logging.AddProvider(logs).SetMinimumLevel(LogLevel.Debug));
+        var time = new FakeTimeProvider();
+        var logs = new FakeLogCollector();
+        var services = new ServiceCollection().AddSingleton<TimeProvider>(time).AddLogging(logging => logging.AddProvider(new FakeLoggerProvider(logs)).SetMinimumLevel(LogLevel.Debug));
         var builder = services.AddHttpClient("payments", client =>
         {
             client.BaseAddress = new Uri("https://service.example/");

@@ -1,8 +1,4 @@
-using Idempotency.AspNetCore.EntityFrameworkCore.Tests;
-
-[assembly: AssemblyFixture(typeof(PostgreSqlServer))]
-
-namespace Idempotency.AspNetCore.EntityFrameworkCore.Tests;
+namespace Idempotency.AspNetCore.Tests;
 
 /// <summary>A PostgreSQL that the tests start, or the one that IDEMPOTENCY_TEST_POSTGRES names (a connection string of a user who may create databases).</summary>
 public sealed class PostgreSqlServer : IAsyncLifetime
@@ -12,6 +8,7 @@ public sealed class PostgreSqlServer : IAsyncLifetime
     /// <summary>How it is connected to, without a database.</summary>
     public string ConnectionString { get; private set; } = "";
 
+    /// <inheritdoc/>
     public async ValueTask InitializeAsync()
     {
         if (Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_POSTGRES") is { Length: > 0 } running)
@@ -24,6 +21,7 @@ public sealed class PostgreSqlServer : IAsyncLifetime
         ConnectionString = _process.ConnectionString;
     }
 
+    /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
         _process?.Dispose();

