@@ -265,35 +265,4 @@ public sealed class ServerTests
         "the request has its answer");
 
     private sealed record Paid(int Id, string Receipt);
-
-    /// <summary>A server that remembers what it answered.</summary>
-    private sealed class Server(WebApplication app) : IAsyncDisposable
-    {
-        private readonly System.Collections.Concurrent.ConcurrentQueue<int> _statuses = new();
-
-        public string Address => app.Urls.First();
-
-        public int Count(int status) => _statuses.Count(one => one == status);
-
-        public static async Task<Server> StartAsync(Action<WebApplication> map)
-        {
-            var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
-            builder.Logging.ClearProviders();
-            builder.WebHost.UseKestrel(server => server.Listen(IPAddress.Loopback, 0));
-            builder.Services.AddIdempotency();
-            var app = builder.Build();
-            var server = new Server(app);
-            app.Use(async (context, next) =>
-            {
-                await next(context);
-                server._statuses.Enqueue(context.Response.StatusCode);
-            });
-            app.UseIdempotency();
-            map(app);
-            await app.StartAsync();
-            return server;
-        }
-
-        public ValueTask DisposeAsync() => app.DisposeAsync();
-    }
 }

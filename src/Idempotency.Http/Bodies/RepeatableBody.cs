@@ -5,15 +5,12 @@ namespace Idempotency.Http;
 /// <para>What becomes of each content:</para>
 /// <para>1. In memory already (bytes, text, forms): nothing to do, whatever its size.</para>
 /// <para>2. Multipart: its parts decide, within one limit for all of them; the boundary is the same each time.</para>
-/// <para>3. A stream that can be read only once, and whose length nobody told: refused, unless the options say that such streams are held in memory. It might never
-/// end, and would be accepted or refused by how much happens to come.</para>
-/// <para>4. Everything else, within the limit: held in memory. That includes content that is made when it is sent (JSON, for one), as the object behind it may have
+/// <para>3. Everything else, within the limit: held in memory. That includes content that is made when it is sent (JSON, for one), as the object behind it may have
 /// changed by the next time.</para>
-/// <para>5. Beyond the limit: a seekable stream is rewound; anything else is refused.</para>
+/// <para>4. Beyond the limit: a seekable stream is rewound; anything else is rejected.</para>
 /// </remarks>
 internal sealed class RepeatableBody(IdempotencyKeyOptions options)
 {
-    private readonly bool _holdsStreams = options.BufferRequestBodies;
     private readonly long _limit = options.MaxBufferedBodySize;
 
     /// <exception cref="InvalidOperationException">The body cannot be sent twice. Nothing was sent.</exception>
@@ -41,16 +38,7 @@ internal sealed class RepeatableBody(IdempotencyKeyOptions options)
             return 0;
         }
 
-        var isStream = content is StreamContent;
-        var isSeekable = isStream && content.ReadAsStream(cancellationToken).CanSeek;
-        if (isStream && !isSeekable && content.Headers.ContentLength is null && !_holdsStreams)
-        {
-            throw new InvalidOperationException(
-                $"The body of {request.Method} {RequestAddress.Of(request)} is a stream that can be read only once and has no length, so it could not be sent again with the same idempotency key. Nothing was sent. "
-                + "Use bytes or a seekable stream, set the content's Content-Length header if you know it, "
-                + $"set {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.BufferRequestBodies)} to hold up to {_limit} bytes of it in memory, or send it through a client without retries.");
-        }
-
+        var isSeekable = content is StreamContent && content.ReadAsStream(cancellationToken).CanSeek;
         if (isSeekable && content.Headers.ContentLength > left)
         {
             return 0;
