@@ -8,7 +8,10 @@ namespace Idempotency.Http;
 /// <param name="maxBufferedResponseSize">How much of a body is read ahead, in bytes.</param>
 internal sealed class AttemptHandler(long maxBufferedResponseSize) : DelegatingHandler
 {
-    private static readonly HttpRequestOptionsKey<RequestSnapshot> Beginning = new("Idempotency.Http.Beginning");
+    private static int _instances;
+
+    // Of its own: where pipelines are nested, each begins its attempts where it saw the first of them begin.
+    private readonly HttpRequestOptionsKey<RequestSnapshot> _beginning = new($"Idempotency.Http.Beginning.{Interlocked.Increment(ref _instances)}");
 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -26,13 +29,13 @@ internal sealed class AttemptHandler(long maxBufferedResponseSize) : DelegatingH
 
     private async ValueTask<HttpResponseMessage> AttemptAsync(HttpRequestMessage request, bool async, CancellationToken cancellationToken)
     {
-        if (request.Options.TryGetValue(Beginning, out var beginning))
+        if (request.Options.TryGetValue(_beginning, out var beginning))
         {
             beginning.Restore(request);
         }
         else
         {
-            request.Options.Set(Beginning, new RequestSnapshot(request));
+            request.Options.Set(_beginning, new RequestSnapshot(request));
         }
 
         var response = async ? await base.SendAsync(request, cancellationToken).ConfigureAwait(false) : base.Send(request, cancellationToken);

@@ -87,7 +87,7 @@ public static class IdempotentResilienceHttpClientBuilderExtensions
                 args.Context, args.Outcome, _ => isTransient(args), TimeSpan.MaxValue, time).ConfigureAwait(false) != RetryVerdict.Final;
             options.Hedging.DelayGenerator = args => ValueTask.FromResult(RetryVerdicts.MayBeSentAgain(args.Context) ? options.Hedging.Delay : Timeout.InfiniteTimeSpan);
         });
-        builder.AddResilienceHandler("idempotency", (pipeline, context) =>
+        builder.AddResilienceHandler("idempotency-hedging", (pipeline, context) =>
         {
             context.EnableReloads<HttpStandardHedgingResilienceOptions>(builder.Name);
             var total = context.GetOptions<HttpStandardHedgingResilienceOptions>(builder.Name).TotalRequestTimeout;

@@ -16,7 +16,7 @@ public sealed class ReadmeTests
         builder.Services.ConfigureHttpClientDefaults(client => client.ConfigurePrimaryHttpMessageHandler(() => service));
 
         builder.Services.AddHttpClient<BankClient>(client => client.BaseAddress = new Uri("https://bank.example/"))
-            .AddIdempotencyKeys(options => options.Retry = new());
+            .AddIdempotencyKeys();
 
         using var host = builder.Build();
         await host.StartAsync();

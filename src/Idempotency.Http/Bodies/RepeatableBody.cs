@@ -22,26 +22,37 @@ internal sealed class RepeatableBody(IdempotencyKeyOptions options)
         }
 
         var left = _limit;
+        var isHeld = false;
         foreach (var part in Leaves(content))
         {
-            left -= await HoldAsync(request, part, left, async, cancellationToken).ConfigureAwait(false);
+            var size = await HoldAsync(request, part, left, async, cancellationToken).ConfigureAwait(false);
+            isHeld = size is not null;
+            left -= size ?? 0;
+        }
+
+        if (isHeld && content is StreamContent)
+        {
+            // As bytes: hedging does not clone a request whose content is a stream, even one that is held in memory. It is, so that nothing is awaited here.
+            var bytes = new ReadOnlyMemoryContent(await content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false));
+            AnswerBody.CopyHeaders(content.Headers, bytes.Headers);
+            request.Content = bytes;
         }
     }
 
     private static IEnumerable<HttpContent> Leaves(HttpContent content) => content is MultipartContent parts ? parts.SelectMany(Leaves) : [content];
 
-    /// <returns>How many bytes are now held that were not before.</returns>
-    private async ValueTask<long> HoldAsync(HttpRequestMessage request, HttpContent content, long left, bool async, CancellationToken cancellationToken)
+    /// <returns>How many bytes are now held; null when the content was left as it was.</returns>
+    private async ValueTask<long?> HoldAsync(HttpRequestMessage request, HttpContent content, long left, bool async, CancellationToken cancellationToken)
     {
         if (content is ReadOnlyMemoryContent || content.GetType() is var type && (type == typeof(ByteArrayContent) || type == typeof(StringContent) || type == typeof(FormUrlEncodedContent)))
         {
-            return 0;
+            return null;
         }
 
         var isSeekable = content is StreamContent && content.ReadAsStream(cancellationToken).CanSeek;
         if (isSeekable && content.Headers.ContentLength > left)
         {
-            return 0;
+            return null;
         }
 
         try

@@ -8,17 +8,19 @@ internal sealed class Clients : IDisposable
 {
     private static readonly TimeSpan Step = TimeSpan.FromSeconds(0.25);
     private readonly ServiceProvider _services;
-    private readonly ConcurrentQueue<TimeSpan> _arrivals;
 
-    private Clients(ServiceProvider services, FakeTime time, ConcurrentQueue<TimeSpan> arrivals)
+    private readonly Attempts _attempts;
+    private readonly bool _isReal;
+
+    private Clients(ServiceProvider services, FakeTime time, Attempts attempts, bool isReal)
     {
         _services = services;
-        _arrivals = arrivals;
+        _attempts = attempts;
+        _isReal = isReal;
         Time = time;
-        Client = services.GetRequiredService<IHttpClientFactory>().CreateClient("payments");
     }
 
-    public HttpClient Client { get; }
+    public HttpClient Client => field ??= _services.GetRequiredService<IHttpClientFactory>().CreateClient("payments");
 
     public FakeTime Time { get; }
 
@@ -26,27 +28,29 @@ internal sealed class Clients : IDisposable
         where T : notnull => _services.GetRequiredService<T>();
 
     /// <summary>When each attempt was sent, since the beginning.</summary>
-    public IReadOnlyList<TimeSpan> Arrivals => [.. _arrivals];
+    public IReadOnlyList<TimeSpan> Arrivals => [.. _attempts.Arrivals];
 
-    /// <summary>A client named "payments" of a scripted service.</summary>
-    public static Clients Of(HttpMessageHandler service, Action<IHttpClientBuilder> configure) =>
-        Of("https://service.example/", builder => configure(builder.ConfigurePrimaryHttpMessageHandler(() => service)));
+    /// <summary>A client of a scripted service, which answers at once: time passes steadily.</summary>
+    public static Clients Of(HttpMessageHandler service, Action<IHttpClientBuilder> configure) => Of(
+        services => services.AddHttpClient("payments"), "https://service.example/", builder => configure(builder.ConfigurePrimaryHttpMessageHandler(() => service)), isReal: false);
 
-    /// <summary>A client named "payments" of a server.</summary>
-    public static Clients Of(string address, Action<IHttpClientBuilder> configure)
+    /// <summary>A client of a server, which takes its own time: the client's stands still while an attempt is under way.</summary>
+    public static Clients Of(string address, Action<IHttpClientBuilder> configure, Func<IServiceCollection, IHttpClientBuilder>? add = null) =>
+        Of(add ?? (services => services.AddHttpClient("payments")), address, configure, isReal: true);
+
+    private static Clients Of(Func<IServiceCollection, IHttpClientBuilder> add, string address, Action<IHttpClientBuilder> configure, bool isReal)
     {
         var time = new FakeTime();
-        var began = time.GetUtcNow();
-        var arrivals = new ConcurrentQueue<TimeSpan>();
+        var attempts = new Attempts(time);
         var services = new ServiceCollection().AddSingleton<TimeProvider>(time);
-        var builder = services.AddHttpClient("payments", client =>
+        var builder = add(services).ConfigureHttpClient(client =>
         {
             client.BaseAddress = new Uri(address);
             client.Timeout = Timeout.InfiniteTimeSpan;
         });
         configure(builder);
-        builder.AddHttpMessageHandler(() => new Recording(() => arrivals.Enqueue(time.GetUtcNow() - began)));
-        return new Clients(services.BuildServiceProvider(), time, arrivals);
+        builder.AddHttpMessageHandler(() => new Recording(attempts));
+        return new Clients(services.BuildServiceProvider(), time, attempts, isReal);
     }
 
     public Task<HttpResponseMessage> PostAsync(string body = "{}", string? key = null, CancellationToken cancellationToken = default)
@@ -68,36 +72,65 @@ internal sealed class Clients : IDisposable
     }
 
     /// <summary>Lets time pass until something has happened.</summary>
-    public async Task UntilAsync(Func<bool> condition, string what)
-    {
-        await Eventually.TrueAsync(
-            () =>
+    public Task UntilAsync(Func<bool> condition, string what) => Eventually.TrueAsync(
+        () =>
+        {
+            var holds = condition();
+            if (!holds && !(_isReal && _attempts.AreUnderWay))
             {
-                var holds = condition();
-                if (!holds)
-                {
-                    Time.Advance(Step);
-                }
+                Time.Advance(Step);
+            }
 
-                return holds;
-            },
-            what);
-    }
+            return holds;
+        },
+        what);
 
     public void Dispose() => _services.Dispose();
 
-    private sealed class Recording(Action record) : DelegatingHandler
+    private sealed class Attempts(FakeTime time)
     {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        private readonly DateTimeOffset _began = time.GetUtcNow();
+        private int _underWay;
+
+        public ConcurrentQueue<TimeSpan> Arrivals { get; } = new();
+
+        public bool AreUnderWay => Volatile.Read(ref _underWay) > 0;
+
+        public void Begin()
         {
-            record();
-            return base.SendAsync(request, cancellationToken);
+            Interlocked.Increment(ref _underWay);
+            Arrivals.Enqueue(time.GetUtcNow() - _began);
+        }
+
+        public void End() => Interlocked.Decrement(ref _underWay);
+    }
+
+    private sealed class Recording(Attempts attempts) : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            attempts.Begin();
+            try
+            {
+                return await base.SendAsync(request, cancellationToken);
+            }
+            finally
+            {
+                attempts.End();
+            }
         }
 
         protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            record();
-            return base.Send(request, cancellationToken);
+            attempts.Begin();
+            try
+            {
+                return base.Send(request, cancellationToken);
+            }
+            finally
+            {
+                attempts.End();
+            }
         }
     }
 }
