@@ -15,12 +15,13 @@ internal sealed class Server(WebApplication app) : IAsyncDisposable
 
     public int Count(int status) => _statuses.Count(one => one == status);
 
-    public static async Task<Server> StartAsync(Action<WebApplication> map)
+    public static async Task<Server> StartAsync(Action<WebApplication> map, Action<WebApplicationBuilder>? configure = null)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
         builder.Logging.ClearProviders();
         builder.WebHost.UseKestrel(server => server.Listen(IPAddress.Loopback, 0));
         builder.Services.AddIdempotency();
+        configure?.Invoke(builder);
         var app = builder.Build();
         var server = new Server(app);
         app.Use(async (context, next) =>
