@@ -90,4 +90,41 @@ public sealed class OrderTests
         Assert.Equal(IdempotencyProblemCodes.RequestInProgress, result.ProblemCode);
         Assert.Equal(IdempotencyRetryAdvice.SameKey, result.Advice);
     }
+
+    [Theory]
+    [InlineData("keys, then standard hedging")]
+    [InlineData("standard hedging, then keys")]
+    public async Task Standard_hedging_by_itself_lets_a_409_in_progress_win_over_the_attempt_that_still_runs(string arrangement)
+    {
+        var service = new Service().ThenSilence().Then(409, Problems.InProgress());
+        using var clients = Clients.Of(service, All[arrangement]);
+        using var response = await clients.PostAsync();
+        Assert.Equal(IdempotencyProblemCodes.RequestInProgress, (await response.ReadIdempotencyResultAsync()).ProblemCode);
+    }
+
+    [Fact]
+    public async Task A_client_can_replace_the_resilience_handler_that_all_clients_have_by_default()
+    {
+        var service = new Service().Always(503);
+        var time = new FakeTime();
+        var collection = new ServiceCollection().AddSingleton<TimeProvider>(time);
+        collection.ConfigureHttpClientDefaults(client => client.AddStandardResilienceHandler());
+#pragma warning disable EXTEXP0001 // The framework marks it as experimental.
+        collection.AddHttpClient("payments").ConfigurePrimaryHttpMessageHandler(() => service).RemoveAllResilienceHandlers()
+            .AddIdempotentResilienceHandler(options => options.Retry.MaxRetryAttempts = 1);
+#pragma warning restore EXTEXP0001
+        await using var services = collection.BuildServiceProvider();
+        using var client = services.GetRequiredService<IHttpClientFactory>().CreateClient("payments");
+        var sending = client.PostAsync("https://service.example/", new StringContent("{}"));
+        await Eventually.TrueAsync(
+            () =>
+            {
+                time.Advance(TimeSpan.FromSeconds(0.25));
+                return sending.IsCompleted;
+            },
+            "the request has ended");
+        using var response = await sending;
+        Assert.Equal(2, service.Requests.Count);
+        Assert.NotNull(Assert.Single(service.Keys.Distinct()));
+    }
 }

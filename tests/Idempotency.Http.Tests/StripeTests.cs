@@ -127,7 +127,7 @@ public sealed class StripeTests
                     var response = context.HttpContext.Response;
                     if (problem.Status == 422)
                     {
-                        problem.Status = response.StatusCode = 400; // where all SDKs look for an idempotency error
+                        problem.Status = response.StatusCode = 400; // where the SDKs look for an idempotency error
                     }
 
                     response.Headers["Stripe-Should-Retry"] = problem.Extensions["retry"] is "same-key" ? "true" : "false";
