@@ -32,7 +32,7 @@ public static class IdempotentResilienceHttpClientBuilderExtensions
     public static IHttpStandardResiliencePipelineBuilder AddIdempotentResilienceHandler(this IHttpClientBuilder builder, Action<HttpStandardResilienceOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        builder.AddRepeatableRequests();
+        builder.AddIdempotencyKeys(static options => options.BufferRequestBodies = true);
         IHttpStandardResiliencePipelineBuilder? standard = null;
 
         // Outside of the standard pipeline, for two reasons. Each wait is followed by a full set of attempts: a service that is still busy has not failed. And the
@@ -76,7 +76,7 @@ public static class IdempotentResilienceHttpClientBuilderExtensions
     public static IStandardHedgingHandlerBuilder AddIdempotentHedgingHandler(this IHttpClientBuilder builder, Action<IRoutingStrategyBuilder>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        builder.AddRepeatableRequests();
+        builder.AddIdempotencyKeys(static options => options.BufferRequestBodies = options.AttemptsOverlap = true);
         var standard = builder.AddStandardHedgingHandler();
         configure?.Invoke(standard.RoutingStrategyBuilder);
         builder.Services.AddOptions<HttpStandardHedgingResilienceOptions>(builder.Name).Configure<IServiceProvider>((options, services) =>
@@ -104,8 +104,6 @@ public static class IdempotentResilienceHttpClientBuilderExtensions
         });
         return standard;
     }
-
-    private static void AddRepeatableRequests(this IHttpClientBuilder builder) => builder.AddIdempotencyKeys(options => options.BufferRequestBodies = true);
 
     /// <summary>Unlike <c>AddHttpMessageHandler</c>, it knows the client's name, which the builder of the defaults of all clients does not have.</summary>
     private static void AddHandlers(this IHttpClientBuilder builder, Action<HttpMessageHandlerBuilder> add) =>

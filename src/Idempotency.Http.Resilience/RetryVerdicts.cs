@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Http.Resilience;
+using System.Net;
 using Polly;
 
 namespace Idempotency.Http;
@@ -7,8 +7,9 @@ namespace Idempotency.Http;
 /// <remarks>
 /// <para>In this order:</para>
 /// <para>1. A request that the caller excluded (<c>DisableIdempotencyKey</c>) is sent once.</para>
-/// <para>2. Without a key, a request with an idempotent method (RFC 9110 section 9.2.2) follows the standard rules; any other is sent once.</para>
-/// <para>3. With a key, errors follow the standard rules, except those of the connection that would come again (<see cref="RetryRules"/>).</para>
+/// <para>2. Without a key, a request with an idempotent method (RFC 9110 section 9.2.2) follows the standard rules, except that it may be in progress too, where the
+/// service takes the key from the body; any other is sent once.</para>
+/// <para>3. Errors follow the standard rules, except those of the connection that would come again (<see cref="RetryRules"/>).</para>
 /// <para>4. With a key, responses follow <see cref="RetryRules"/>.</para>
 /// <para>5. A response that asks for a longer wait than the whole request may take is final: waiting would only lose it.</para>
 /// </remarks>
@@ -22,8 +23,8 @@ internal static class RetryVerdicts
             return RetryVerdict.Final;
         }
 
-        var request = RequestOf(context);
-        if (request?.GetIdempotencyKey() is null || outcome.Result is not { } response)
+        var hasKey = RequestOf(context)?.GetIdempotencyKey() is not null;
+        if (outcome.Result is not { } response || !(hasKey || response.StatusCode == HttpStatusCode.Conflict))
         {
             var passes = outcome.Exception is not HttpRequestException error || RetryRules.IsRetried(error);
             return passes && await isTransient(outcome).ConfigureAwait(false) ? RetryVerdict.Retry : RetryVerdict.Final;
@@ -31,7 +32,7 @@ internal static class RetryVerdicts
 
         var problem = await response.ReadProblemAsync(context.CancellationToken).ConfigureAwait(false);
         return !RetryRules.IsRetried(response, problem) || RetryAfter.Of(response, time) > total ? RetryVerdict.Final
-            : response.StatusCode == System.Net.HttpStatusCode.Conflict ? RetryVerdict.InProgress
+            : response.StatusCode == HttpStatusCode.Conflict ? RetryVerdict.InProgress
             : RetryVerdict.Retry;
     }
 

@@ -141,6 +141,20 @@ public sealed class HedgingTests
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_stream_that_is_too_large_to_hold_is_rejected_because_two_attempts_cannot_read_it_at_once(bool inForm)
+    {
+        var stream = new StreamContent(new MemoryStream(new byte[2_000_000]));
+        HttpContent body = inForm ? new MultipartFormDataContent { { stream, "file", "a.bin" } } : stream;
+        var service = new Service();
+        using var clients = Hedging(service);
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => clients.Client.PostAsync("payments", body));
+        Assert.Contains("IdempotencyKeyOptions.MaxBufferedBodySize", error.Message, StringComparison.Ordinal);
+        Assert.Empty(service.Requests);
+    }
+
     [Fact]
     public async Task The_standard_options_and_routes_can_be_configured()
     {

@@ -268,6 +268,18 @@ public sealed class RetryTests
         Assert.All(service.Keys, Assert.Null);
     }
 
+    [Theory]
+    [InlineData(IdempotencyProblemCodes.RequestInProgress, "same-key", 3)]
+    [InlineData(IdempotencyProblemCodes.OutcomeUnknown, "no", 1)]
+    public async Task A_409_in_progress_is_waited_out_by_a_PUT_without_a_key_too(string code, string retry, int sent)
+    {
+        var service = new Service().Then(409, Problems.Of(code, retry, "1")).Then(409, Problems.Of(code, retry, "1"));
+        using var clients = Retrying(service);
+        using var response = await clients.EndAsync(clients.Client.PutAsync("payments", new StringContent("{}")));
+        Assert.Equal(sent, service.Requests.Count);
+        Assert.All(service.Keys, Assert.Null);
+    }
+
     [Fact]
     public async Task Each_attempt_begins_where_the_first_one_began()
     {

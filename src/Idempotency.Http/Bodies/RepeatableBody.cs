@@ -7,11 +7,12 @@ namespace Idempotency.Http;
 /// <para>2. Multipart: its parts decide, within one limit for all of them; the boundary is the same each time.</para>
 /// <para>3. Everything else, within the limit: held in memory. That includes content that is made when it is sent (JSON, for one), as the object behind it may have
 /// changed by the next time.</para>
-/// <para>4. Beyond the limit: a seekable stream is rewound; anything else is rejected.</para>
+/// <para>4. Beyond the limit: a seekable stream is rewound, unless attempts overlap; anything else is rejected.</para>
 /// </remarks>
 internal sealed class RepeatableBody(IdempotencyKeyOptions options)
 {
     private readonly long _limit = options.MaxBufferedBodySize;
+    private readonly bool _attemptsOverlap = options.AttemptsOverlap;
 
     /// <exception cref="InvalidOperationException">The body cannot be sent twice. Nothing was sent.</exception>
     public async ValueTask EnsureAsync(HttpRequestMessage request, bool async, CancellationToken cancellationToken)
@@ -52,7 +53,7 @@ internal sealed class RepeatableBody(IdempotencyKeyOptions options)
         var isSeekable = content is StreamContent && content.ReadAsStream(cancellationToken).CanSeek;
         if (isSeekable && content.Headers.ContentLength > left)
         {
-            return null;
+            return _attemptsOverlap ? throw TooLarge(request, null) : null;
         }
 
         try
@@ -70,7 +71,7 @@ internal sealed class RepeatableBody(IdempotencyKeyOptions options)
     }
 
     private InvalidOperationException TooLarge(HttpRequestMessage request, Exception? inner) => new(
-        $"The body of {request.Method} {RequestAddress.Of(request)} is made when it is sent, or can be read only once, and is larger than the {_limit} bytes that are held in memory so that it can be sent again. Nothing was sent. "
-        + $"Raise {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.MaxBufferedBodySize)}, use bytes or a seekable stream, or send it through a client without retries.",
+        $"The body of {request.Method} {RequestAddress.Of(request)} is not in memory, and larger than the {_limit} bytes that are held there so that it can be sent again. Nothing was sent. "
+        + $"Raise {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.MaxBufferedBodySize)}, use bytes{(_attemptsOverlap ? "" : " or a seekable stream")}, or send it through a client without retries.",
         inner);
 }

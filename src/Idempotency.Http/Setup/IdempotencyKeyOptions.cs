@@ -32,6 +32,9 @@ public sealed class IdempotencyKeyOptions
     /// </summary>
     public bool BufferRequestBodies { get; set; }
 
+    /// <summary>Whether attempts of one request may be under way side by side: then they cannot share a stream, and rewinding one is no way to repeat it.</summary>
+    internal bool AttemptsOverlap { get; set; }
+
     /// <summary>
     /// The most bytes of a request's body that <see cref="BufferRequestBodies"/> holds in memory. Default: 1 MiB (1 048 576), which is also what
     /// Idempotency.AspNetCore takes. A larger body can be sent when it is repeatable as it is (in memory already, or a seekable stream), and is rejected with an
