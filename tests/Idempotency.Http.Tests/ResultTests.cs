@@ -46,7 +46,7 @@ public sealed class ResultTests
         await using var provider = services.BuildServiceProvider();
         var body = new MemoryStream();
         var context = new DefaultHttpContext { RequestServices = provider, Response = { Body = body } };
-        await ProblemWriter.WriteAsync(context, problem, NullLogger.Instance);
+        await Rejections.WriteAsync(context, problem, NullLogger.Instance);
         await context.Response.BodyWriter.FlushAsync();
         var response = Response(context.Response.StatusCode);
         response.Content = new StreamContent(new OneTimeStream(body.ToArray()));

@@ -5,16 +5,14 @@ namespace Idempotency.Http;
 /// <para>What becomes of each content:</para>
 /// <para>1. In memory already (bytes, text, forms): nothing to do, whatever its size.</para>
 /// <para>2. Multipart: its parts decide, within one limit for all of them; the boundary is the same each time.</para>
-/// <para>3. A stream that can be read only once, and whose length nobody told: refused, unless the options say that such streams are held in memory. It might never
-/// end, and would be accepted or refused by how much happens to come.</para>
-/// <para>4. Everything else, within the limit: held in memory. That includes content that is made when it is sent (JSON, for one), as the object behind it may have
+/// <para>3. Everything else, within the limit: held in memory. That includes content that is made when it is sent (JSON, for one), as the object behind it may have
 /// changed by the next time.</para>
-/// <para>5. Beyond the limit: a seekable stream is rewound; anything else is refused.</para>
+/// <para>4. Beyond the limit: a seekable stream is rewound, unless attempts overlap; anything else is rejected.</para>
 /// </remarks>
 internal sealed class RepeatableBody(IdempotencyKeyOptions options)
 {
-    private readonly bool _holdsStreams = options.BufferRequestBodies;
     private readonly long _limit = options.MaxBufferedBodySize;
+    private readonly bool _attemptsOverlap = options.AttemptsOverlap;
 
     /// <exception cref="InvalidOperationException">The body cannot be sent twice. Nothing was sent.</exception>
     public async ValueTask EnsureAsync(HttpRequestMessage request, bool async, CancellationToken cancellationToken)
@@ -25,35 +23,37 @@ internal sealed class RepeatableBody(IdempotencyKeyOptions options)
         }
 
         var left = _limit;
+        var isHeld = false;
         foreach (var part in Leaves(content))
         {
-            left -= await HoldAsync(request, part, left, async, cancellationToken).ConfigureAwait(false);
+            var size = await HoldAsync(request, part, left, async, cancellationToken).ConfigureAwait(false);
+            isHeld = size is not null;
+            left -= size ?? 0;
+        }
+
+        if (isHeld && content is StreamContent)
+        {
+            // As bytes: hedging does not clone a request whose content is a stream, even one that is held in memory. It is, so that nothing is awaited here.
+            var bytes = new ReadOnlyMemoryContent(await content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false));
+            AnswerBody.CopyHeaders(content.Headers, bytes.Headers);
+            request.Content = bytes;
         }
     }
 
     private static IEnumerable<HttpContent> Leaves(HttpContent content) => content is MultipartContent parts ? parts.SelectMany(Leaves) : [content];
 
-    /// <returns>How many bytes are now held that were not before.</returns>
-    private async ValueTask<long> HoldAsync(HttpRequestMessage request, HttpContent content, long left, bool async, CancellationToken cancellationToken)
+    /// <returns>How many bytes are now held; null when the content was left as it was.</returns>
+    private async ValueTask<long?> HoldAsync(HttpRequestMessage request, HttpContent content, long left, bool async, CancellationToken cancellationToken)
     {
         if (content is ReadOnlyMemoryContent || content.GetType() is var type && (type == typeof(ByteArrayContent) || type == typeof(StringContent) || type == typeof(FormUrlEncodedContent)))
         {
-            return 0;
+            return null;
         }
 
-        var isStream = content is StreamContent;
-        var isSeekable = isStream && content.ReadAsStream(cancellationToken).CanSeek;
-        if (isStream && !isSeekable && content.Headers.ContentLength is null && !_holdsStreams)
-        {
-            throw new InvalidOperationException(
-                $"The body of {request.Method} {RequestAddress.Of(request)} is a stream that can be read only once and has no length, so it could not be sent again with the same idempotency key. Nothing was sent. "
-                + "Use bytes or a seekable stream, set the content's Content-Length header if you know it, "
-                + $"set {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.BufferRequestBodies)} to hold up to {_limit} bytes of it in memory, or send it through a client without retries.");
-        }
-
+        var isSeekable = content is StreamContent && content.ReadAsStream(cancellationToken).CanSeek;
         if (isSeekable && content.Headers.ContentLength > left)
         {
-            return 0;
+            return _attemptsOverlap ? throw TooLarge(request, null) : null;
         }
 
         try
@@ -71,7 +71,7 @@ internal sealed class RepeatableBody(IdempotencyKeyOptions options)
     }
 
     private InvalidOperationException TooLarge(HttpRequestMessage request, Exception? inner) => new(
-        $"The body of {request.Method} {RequestAddress.Of(request)} is made when it is sent, or can be read only once, and is larger than the {_limit} bytes that are held in memory so that it can be sent again. Nothing was sent. "
-        + $"Raise {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.MaxBufferedBodySize)}, use bytes or a seekable stream, or send it through a client without retries.",
+        $"The body of {request.Method} {RequestAddress.Of(request)} is not in memory, and larger than the {_limit} bytes that are held there so that it can be sent again. Nothing was sent. "
+        + $"Raise {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.MaxBufferedBodySize)}, use bytes{(_attemptsOverlap ? "" : " or a seekable stream")}, or send it through a client without retries.",
         inner);
 }
