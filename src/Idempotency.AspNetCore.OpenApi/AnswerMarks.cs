@@ -56,9 +56,9 @@ internal static class AnswerMarks
         }
     }
 
-    /// <summary>Not where only other types are documented; a handler that documents none may write anything.</summary>
+    /// <summary>Only in <c>application/json</c> is the member added. Not where only other types are documented; a handler that documents none may write anything.</summary>
     private static bool MayBeJson(OpenApiResponse response) =>
-        response.Content is null or { Count: 0 } || response.Content.Keys.Any(type => type.Contains("json", StringComparison.OrdinalIgnoreCase) || type.Contains('*', StringComparison.Ordinal));
+        response.Content is null or { Count: 0 } || response.Content.Keys.Any(type => type.Split(';')[0].Trim().Equals("application/json", StringComparison.OrdinalIgnoreCase) || type.Contains('*', StringComparison.Ordinal));
 
     private static OpenApiHeader Flag(string description, bool example) => new()
     {

@@ -107,7 +107,7 @@ internal sealed class IdempotencyMiddleware(
 
         var storeKey = RequestIdentity.StoreKeyOf(context, policy, key, origin);
         var known = engine.Recall(storeKey);
-        if (known?.Request?.Equals(context, policy, body) == true)
+        if (known?.Request?.Equals(context, policy, body) == true && !AntiforgeryCheck.HasFailed(context))
         {
             // The very bytes that this answer was replayed to before: what they mean need not be worked out again.
             await ReplayAsync(context, policy, body, storeKey, known);
@@ -133,6 +133,7 @@ internal sealed class IdempotencyMiddleware(
         await (decision.Outcome switch
         {
             ClaimOutcome.Acquired => RunAsync(context, body, decision.Claim!, key),
+            _ when AntiforgeryCheck.HasFailed(context) => RejectForgeryAsync(context),
             ClaimOutcome.Completed => ReplayAsync(context, policy, body, storeKey, decision.Record!),
             ClaimOutcome.Reused => RejectAsync(context, IdempotencyProblem.KeyReused),
             ClaimOutcome.InProgress => RejectAsync(context, IdempotencyProblem.RequestInProgress),
@@ -199,6 +200,12 @@ internal sealed class IdempotencyMiddleware(
 
     private async Task ReplayAsync(HttpContext context, IdempotencyPolicy policy, RequestBody? requestBody, Sha256Hash storeKey, CompletedRecord record)
     {
+        if (policy.AuthorizeReplay is { } authorize && !await IsReplayAuthorizedAsync(context, authorize, requestBody))
+        {
+            await RejectAsync(context, IdempotencyProblem.ReplayForbidden);
+            return;
+        }
+
         var stored = record.Decoded as StoredResponse;
         var hasGrown = stored is null;
         if (stored is null)
@@ -215,7 +222,8 @@ internal sealed class IdempotencyMiddleware(
         }
 
         var isBodyNew = false;
-        var body = stored.IsBodyKept ? stored.BodyWith(policies.RulesOf(policy).Flag, out isBodyNew) : default;
+        var rules = policies.RulesOf(policy);
+        var body = stored.IsBodyKept ? stored.BodyWith(rules.Flag, out isBodyNew) : default;
         if (hasGrown || isBodyNew)
         {
             engine.LocalCache.Set(storeKey, record); // what was worked out for this replay is kept for the next, and counted
@@ -234,7 +242,21 @@ internal sealed class IdempotencyMiddleware(
 
         telemetry.RequestEnded(context, Telemetry.Replayed);
         Log.Replayed(logger, storeKey);
-        await ResponseReplay.WriteAsync(context, policy, stored, body, engine.LocalCache.RetentionLeft(record));
+        await ResponseReplay.WriteAsync(context, policy, rules, stored, body, engine.LocalCache.RetentionLeft(record));
+    }
+
+    private async ValueTask<bool> IsReplayAuthorizedAsync(HttpContext context, Func<HttpContext, ValueTask<bool>> authorize, RequestBody? requestBody)
+    {
+        requestBody?.GiveBackTo(context);
+        try
+        {
+            return await authorize(context);
+        }
+        catch
+        {
+            telemetry.RequestEnded(context, Telemetry.Failed);
+            throw;
+        }
     }
 
     private Task RunUnprotectedAsync(HttpContext context, RequestBody body, UnprotectedRequest run)
@@ -258,6 +280,14 @@ internal sealed class IdempotencyMiddleware(
     {
         context.Features.Set(UnprotectedRun.Allowed);
         return next(context);
+    }
+
+    /// <summary>As frameworks reject a request without a valid antiforgery token. Where the handler would not run, it cannot reject it itself.</summary>
+    private Task RejectForgeryAsync(HttpContext context)
+    {
+        telemetry.RequestEnded(context, Telemetry.Forged);
+        context.Response.StatusCode = StatusCodes.Status400BadRequest;
+        return Task.CompletedTask;
     }
 
     private Task RejectAsync(HttpContext context, IdempotencyProblem problem)

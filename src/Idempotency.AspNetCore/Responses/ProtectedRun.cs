@@ -20,6 +20,12 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
 
     public override string Key => key;
 
+    /// <summary>Whether an authentication scheme made the response, of a challenge or a forbid: 401, 403, a redirect, a page.</summary>
+    public bool IsRefusedByScheme { get; set; }
+
+    /// <summary>Whether an antiforgery check behind the middleware failed. One before it leaves its own feature.</summary>
+    public bool HasFailedAntiforgery { get; set; }
+
     protected override OwnedClaim? Claim => claim;
 
     protected override (Sha256Hash StoreKey, Sha256Hash Fingerprint) Identity => (claim.Key, claim.Fingerprint);
@@ -36,7 +42,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
             return new Completion(CompletionOutcome.Undone);
         }
 
-        var capture = _capture = ResponseCapture.Install(context, _policy.MaxResponseBodySize, mayStream: claim.Transaction is null, this);
+        var capture = _capture = ResponseCapture.Install(context, _policy.MaxResponseBodySize, mayStream: claim.Transaction is null, _policy.HoldUnbufferedResponses, this);
         try
         {
             await RunAndRecordAsync(handler, capture);
@@ -87,7 +93,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
                 capture.Uninstall();
             }
 
-            if (_completion is null && capture.State == ResponseCapture.Mode.Holding && !lifetime.WasAborted && IsToBeStored())
+            if (_completion is null && capture.State == ResponseCapture.Mode.Holding && !lifetime.WasAborted && IsToBeStored(capture.IsOverLimit ? default : capture.Held))
             {
                 // The cast matters: a bare null would become an empty body.
                 _completion = Marked(await RecordAsync(capture.IsOverLimit ? (ReadOnlyMemory<byte>?)null : capture.Held));
@@ -120,7 +126,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
     public async ValueTask<bool> MayStreamAsync()
     {
         await _capture!.RunOnStartingAsync();
-        if (IsToBeStored())
+        if (IsToBeStored(body: default))
         {
             _completion = Marked(await RecordAsync(null));
         }
@@ -128,18 +134,22 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
         return _completion is not { Outcome: CompletionOutcome.Superseded };
     }
 
-    private bool IsToBeStored()
+    private bool IsToBeStored(ReadOnlyMemory<byte> body)
     {
         var status = context.Response.StatusCode;
-        // 1xx are no answers, 304 and 412 answer a precondition of one request: nobody's policy can make them answers to another.
-        if (status is < 200 or 304 or 412 || SendsTheRequestElsewhere(status))
+        // Answers to one attempt: nobody's policy can make them answers to another. A success in spite of a failed antiforgery check (the
+        // caller may have proved itself otherwise) has had its effect and is one to the request.
+        if (!RecordedStatuses.MayBeRecorded(status)
+            || IsRefusedByScheme
+            || (status >= 300 && (HasFailedAntiforgery || AntiforgeryCheck.HasFailed(context)))
+            || SendsTheRequestElsewhere(status))
         {
             return false;
         }
 
         try
         {
-            return _policy.ShouldStore?.Invoke(context) ?? IdempotencyPolicy.IsStoredByDefault(status);
+            return _policy.ShouldStore?.Invoke(new RecordableResponse(context, body)) ?? IdempotencyPolicy.IsStoredByDefault(status);
         }
         catch (Exception exception)
         {
