@@ -199,16 +199,20 @@ public sealed class RefusalTests
 public sealed class RefusingController(RefusalTests test) : ControllerBase
 {
     [HttpPost("forbid")]
-    public IActionResult Forbidden() => Done() ?? Forbid();
+    public IActionResult Forbidden() => Run(out var done) ? done : Forbid();
 
     [HttpPost("challenge")]
-    public IActionResult Challenged() => Done() ?? Challenge();
+    public IActionResult Challenged() => Run(out var done) ? done : Challenge();
 
     [HttpPost("filter")]
     [RefuseUnlessPermitted]
     public IActionResult Filtered() => Content("done 3");
 
-    private IActionResult? Done() => test.NextRun() is var run && Request.Headers.ContainsKey("X-Permitted") ? Content($"done {run}") : null;
+    private bool Run(out ContentResult done)
+    {
+        done = Content($"done {test.NextRun()}");
+        return Request.Headers.ContainsKey("X-Permitted");
+    }
 }
 
 [AttributeUsage(AttributeTargets.Method)]

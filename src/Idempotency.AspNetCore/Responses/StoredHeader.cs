@@ -26,8 +26,8 @@ internal readonly record struct StoredHeader(string Name, StringValues Values, b
         "Strict-Transport-Security", "Server", "Via", "Alt-Svc",
         // They identify, trace or time one exchange: echoed by a replay, they would name the first request as this one. First the standards', then those of frameworks, clouds and proxies. (X-B3-* below.)
         "traceparent", "tracestate", "traceresponse", "baggage", "Request-Id", "Correlation-Id", "Correlation-Context", "Request-Context", "Server-Timing",
-        "X-Request-Id", "X-RequestId", "X-Correlation-Id", "X-CorrelationId", "Trace-Id", "X-Trace-Id", "X-TraceId", "X-Span-Id", "X-Transaction-Id", "X-Response-Time", "X-Runtime",
-        "client-request-id", "X-Client-Request-Id", "x-ms-request-id", "x-ms-client-request-id", "x-ms-correlation-request-id", "x-ms-correlation-id", "x-ms-operation-id",
+        "X-Request-Id", "X-RequestId", "X-Correlation-Id", "X-CorrelationId", "Trace-Id", "X-Trace-Id", "X-TraceId", "X-Span-Id", "X-Response-Time", "X-Runtime",
+        "client-request-id", "X-Client-Request-Id", "x-ms-request-id", "x-ms-client-request-id", "x-ms-correlation-request-id", "x-ms-correlation-id",
         "x-amz-request-id", "x-amz-id-2", "x-amzn-RequestId", "x-amzn-Trace-Id", "x-amz-cf-id", "X-Cloud-Trace-Context", "CF-Ray", "Fly-Request-Id", "X-Vercel-Id", "X-Datadog-Trace-Id", "X-Datadog-Parent-Id",
         "b3", "uber-trace-id", "sentry-trace", "elastic-apm-traceparent", "newrelic",
         // They sign what is sent, with a time; a replay differs in both.
