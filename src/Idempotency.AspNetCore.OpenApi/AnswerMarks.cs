@@ -10,7 +10,7 @@ internal static class AnswerMarks
 {
     private const string NotModified = "304";
 
-    public static void AddTo(OpenApiOperation operation, IdempotencyPolicy policy)
+    public static void AddTo(OpenApiOperation operation, string? method, IdempotencyPolicy policy)
     {
         var isETagRecorded = !policy.ExcludedHeaders.Contains(HeaderNames.ETag, StringComparer.OrdinalIgnoreCase);
         var mayAnswerNotModified = false;
@@ -24,7 +24,8 @@ internal static class AnswerMarks
             }
         }
 
-        if (mayAnswerNotModified && operation.OwnResponse(NotModified) is { } notModified)
+        // To other methods If-None-Match is a precondition of the operation.
+        if (mayAnswerNotModified && method?.ToUpperInvariant() is null or "GET" or "HEAD" or "POST" && operation.OwnResponse(NotModified) is { } notModified)
         {
             notModified.Description = Text.Join(notModified.Description, "Not modified: the answer recorded for this request is the one whose `ETag` was sent in `If-None-Match`.");
             AddHeaders(notModified, policy, isETagRecorded, mayBeJsonObject: false);
