@@ -167,6 +167,7 @@ internal sealed class IdempotencyMiddleware(
         {
             // We came back too late. The answer that counts is the recorded one, so that no retry contradicts what is told here.
             // The handler may have changed the request meanwhile: what it is now must not be recognised as what was asked.
+            body.GiveBackTo(context); // AuthorizeReplay may read it
             await (superseded.Record is { } record
                 ? ReplayAsync(context, claim.Policy, requestBody: null, claim.Key, record)
                 : RejectAsync(context, IdempotencyProblem.RequestInProgress));

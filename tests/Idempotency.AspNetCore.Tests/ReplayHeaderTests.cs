@@ -280,6 +280,8 @@ public sealed class ReplayHeaderTests
     [InlineData("deflate", "garbage")]
     [InlineData("gzip", "bomb")]
     [InlineData("gzip", "truncated")]
+    [InlineData("br", "truncated")]
+    [InlineData("deflate", "truncated")]
     public async Task A_coding_that_cannot_be_taken_off_stays_on(string coding, string kind)
     {
         var body = kind switch

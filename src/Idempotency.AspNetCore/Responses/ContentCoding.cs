@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.IO.Compression;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
@@ -46,7 +47,9 @@ internal static class ContentCoding
         {
             var plain = coding switch
             {
-                "gzip" => TryDecode(decoded, limit, static encoded => new GZipStream(encoded, CompressionMode.Decompress)),
+                // The last four bytes are the length (RFC 1952). A file of several members fails this, and stays as it is.
+                "gzip" => decoded.Length > 4 && TryDecode(decoded, limit, static encoded => new GZipStream(encoded, CompressionMode.Decompress), mayReadOn: true) is { } whole
+                    && BinaryPrimitives.ReadUInt32LittleEndian(decoded.Span[^4..]) == whole.Length ? whole : null,
                 "br" => TryDecode(decoded, limit, static encoded => new BrotliStream(encoded, CompressionMode.Decompress)),
                 // The zlib format; some send the bare one in it.
                 "deflate" => TryDecode(decoded, limit, static encoded => new ZLibStream(encoded, CompressionMode.Decompress))
@@ -64,11 +67,13 @@ internal static class ContentCoding
         return decoded;
     }
 
-    private static byte[]? TryDecode(ReadOnlyMemory<byte> encoded, long limit, Func<Stream, Stream> open)
+    // One decoder looks for more after the end (mayReadOn). Others do so only when the end is missing, and pass over that in silence.
+    private static byte[]? TryDecode(ReadOnlyMemory<byte> encoded, long limit, Func<Stream, Stream> open, bool mayReadOn = false)
     {
         try
         {
-            using var decoder = open(new MemoryStream(encoded.ToArray(), writable: false));
+            using var source = new WatchedStream(encoded.ToArray());
+            using var decoder = open(source);
             using var decoded = new MemoryStream();
             var block = new byte[4096];
             while (decoder.Read(block) is var read and > 0)
@@ -81,7 +86,7 @@ internal static class ContentCoding
                 decoded.Write(block, 0, read);
             }
 
-            return decoded.ToArray();
+            return source.WasReadOn && !mayReadOn ? null : decoded.ToArray();
         }
         catch (Exception damaged) when (damaged is InvalidDataException or InvalidOperationException)
         {
@@ -118,5 +123,23 @@ internal static class ContentCoding
         }
 
         return any is { } quality ? quality > 0 : otherwise;
+    }
+
+    private sealed class WatchedStream(byte[] bytes) : MemoryStream(bytes, writable: false)
+    {
+        /// <summary>Whether more was asked for than there is.</summary>
+        public bool WasReadOn { get; private set; }
+
+        public override int Read(byte[] buffer, int offset, int count)
+        {
+            WasReadOn |= Position == Length;
+            return base.Read(buffer, offset, count);
+        }
+
+        public override int Read(Span<byte> buffer)
+        {
+            WasReadOn |= Position == Length;
+            return base.Read(buffer);
+        }
     }
 }
