@@ -10,7 +10,7 @@ internal static class AnswerMarks
 {
     private const string NotModified = "304";
 
-    public static void AddTo(OpenApiOperation operation, IdempotencyPolicy policy)
+    public static void AddTo(OpenApiOperation operation, string? method, IdempotencyPolicy policy)
     {
         var isETagRecorded = !policy.ExcludedHeaders.Contains(HeaderNames.ETag, StringComparer.OrdinalIgnoreCase);
         var mayAnswerNotModified = false;
@@ -24,7 +24,8 @@ internal static class AnswerMarks
             }
         }
 
-        if (mayAnswerNotModified && operation.OwnResponse(NotModified) is { } notModified)
+        // To other methods If-None-Match is a precondition of the operation.
+        if (mayAnswerNotModified && method?.ToUpperInvariant() is null or "GET" or "HEAD" or "POST" && operation.OwnResponse(NotModified) is { } notModified)
         {
             notModified.Description = Text.Join(notModified.Description, "Not modified: the answer recorded for this request is the one whose `ETag` was sent in `If-None-Match`.");
             AddHeaders(notModified, policy, isETagRecorded, mayBeJsonObject: false);
@@ -56,9 +57,9 @@ internal static class AnswerMarks
         }
     }
 
-    /// <summary>Not where only other types are documented; a handler that documents none may write anything.</summary>
+    /// <summary>Only in <c>application/json</c> is the member added. Not where only other types are documented; a handler that documents none may write anything.</summary>
     private static bool MayBeJson(OpenApiResponse response) =>
-        response.Content is null or { Count: 0 } || response.Content.Keys.Any(type => type.Contains("json", StringComparison.OrdinalIgnoreCase) || type.Contains('*', StringComparison.Ordinal));
+        response.Content is null or { Count: 0 } || response.Content.Keys.Any(type => type.Split(';')[0].Trim().Equals("application/json", StringComparison.OrdinalIgnoreCase) || type.Contains('*', StringComparison.Ordinal));
 
     private static OpenApiHeader Flag(string description, bool example) => new()
     {

@@ -61,7 +61,7 @@ internal sealed class IdempotencyMiddleware(
 
         // 5. at once: the very bytes that this record was replayed to before need no fingerprint.
         var known = claims.Recall(request.StoreKey);
-        if (known is not null && ResponseReplay.IsRepeated(known, context, policy, request.Body))
+        if (known is not null && ResponseReplay.IsRepeated(known, context, policy, request.Body) && !AntiforgeryCheck.HasFailed(context))
         {
             await replays.ReplayAsync(context, policy, request.Body, request.StoreKey, known);
             return;
@@ -84,6 +84,7 @@ internal sealed class IdempotencyMiddleware(
         await (decision.Outcome switch
         {
             ClaimOutcome.Acquired => executor.RunAsync(context, request, decision.Claim!, next),
+            _ when AntiforgeryCheck.HasFailed(context) => rejections.RejectForgeryAsync(context),
             ClaimOutcome.Completed => replays.ReplayAsync(context, policy, request.Body, request.StoreKey, decision.Record!),
             ClaimOutcome.StoreUnavailable when policy.WhenStoreUnavailable == StoreUnavailableBehavior.Execute => executor.RunUnprotectedAsync(context, request, fingerprint, next),
             _ => rejections.RejectAsync(context, decision.Problem!),

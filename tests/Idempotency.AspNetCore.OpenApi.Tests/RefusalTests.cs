@@ -25,6 +25,7 @@ public sealed class RefusalTests
         { new() { KeySource = IdempotencyKeySource.HeaderOrBody }, [], [] },
         { new() { WhenAbandoned = AbandonedBehavior.Refuse }, [], ["409 idempotency-outcome-unknown"] },
         { new() { WhenInProgress = InProgressBehavior.Wait }, [], [] },
+        { new() { AuthorizeReplay = _ => ValueTask.FromResult(true) }, [], ["403 idempotency-replay-forbidden"] },
         { new() { Fingerprint = RequestFingerprintMode.None }, ["422 idempotency-key-reused"], [] },
         { new() { Fingerprint = RequestFingerprintMode.Raw }, [], [] },
         { new() { WhenStoreUnavailable = StoreUnavailableBehavior.Execute }, [], [] },

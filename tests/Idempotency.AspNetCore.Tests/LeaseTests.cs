@@ -272,6 +272,18 @@ public sealed class LeaseTests
     }
 
     [Fact]
+    public async Task A_late_owner_whose_caller_may_not_have_the_recorded_response_gets_neither()
+    {
+        var (api, gate, late) = await StartLapsedAsync(new() { AuthorizeReplay = _ => ValueTask.FromResult(false) }, (run, _) => Task.FromResult(Results.Text($"run {run}")));
+        await using var __ = api;
+        using var successor = await api.SendAsync();
+        Assert.Equal("run 2", await successor.TextAsync());
+        gate.Open();
+        using var lateAnswer = await late;
+        await lateAnswer.AssertProblemAsync(403, "idempotency-replay-forbidden", "no");
+    }
+
+    [Fact]
     public async Task A_late_owner_that_fails_does_not_free_its_successors_key()
     {
         var (api, gate, late) = await StartLapsedAsync(new(), (run, _) => Task.FromResult(run == 1 ? Results.StatusCode(500) : Results.Text("second")));

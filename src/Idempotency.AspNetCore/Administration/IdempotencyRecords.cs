@@ -37,7 +37,7 @@ internal sealed class IdempotencyRecords(StoreCalls store, CompletedRecords comp
             LeaseRemaining = isCompleted ? null : record.LeaseRemaining,
             RetentionRemaining = isCompleted ? record.RetentionRemaining : null,
             ResponseStatus = response?.Status,
-            ResponseHeaders = response is null ? [] : [.. response.Headers.Select(static header => header.Name)],
+            ResponseHeaders = response is null ? [] : [.. response.Headers.Where(static header => header.Values.Count > 0).Select(static header => header.Name)],
             ResponseBodySize = response is { IsBodyKept: true } ? response.Body.Length : null,
         };
     }

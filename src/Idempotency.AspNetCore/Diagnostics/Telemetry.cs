@@ -16,6 +16,7 @@ internal sealed class Telemetry
     public const string Executed = "executed";
     public const string Released = "released";
     public const string NotRecorded = "not-recorded";
+    public const string Forged = "antiforgery";
     public const string Failed = "failed";
     public const string OutcomeUnknown = "outcome-unknown";
     public const string Replayed = "replayed";

@@ -61,9 +61,12 @@ internal static class RequestIdentity
         }
     }
 
-    /// <summary>The key of a request that is its own key: the SHA-256 of its canonical JSON body in hexadecimal, or, when it has no canonical form, of its bytes after <c>raw-</c>.</summary>
-    public static string KeyOf(HttpContext context, RequestBody body) =>
-        KeyOf(body.Bytes.Span, HasJson(context.Request, body));
+    /// <summary>The key of a request that is its own key: the SHA-256 of its canonical JSON body in hexadecimal, or, when it has no canonical form, of its bytes after <c>raw-</c>. Null when a form has nothing but what does not count.</summary>
+    public static string? KeyOf(HttpContext context, RequestBody body)
+    {
+        var content = FormContent.Of(context, body)?.Bytes ?? body.Bytes;
+        return content.IsEmpty ? null : KeyOf(content.Span, HasJson(context.Request, body));
+    }
 
     /// <summary>The same of any content.</summary>
     public static string KeyOf(ReadOnlySpan<byte> content, bool isJson)
@@ -110,10 +113,11 @@ internal static class RequestIdentity
             }
 
             // Parameters (a charset, a boundary) and encodings say how bytes are meant, so they count where bytes do.
-            input.AddPart(request.ContentType ?? "");
+            var form = FormContent.Of(context, body);
+            input.AddPart(form?.MediaType ?? request.ContentType ?? "");
             input.AddPart(request.Headers.ContentEncoding.ToString());
             input.Add(body.IsParsedForm ? ParsedForm : Raw);
-            input.Add(body.Bytes.Span);
+            input.Add((form?.Bytes ?? body.Bytes).Span);
             return new(Sha256Hash.Of(input.Written));
         }
         finally

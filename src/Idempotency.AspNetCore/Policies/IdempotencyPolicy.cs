@@ -93,12 +93,30 @@ public sealed record IdempotencyPolicy
     public StoreUnavailableBehavior WhenStoreUnavailable { get; init; } = StoreUnavailableBehavior.Reject;
 
     /// <summary>
-    /// Decides, from the finished response (its status and headers are final), whether the answer is recorded (true) or the key is freed
-    /// so that a retry runs again (false). Null (the default) means <see cref="IsStoredByDefault"/>. To keep the 500 as well:
-    /// <c>ShouldStore = context => context.Response.StatusCode == 500 || IdempotencyPolicy.IsStoredByDefault(context.Response.StatusCode)</c>.
-    /// 1xx, 304 and 412 are never recorded whatever it says, and an exception always frees the key.
+    /// Decides, from the finished response and its body, whether the response is recorded (true) or the key is freed so that a retry runs
+    /// again (false). Null (the default) means <see cref="IsStoredByDefault"/>.
     /// </summary>
-    public Func<HttpContext, bool>? ShouldStore { get; init; }
+    /// <remarks>
+    /// <para>To record the 500 as well: <c>ShouldStore = response => response.StatusCode == 500 || response.IsStoredByDefault</c>. To free the key of a GraphQL request that failed with 200:
+    /// <c>ShouldStore = response => response.IsStoredByDefault &amp;&amp; !HasErrors(response.Body)</c>.</para>
+    /// <para>Whatever it says, these are never recorded: 1xx; 206, 304, 412 and 416, which answer the range or precondition of one request; what an authentication scheme made of a challenge or a
+    /// forbid (a 401, a 403, the redirect of a cookie scheme); what is not a success after a failed antiforgery check; and a redirect of this very request to another scheme or host. An
+    /// exception always frees the key. When the function itself throws, the default rule decides.</para>
+    /// <para>A response that streams is judged before its first byte is sent, with an empty <see cref="RecordableResponse.Body"/>.</para>
+    /// </remarks>
+    public Func<RecordableResponse, bool>? ShouldStore { get; init; }
+
+    /// <summary>
+    /// Decides, before a recorded response is replayed, whether this caller may still have it. On false the request is rejected with 403 <c>idempotency-replay-forbidden</c>, and nothing of the
+    /// record is returned. Null (the default): every caller who presents the key in the same partition gets the replay.
+    /// </summary>
+    /// <remarks>
+    /// <para>A replay passes what stands before <c>UseIdempotency()</c>, such as <c>UseAuthorization()</c>. Checks behind it, such as endpoint filters, MVC's filters and those in the handler,
+    /// run with the handler alone: repeat here what must also hold at the time of a replay.</para>
+    /// <para>It runs for each replay over HTTP, and for a run whose claim was lost to another and which is answered with the recorded response. It may read the request's body. What it throws
+    /// reaches the application's exception handling. Functions (<see cref="IIdempotentExecutor"/>) do not call it.</para>
+    /// </remarks>
+    public Func<HttpContext, ValueTask<bool>>? AuthorizeReplay { get; init; }
 
     /// <summary>
     /// The largest request body, in bytes; a larger one is answered 413 <c>idempotency-body-too-large</c> before any claim. The body is
@@ -113,6 +131,13 @@ public sealed record IdempotencyPolicy
     public long MaxResponseBodySize { get; init; } = 1024 * 1024;
 
     /// <summary>
+    /// Whether a response whose buffering the endpoint disabled is held and recorded like any other, up to <see cref="MaxResponseBodySize"/>, from where it streams. Default: false, and such a
+    /// response streams at once and is recorded without its body: a retry is rejected with 409 <c>idempotency-response-unavailable</c>.
+    /// </summary>
+    /// <remarks>For endpoints that disable buffering on every response, as reverse proxies such as YARP do. Not for endless streams: the client sees nothing before the response ends or reaches the limit.</remarks>
+    public bool HoldUnbufferedResponses { get; init; }
+
+    /// <summary>
     /// Whether a handler whose client disconnects runs on and its answer is recorded: <c>HttpContext.RequestAborted</c> does not fire for
     /// a disconnect then. It still fires for a timeout of <c>UseRequestTimeouts()</c> before this middleware; a token that other middleware has
     /// put in its place cannot be told from a disconnect, and does not reach the handler. Default: true.
@@ -121,11 +146,12 @@ public sealed record IdempotencyPolicy
 
     /// <summary>
     /// The top-level member, with the value <c>true</c>, that a replayed JSON object carries. Null switches it off: replays are then
-    /// byte for byte what the first answer was. Default: <c>serverCacheHit</c>.
+    /// byte for byte what the first response was. Default: <c>serverCacheHit</c>.
     /// </summary>
     /// <remarks>
-    /// A body is left as it is when it is not a JSON object in UTF-8, or when the handler vouched for its bytes with
-    /// <c>Content-Encoding</c>, <c>Content-Range</c>, <c>Content-MD5</c>, <c>Digest</c>, <c>Content-Digest</c> or <c>Repr-Digest</c>.
+    /// Only a body of the media type <c>application/json</c> that is an object in UTF-8 carries it: formats with a type of their own (<c>application/problem+json</c>, <c>application/vnd.api+json</c>) need not
+    /// allow other members. A body is left as it is when the handler vouched for its bytes: with a strong <c>ETag</c> (RFC 9110 section 8.8.1), or with <c>Content-Encoding</c>,
+    /// <c>Content-Range</c>, <c>Content-MD5</c>, <c>Digest</c>, <c>Content-Digest</c> or <c>Repr-Digest</c>.
     /// </remarks>
     public string? ReplayFlagName { get; init; } = "serverCacheHit";
 
@@ -133,14 +159,16 @@ public sealed record IdempotencyPolicy
     public bool EmitETag { get; init; } = true;
 
     /// <summary>
-    /// Whether a replay of a 2xx whose ETag is listed in <c>If-None-Match</c> is answered 304 without a body. <c>*</c> does not count: it
-    /// belongs to the request ("create only if absent"), not to a cached answer. Default: true.
+    /// Whether a replay of a 2xx to GET, HEAD or POST whose ETag is listed in <c>If-None-Match</c> is answered 304 without a body. <c>*</c> does not count: it
+    /// belongs to the request ("create only if absent"), not to a cached response. With other methods (PUT, PATCH, DELETE) the whole header is a precondition of
+    /// the operation (RFC 9110 section 13.1.2), and the first response is replayed. Default: true.
     /// </summary>
     public bool AnswerNotModified { get; init; } = true;
 
     /// <summary>
     /// Whether the client may cache the answer: <c>Cache-Control: private, max-age=&lt;seconds of retention left&gt;</c> and <c>Vary</c> with
-    /// the key header, unless the handler set its own <c>Cache-Control</c>. Default: false, and replays carry <c>Cache-Control: no-store</c>.
+    /// the key header, unless the handler set its own <c>Cache-Control</c>, or middleware outside did (its <c>no-store</c> stands on the first response and on replays).
+    /// Default: false, and replays carry <c>Cache-Control: no-store</c>.
     /// </summary>
     public bool ClientCaching { get; init; }
 
@@ -157,14 +185,9 @@ public sealed record IdempotencyPolicy
     internal bool TakesKeyFromContent => KeySource != IdempotencyKeySource.Header || KeySelector is not null;
 
     /// <summary>
-    /// The statuses recorded when <see cref="ShouldStore"/> is null: 2xx, 3xx and 4xx, except 304 and 412 (answers to a precondition),
-    /// 401, 403, 407, 408, 409, 421, 423, 424, 425, 428 and 429 (a retry may well succeed). 5xx are not: a retry runs again.
+    /// Whether a status is recorded when <see cref="ShouldStore"/> is null. Recorded: 2xx, 3xx and 4xx, except 206, 304, 412 and 416 (the answer to a range or a precondition of one request, never
+    /// recorded) and 401, 403, 407, 408, 409, 421, 423, 424, 425, 428, 429 and 499 (a retry may well succeed). Not recorded: 5xx, after which a retry runs again.
     /// </summary>
     /// <param name="statusCode">The response's status code.</param>
-    public static bool IsStoredByDefault(int statusCode) => statusCode switch
-    {
-        304 or 412 => false,
-        401 or 403 or 407 or 408 or 409 or 421 or 423 or 424 or 425 or 428 or 429 => false,
-        _ => statusCode is >= 200 and < 500,
-    };
+    public static bool IsStoredByDefault(int statusCode) => RecordedStatuses.IsRecordedByDefault(statusCode);
 }

@@ -44,6 +44,13 @@ internal sealed record IdempotencyProblem(int Status, string Code, string Title,
         No,
         "The response was too large to keep, or was streamed; the first caller got it. It is not run again.");
 
+    public static IdempotencyProblem ReplayForbidden { get; } = new(
+        StatusCodes.Status403Forbidden,
+        "idempotency-replay-forbidden",
+        "The caller may not have the response to this request.",
+        No,
+        "The request is not run again, and nothing of an earlier response is returned.");
+
     public static IdempotencyProblem StoreUnavailable { get; } = new(
         StatusCodes.Status503ServiceUnavailable,
         "idempotency-store-unavailable",

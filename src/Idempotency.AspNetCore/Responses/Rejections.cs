@@ -42,6 +42,14 @@ internal sealed class Rejections(Telemetry telemetry, ILogger<Rejections> logger
         return Task.CompletedTask;
     }
 
+    /// <summary>Rejects a request without a valid antiforgery token, as frameworks do. Where the handler does not run, it cannot reject it itself.</summary>
+    public Task RejectForgeryAsync(HttpContext context)
+    {
+        telemetry.RequestEnded(context, Telemetry.Forged);
+        context.Response.StatusCode = StatusCodes.Status400BadRequest;
+        return Task.CompletedTask;
+    }
+
     /// <summary>Rejects a gRPC call that a proxy has led to a protected endpoint.</summary>
     public Task RejectGrpcAsync(HttpContext context)
     {

@@ -24,6 +24,12 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
 
     public override string Key => request.Key;
 
+    /// <summary>Whether an authentication scheme made the response, of a challenge or a forbid: 401, 403, a redirect, a page.</summary>
+    public bool IsRefusedByScheme { get; set; }
+
+    /// <summary>Whether an antiforgery check behind the middleware failed. One before it leaves its own feature.</summary>
+    public bool HasFailedAntiforgery { get; set; }
+
     public IServiceProvider Services => context.RequestServices;
 
     protected override OwnedClaim? Claim => claim;
@@ -65,7 +71,7 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
         _capture?.Reset(); // of the attempt before, which the database undid
         _capture?.End();
         request.Body.GiveBackTo(context);
-        var capture = _capture = ResponseCapture.Install(context, _policy.MaxResponseBodySize, mayStream: claim.Transaction is null, this);
+        var capture = _capture = ResponseCapture.Install(context, _policy.MaxResponseBodySize, mayStream: claim.Transaction is null, _policy.HoldUnbufferedResponses, this);
         using (var features = HandlerFeatures.Install(context, this, capture, _policy.CompleteAfterDisconnect))
         {
             try
@@ -100,7 +106,7 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
         }
 
         // The cast matters: a bare null would become an empty body.
-        return IsToBeStored() ? Encode(capture.IsOverLimit ? (ReadOnlyMemory<byte>?)null : capture.Held) : null;
+        return IsToBeStored(capture.IsOverLimit ? default : capture.Held) ? Encode(capture.IsOverLimit ? (ReadOnlyMemory<byte>?)null : capture.Held) : null;
     }
 
     /// <summary>More is coming than is held. The response is recorded as it is so far, without a body, before its first byte is sent.</summary>
@@ -108,7 +114,7 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
     public async ValueTask<bool> MayStreamAsync()
     {
         await _capture!.RunOnStartingAsync();
-        if (!IsToBeStored())
+        if (!IsToBeStored(body: default))
         {
             return true;
         }
@@ -120,18 +126,22 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
         return completion.Outcome != CompletionOutcome.Superseded;
     }
 
-    private bool IsToBeStored()
+    private bool IsToBeStored(ReadOnlyMemory<byte> body)
     {
         var status = context.Response.StatusCode;
-        // 1xx are no answers, 304 and 412 answer a precondition of one request: nobody's policy can make them answers to another.
-        if (status is < 200 or 304 or 412 || SendsTheRequestElsewhere(status))
+        // Responses to one attempt: no policy can make them responses to another. A success in spite of a failed antiforgery check (the caller may
+        // have proved itself otherwise) has taken effect, and is a response to the request.
+        if (!RecordedStatuses.MayBeRecorded(status)
+            || IsRefusedByScheme
+            || (status >= 300 && (HasFailedAntiforgery || AntiforgeryCheck.HasFailed(context)))
+            || SendsTheRequestElsewhere(status))
         {
             return false;
         }
 
         try
         {
-            return _policy.ShouldStore?.Invoke(context) ?? IdempotencyPolicy.IsStoredByDefault(status);
+            return _policy.ShouldStore?.Invoke(new RecordableResponse(context, body)) ?? IdempotencyPolicy.IsStoredByDefault(status);
         }
         catch (Exception exception)
         {

@@ -23,6 +23,7 @@ internal sealed class RequestExecutor(RunOnce runOnce, StoreCalls store, Respons
         if (completion.Record is { } record)
         {
             // We came back too late: the recorded response counts, so that no retry contradicts this one.
+            request.Body.GiveBackTo(context); // AuthorizeReplay may read it
             await replays.ReplayAsync(context, claim.Policy, requestBody: null, claim.Key, record);
         }
         else if (completion.Problem is { } problem)

@@ -25,6 +25,12 @@ internal sealed class ResponseReplay(CompletedRecords completed, Rejections reje
     /// <param name="record">The record.</param>
     public async Task ReplayAsync(HttpContext context, IdempotencyPolicy policy, RequestBody? requestBody, StoreKey storeKey, CompletedRecord record)
     {
+        if (policy.AuthorizeReplay is { } authorize && !await IsAuthorizedAsync(context, authorize, requestBody))
+        {
+            await rejections.RejectAsync(context, IdempotencyProblem.ReplayForbidden);
+            return;
+        }
+
         var stored = record.Decoded as StoredResponse;
         var hasGrown = stored is null;
         if (stored is null)
@@ -41,7 +47,8 @@ internal sealed class ResponseReplay(CompletedRecords completed, Rejections reje
         }
 
         var isBodyNew = false;
-        var body = stored.IsBodyKept ? stored.BodyWith(ResponseRules.Of(policy).Flag, out isBodyNew) : default;
+        var rules = ResponseRules.Of(policy);
+        var body = stored.IsBodyKept ? stored.BodyWith(rules.Flag, out isBodyNew) : default;
         if (hasGrown || isBodyNew)
         {
             completed.Set(storeKey, record); // what was worked out for this replay serves the next, and is counted
@@ -60,16 +67,38 @@ internal sealed class ResponseReplay(CompletedRecords completed, Rejections reje
 
         telemetry.RequestEnded(context, Telemetry.Replayed);
         Log.Replayed(logger, storeKey);
-        await WriteAsync(context, policy, stored, body, completed.RetentionLeft(record));
+        await WriteAsync(context, policy, rules, stored, body, completed.RetentionLeft(record));
+    }
+
+    private async ValueTask<bool> IsAuthorizedAsync(HttpContext context, Func<HttpContext, ValueTask<bool>> authorize, RequestBody? requestBody)
+    {
+        requestBody?.GiveBackTo(context);
+        try
+        {
+            return await authorize(context);
+        }
+        catch
+        {
+            telemetry.RequestEnded(context, Telemetry.Failed);
+            throw;
+        }
     }
 
     /// <summary>Sends the recorded status, headers and body, marked as a replay. The outer pipeline adds its own headers as it does to any response.</summary>
-    public static async ValueTask WriteAsync(HttpContext context, IdempotencyPolicy policy, StoredResponse stored, ReadOnlyMemory<byte> body, TimeSpan retentionLeft)
+    public static async ValueTask WriteAsync(HttpContext context, IdempotencyPolicy policy, ResponseRules rules, StoredResponse stored, ReadOnlyMemory<byte> body, TimeSpan retentionLeft)
     {
         var response = context.Response;
-        var etag = stored.Header(HeaderNames.ETag);
-        if (policy.AnswerNotModified && stored.Status is >= 200 and < 300 && etag.Count == 1
-            && context.Request.Headers.IfNoneMatch is { Count: > 0 } ifNoneMatch && EntityTag.IsListed(ifNoneMatch, etag.ToString()))
+        var isDecoded = false;
+        if (stored.Header(HeaderNames.ContentEncoding) is { Count: > 0 } coding && body.Length > 0
+            && ContentCoding.IsRefused(coding, stored.Header(HeaderNames.Vary), context.Request.Headers.AcceptEncoding)
+            && ContentCoding.Decode(body, coding, policy.MaxResponseBodySize) is { } decoded)
+        {
+            body = decoded;
+            isDecoded = true;
+        }
+
+        RepresentationHeaders.RemoveFrom(response.Headers, rules);
+        if (IsNotModified(context.Request, policy, stored))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
             foreach (var header in stored.Headers)
@@ -80,7 +109,7 @@ internal sealed class ResponseReplay(CompletedRecords completed, Rejections reje
                 }
             }
 
-            Mark(response, policy, stored, retentionLeft);
+            Mark(response, policy, stored, retentionLeft, isDecoded);
             return;
         }
 
@@ -95,7 +124,7 @@ internal sealed class ResponseReplay(CompletedRecords completed, Rejections reje
             header.ApplyTo(response.Headers);
         }
 
-        Mark(response, policy, stored, retentionLeft);
+        Mark(response, policy, stored, retentionLeft, isDecoded);
 
         // An empty answer is left unstarted, as the first was: the middleware outside may add to it (status code pages do).
         if (body.Length > 0 && !HttpMethods.IsHead(context.Request.Method))
@@ -104,6 +133,15 @@ internal sealed class ResponseReplay(CompletedRecords completed, Rejections reje
             await response.BodyWriter.WriteAsync(body);
         }
     }
+
+    /// <summary>Whether the client has this answer already. With other methods than these <c>If-None-Match</c> is a precondition of the operation (RFC 9110 section 13.1.2), which the first request met or not.</summary>
+    private static bool IsNotModified(HttpRequest request, IdempotencyPolicy policy, StoredResponse stored) =>
+        policy.AnswerNotModified
+        && stored.Status is >= 200 and < 300
+        && request.Headers.IfNoneMatch is { Count: > 0 } ifNoneMatch
+        && (HttpMethods.IsPost(request.Method) || HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method))
+        && stored.Header(HeaderNames.ETag) is [{ } etag]
+        && EntityTag.IsListed(ifNoneMatch, etag);
 
     /// <summary>What clients may keep: nothing, unless the handler or the policy says otherwise.</summary>
     public static void SetClientCaching(HttpResponse response, IdempotencyPolicy policy, TimeSpan retentionLeft)
@@ -115,15 +153,23 @@ internal sealed class ResponseReplay(CompletedRecords completed, Rejections reje
         }
     }
 
-    private static void Mark(HttpResponse response, IdempotencyPolicy policy, StoredResponse stored, TimeSpan retentionLeft)
+    private static void Mark(HttpResponse response, IdempotencyPolicy policy, StoredResponse stored, TimeSpan retentionLeft, bool isDecoded)
     {
         response.Headers[IdempotencyHeaders.Replayed] = "true";
-        if (!StringValues.IsNullOrEmpty(stored.Header(HeaderNames.CacheControl)))
+        if (isDecoded)
+        {
+            RepresentationHeaders.Decode(response.Headers);
+        }
+
+        // Never weaker than the first answer: what the handler says of caching is part of the answer, and an outer no-store stands.
+        var first = stored.Find(HeaderNames.CacheControl);
+        if (first is { Values.Count: > 0 } || HeaderList.Contains(response.Headers.CacheControl, "no-store"))
         {
             return;
         }
 
-        if (policy.ClientCaching)
+        // So does what else the outer pipeline said on the first answer, though not what it says to this request. And what was marked as not recorded was not to be kept.
+        if (policy.ClientCaching && first is not { IsAppended: true } && !response.Headers.ContainsKey(IdempotencyHeaders.Stored))
         {
             SetClientCaching(response, policy, retentionLeft);
         }

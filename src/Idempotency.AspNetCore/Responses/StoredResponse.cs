@@ -179,17 +179,20 @@ internal sealed class StoredResponse : IDecodedPayload
     }
 
     /// <summary>The values of a header, or none. Names are not case-sensitive.</summary>
-    public StringValues Header(string name)
+    public StringValues Header(string name) => Find(name)?.Values ?? StringValues.Empty;
+
+    /// <summary>A header, or null.</summary>
+    public StoredHeader? Find(string name)
     {
         foreach (var header in Headers)
         {
             if (header.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
             {
-                return header.Values;
+                return header;
             }
         }
 
-        return StringValues.Empty;
+        return null;
     }
 
     /// <summary>The body as a replay carries it; worked out at the first replay and kept.</summary>

@@ -51,6 +51,7 @@ public static class IdempotencyServiceCollectionExtensions
         services.TryAddSingleton<PipelinePlacement>();
         services.TryAddSingleton<IIdempotentExecutor, IdempotentExecutor>();
         services.TryAddSingleton<IIdempotencyRecords, IdempotencyRecords>();
+        ServiceObservation.Add(services);
         return new Builder(services);
     }
 

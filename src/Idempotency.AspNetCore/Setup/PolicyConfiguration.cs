@@ -56,12 +56,13 @@ internal static class PolicyConfiguration
                 "MAXREQUESTBODYSIZE" => policy with { MaxRequestBodySize = Number(setting) },
                 "MAXRESPONSEBODYSIZE" => policy with { MaxResponseBodySize = Number(setting) },
                 "COMPLETEAFTERDISCONNECT" => policy with { CompleteAfterDisconnect = Boolean(setting) },
+                "HOLDUNBUFFEREDRESPONSES" => policy with { HoldUnbufferedResponses = Boolean(setting) },
                 "REPLAYFLAGNAME" => policy with { ReplayFlagName = NoneIfEmpty(setting) },
                 "EMITETAG" => policy with { EmitETag = Boolean(setting) },
                 "ANSWERNOTMODIFIED" => policy with { AnswerNotModified = Boolean(setting) },
                 "CLIENTCACHING" => policy with { ClientCaching = Boolean(setting) },
                 "EXCLUDEDHEADERS" => policy with { ExcludedHeaders = [.. Members(setting, "a list of header names").Select(header => header.Value ?? "")] },
-                _ => throw Unknown(setting, "KeySource, KeyRequired, HeaderName, KeySelector, FingerprintSelector, Fingerprint, Retention, ClaimDuration, WhenInProgress, WaitTimeout, WhenAbandoned, WhenStoreUnavailable, Transaction, TransactionRetries, MaxRequestBodySize, MaxResponseBodySize, CompleteAfterDisconnect, ReplayFlagName, EmitETag, AnswerNotModified, ClientCaching, ExcludedHeaders (Partition and ShouldStore are code)"),
+                _ => throw Unknown(setting, "KeySource, KeyRequired, HeaderName, KeySelector, FingerprintSelector, Fingerprint, Retention, ClaimDuration, WhenInProgress, WaitTimeout, WhenAbandoned, WhenStoreUnavailable, Transaction, TransactionRetries, MaxRequestBodySize, MaxResponseBodySize, HoldUnbufferedResponses, CompleteAfterDisconnect, ReplayFlagName, EmitETag, AnswerNotModified, ClientCaching, ExcludedHeaders (Partition, ShouldStore and AuthorizeReplay are code)"),
             };
         }
 

@@ -21,6 +21,9 @@ public static class IdempotencyProblemCodes
     /// <summary>409: the request was carried out, but its answer was not kept.</summary>
     public const string ResponseUnavailable = "idempotency-response-unavailable";
 
+    /// <summary>403: the caller may not, or may no longer, have the response that was recorded for the request; it is not run again.</summary>
+    public const string ReplayForbidden = "idempotency-replay-forbidden";
+
     /// <summary>413: the body is larger than a protected endpoint takes.</summary>
     public const string BodyTooLarge = "idempotency-body-too-large";
 
