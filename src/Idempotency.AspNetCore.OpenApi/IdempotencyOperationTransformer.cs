@@ -14,7 +14,7 @@ internal sealed class IdempotencyOperationTransformer : IOpenApiOperationTransfo
         if (DocumentedEndpoint.PolicyOf(context.Description, policies, context.ApplicationServices) is { } policy)
         {
             KeyDescription.AddTo(operation, policy);
-            AnswerMarks.AddTo(operation, policy); // before the refusals: only the operation's own answers carry marks
+            AnswerMarks.AddTo(operation, policy, policies.RulesOf(policy)); // before the refusals: only the operation's own answers carry marks
             ProblemResponses.AddTo(operation, context.Description.HttpMethod, policy, context.Document);
         }
 

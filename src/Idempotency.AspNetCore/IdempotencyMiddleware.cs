@@ -22,15 +22,11 @@ internal sealed class IdempotencyMiddleware(
         if (context.GetEndpoint() is not { } endpoint
             || !policies.Enabled
             || policies.Of(endpoint) is not { } policy
+            || !policy.Covers(context.Request.Method)
             // Registered twice, or a protected request that is run again inside itself: the outer claim covers it.
             || context.Features.Find<IIdempotencyFeature>() is not null)
         {
             return next(context);
-        }
-
-        if (UnsuitableEndpoints.IsPageShown(context, endpoint))
-        {
-            return RunUnguardedAsync(context);
         }
 
         // The application's error page, run in the place of the endpoint that failed: a part of that answer, not a request of its own.
@@ -42,7 +38,7 @@ internal sealed class IdempotencyMiddleware(
         if (UnsuitableEndpoints.IsGrpcCall(context))
         {
             Log.GrpcRefused(logger, endpoint.DisplayName);
-            context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
+            UnsuitableEndpoints.RejectGrpcCall(context.Response);
             return Task.CompletedTask;
         }
 
@@ -234,7 +230,7 @@ internal sealed class IdempotencyMiddleware(
 
         telemetry.RequestEnded(context, Telemetry.Replayed);
         Log.Replayed(logger, storeKey);
-        await ResponseReplay.WriteAsync(context, policy, stored, body, engine.LocalCache.RetentionLeft(record));
+        await ResponseReplay.WriteAsync(context, policy, policies.RulesOf(policy), stored, body, engine.LocalCache.RetentionLeft(record));
     }
 
     private Task RunUnprotectedAsync(HttpContext context, RequestBody body, UnprotectedRequest run)

@@ -32,7 +32,7 @@ internal sealed class EffectivePolicies(IOptions<IdempotencyOptions> options, IE
             ?? (metadata.PolicyName is not { } name ? _options.DefaultPolicy : Find(name) ?? throw Unknown($"Endpoint '{endpoint.DisplayName}'", name));
 
         // 3. What the metadata says beside the policy's name counts more. Kept by metadata: a policy is known by its reference.
-        return metadata is { KeySelector: null, FingerprintSelector: null } ? policy : Refined(policy, metadata);
+        return metadata is { KeySelector: null, FingerprintSelector: null, FingerprintHeaders: null, Methods: null } ? policy : Refined(policy, metadata);
     }
 
     /// <summary>The policy of a function.</summary>
@@ -48,11 +48,11 @@ internal sealed class EffectivePolicies(IOptions<IdempotencyOptions> options, IE
         _ => "the default policy",
     };
 
-    public ResponseRules RulesOf(IdempotencyPolicy policy) => _rules.GetValue(policy, static policy => new ResponseRules(policy));
+    public ResponseRules RulesOf(IdempotencyPolicy policy) => _rules.GetValue(policy, policy => new ResponseRules(policy, SelectorsOf(policy).Headers));
 
-    /// <summary>The selectors of a policy.</summary>
+    /// <summary>What a policy selects of a request.</summary>
     /// <exception cref="InvalidOperationException">One cannot be compiled. Start-up validation reports this first.</exception>
-    public PolicySelectors SelectorsOf(IdempotencyPolicy policy) => policy is { KeySelector: null, FingerprintSelector: null }
+    public PolicySelectors SelectorsOf(IdempotencyPolicy policy) => policy is { KeySelector: null, FingerprintSelector: null, FingerprintHeaders.Count: 0 }
         ? PolicySelectors.None
         : _selectors.GetValue(policy, policy => PolicySelectors.Of(policy, _language, "A policy"));
 
@@ -60,6 +60,8 @@ internal sealed class EffectivePolicies(IOptions<IdempotencyOptions> options, IE
     {
         KeySelector = metadata.KeySelector ?? policy.KeySelector,
         FingerprintSelector = metadata.FingerprintSelector ?? policy.FingerprintSelector,
+        FingerprintHeaders = metadata.FingerprintHeaders ?? policy.FingerprintHeaders,
+        Methods = metadata.Methods ?? policy.Methods,
     });
 
     private IdempotencyPolicy? Find(string name) => _options.Policies.TryGetValue(name, out var policy) ? policy : null;

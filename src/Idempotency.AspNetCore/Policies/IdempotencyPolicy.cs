@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 
 namespace Idempotency.AspNetCore;
 
@@ -44,8 +45,29 @@ public sealed record IdempotencyPolicy
     public string? FingerprintSelector { get; init; }
 
     /// <summary>
+    /// The names of request headers that are part of the fingerprint: a retry must carry the same values, or none where the first request had none. For headers that select what the endpoint does,
+    /// such as <c>X-Api-Version</c>. Default: none. Names are not case-sensitive, and their order does not matter. They count in every <see cref="Fingerprint"/> mode and beside a <see cref="FingerprintSelector"/>.
+    /// </summary>
+    /// <remarks>
+    /// The field lines of one name are one value, joined with a comma and a space (RFC 9110 section 5.3), and a header that is missing differs from one that is empty. With <see cref="ClientCaching"/>, <c>Vary</c> names them.
+    /// A function has no headers and ignores them.
+    /// </remarks>
+    public IReadOnlyCollection<string> FingerprintHeaders { get; init; } = [];
+
+    /// <summary>
+    /// The HTTP methods that are protected; requests with any other method pass through as if the endpoint had no idempotency. Null (the default): all methods but <c>GET</c>, <c>HEAD</c>, <c>OPTIONS</c> and
+    /// <c>TRACE</c>, which change nothing (RFC 9110 section 9.2.1). Names are not case-sensitive. An empty list is rejected at start-up. A function ignores it.
+    /// </summary>
+    /// <remarks>To protect a method that reads as well, list it with the others: <c>Methods = ["GET", "POST"]</c>.</remarks>
+    public IReadOnlyCollection<string>? Methods
+    {
+        get;
+        init => field = value is null or string[] ? value : value.ToArray(); // searched for every request, and an array is searched without an allocation
+    }
+
+    /// <summary>
     /// Separates callers: one partition's key can never fetch, block or poison another's. Null (the default) means the authenticated user
-    /// (issuer and subject, or name identifier), and one shared partition for anonymous callers. A function that returns null chooses the
+    /// (issuer and subject, or name identifier), else the authenticated client application (issuer and <c>client_id</c>, <c>azp</c> or <c>appid</c>), and one shared partition for anonymous callers. A function that returns null chooses the
     /// shared partition too. Do not use a client's address or a raw <c>Authorization</c> header: both change between retries. An API that
     /// tells tenants apart by host name must name the tenant here: the host is no part of the key.
     /// </summary>
@@ -140,7 +162,7 @@ public sealed record IdempotencyPolicy
 
     /// <summary>
     /// Whether the client may cache the answer: <c>Cache-Control: private, max-age=&lt;seconds of retention left&gt;</c> and <c>Vary</c> with
-    /// the key header, unless the handler set its own <c>Cache-Control</c>. Default: false, and replays carry <c>Cache-Control: no-store</c>.
+    /// the key header, the <see cref="FingerprintHeaders"/> and the headers that a selector names, unless the handler set its own <c>Cache-Control</c>. Default: false, and replays carry <c>Cache-Control: no-store</c>.
     /// </summary>
     public bool ClientCaching { get; init; }
 
@@ -149,6 +171,15 @@ public sealed record IdempotencyPolicy
     /// security headers; see the README). Names, not case-sensitive. Default: none.
     /// </summary>
     public IReadOnlyCollection<string> ExcludedHeaders { get; init; } = [];
+
+    /// <summary>Whether requests with a method are protected.</summary>
+    internal bool Covers(string method) => Methods is { } methods
+        ? methods.Contains(method, StringComparer.OrdinalIgnoreCase)
+        : !(HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method));
+
+    /// <summary>Whether requests to an endpoint can be protected at all: not where it only takes methods that are not covered.</summary>
+    internal bool CoversAnyOf(Endpoint endpoint) =>
+        endpoint.Metadata.GetMetadata<IHttpMethodMetadata>() is not { HttpMethods: { Count: > 0 } methods } || methods.Any(Covers);
 
     /// <summary>Whether a request names its key in the header.</summary>
     internal bool TakesKeyFromHeader => KeySource == IdempotencyKeySource.HeaderOrBody || (KeySource == IdempotencyKeySource.Header && KeySelector is null);

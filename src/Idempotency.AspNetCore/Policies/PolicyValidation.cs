@@ -81,6 +81,16 @@ internal sealed class PolicyValidation(IEnumerable<IIdempotencySelectorLanguage>
             yield return $"{who} has {nameof(policy.ExcludedHeaders)} with an entry that is not a header name (RFC 9110 section 5.1). List names only, one each.";
         }
 
+        if (policy.FingerprintHeaders is null || policy.FingerprintHeaders.Any(header => !IsToken(header)))
+        {
+            yield return $"{who} has {nameof(policy.FingerprintHeaders)} with an entry that is not a header name (RFC 9110 section 5.1). List names only, one each.";
+        }
+
+        if (policy.Methods is { Count: 0 } || policy.Methods?.Any(method => !IsToken(method)) == true)
+        {
+            yield return $"{who} has {nameof(policy.Methods)} that are empty or have an entry that is not an HTTP method (RFC 9110 section 9.1). List methods such as POST, one each, or set it to null for all but GET, HEAD, OPTIONS and TRACE.";
+        }
+
         if (SelectorError(policy, language, who) is { } selectorError)
         {
             yield return selectorError;
@@ -112,6 +122,6 @@ internal sealed class PolicyValidation(IEnumerable<IIdempotencySelectorLanguage>
     }
 
     // RFC 9110 section 5.6.2: token = 1*tchar.
-    private static bool IsToken(string? name) =>
+    internal static bool IsToken(string? name) =>
         !string.IsNullOrEmpty(name) && name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
 }

@@ -192,7 +192,7 @@ internal sealed class ProtectedRun(HttpContext context, string key, OwnedClaim c
         // After the headers were recorded: how long is left is told afresh with every replay.
         if (_policy.ClientCaching && completion.Outcome == CompletionOutcome.Recorded && StringValues.IsNullOrEmpty(response.Headers.CacheControl))
         {
-            ResponseReplay.SetClientCaching(response, _policy, _policy.Retention);
+            ResponseReplay.SetClientCaching(response, rules, _policy.Retention);
         }
 
         return completion;

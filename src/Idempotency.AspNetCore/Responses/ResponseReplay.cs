@@ -13,7 +13,7 @@ internal static class ResponseReplay
     private static readonly string[] OfNotModified = [HeaderNames.ETag, HeaderNames.CacheControl, HeaderNames.ContentLocation, HeaderNames.Expires, HeaderNames.Vary];
 
     /// <summary>Answers with the recorded status, headers and body, and marks it a replay. The outer pipeline adds its own headers as it does to any answer.</summary>
-    public static async ValueTask WriteAsync(HttpContext context, IdempotencyPolicy policy, StoredResponse stored, ReadOnlyMemory<byte> body, TimeSpan retentionLeft)
+    public static async ValueTask WriteAsync(HttpContext context, IdempotencyPolicy policy, ResponseRules rules, StoredResponse stored, ReadOnlyMemory<byte> body, TimeSpan retentionLeft)
     {
         var response = context.Response;
         var etag = stored.Header(HeaderNames.ETag);
@@ -29,7 +29,7 @@ internal static class ResponseReplay
                 }
             }
 
-            Mark(response, policy, stored, retentionLeft);
+            Mark(response, policy, rules, stored, retentionLeft);
             return;
         }
 
@@ -44,7 +44,7 @@ internal static class ResponseReplay
             header.ApplyTo(response.Headers);
         }
 
-        Mark(response, policy, stored, retentionLeft);
+        Mark(response, policy, rules, stored, retentionLeft);
 
         // An empty answer is left unstarted, as the first was: the middleware outside may add to it (status code pages do).
         if (body.Length > 0 && !HttpMethods.IsHead(context.Request.Method))
@@ -55,16 +55,23 @@ internal static class ResponseReplay
     }
 
     /// <summary>What clients may keep: nothing, unless the handler or the policy says otherwise.</summary>
-    public static void SetClientCaching(HttpResponse response, IdempotencyPolicy policy, TimeSpan retentionLeft)
+    public static void SetClientCaching(HttpResponse response, ResponseRules rules, TimeSpan retentionLeft)
     {
         response.Headers.CacheControl = "private, max-age=" + ((long)retentionLeft.TotalSeconds).ToString(CultureInfo.InvariantCulture);
-        if (policy.TakesKeyFromHeader && !response.Headers.GetCommaSeparatedValues(HeaderNames.Vary).Contains(policy.HeaderName, StringComparer.OrdinalIgnoreCase))
+        if (rules.VaryingHeaders.Count > 0)
         {
-            response.Headers.Append(HeaderNames.Vary, policy.HeaderName);
+            var named = response.Headers.GetCommaSeparatedValues(HeaderNames.Vary);
+            foreach (var header in rules.VaryingHeaders)
+            {
+                if (!named.Contains(header, StringComparer.OrdinalIgnoreCase))
+                {
+                    response.Headers.Append(HeaderNames.Vary, header);
+                }
+            }
         }
     }
 
-    private static void Mark(HttpResponse response, IdempotencyPolicy policy, StoredResponse stored, TimeSpan retentionLeft)
+    private static void Mark(HttpResponse response, IdempotencyPolicy policy, ResponseRules rules, StoredResponse stored, TimeSpan retentionLeft)
     {
         response.Headers[IdempotencyHeaders.Replayed] = "true";
         if (!StringValues.IsNullOrEmpty(stored.Header(HeaderNames.CacheControl)))
@@ -74,7 +81,7 @@ internal static class ResponseReplay
 
         if (policy.ClientCaching)
         {
-            SetClientCaching(response, policy, retentionLeft);
+            SetClientCaching(response, rules, retentionLeft);
         }
         else
         {
