@@ -22,7 +22,7 @@ internal sealed class IdempotencyMiddleware(
         if (context.GetEndpoint() is not { } endpoint
             || !policies.Enabled
             || policies.Of(endpoint) is not { } policy
-            || !policy.Covers(context.Request.Method)
+            || !policy.Covers(context.Request)
             // Registered twice, or a protected request that is run again inside itself: the outer claim covers it.
             || context.Features.Find<IIdempotencyFeature>() is not null)
         {

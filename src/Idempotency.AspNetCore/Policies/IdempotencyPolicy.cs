@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 
 namespace Idempotency.AspNetCore;
@@ -176,6 +177,10 @@ public sealed record IdempotencyPolicy
     internal bool Covers(string method) => Methods is { } methods
         ? methods.Contains(method, StringComparer.OrdinalIgnoreCase)
         : !(HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method));
+
+    /// <summary>Whether a request is protected. Over HTTP/2 and HTTP/3 a WebSocket is opened with CONNECT (RFC 8441, RFC 9220): that is the GET of HTTP/1.1, for routing too.</summary>
+    internal bool Covers(HttpRequest request) =>
+        Covers(HttpMethods.IsConnect(request.Method) && request.HttpContext.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } ? HttpMethods.Get : request.Method);
 
     /// <summary>Whether requests to an endpoint can be protected at all: not where it only takes methods that are not covered.</summary>
     internal bool CoversAnyOf(Endpoint endpoint) =>

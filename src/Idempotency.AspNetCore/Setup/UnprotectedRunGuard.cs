@@ -60,7 +60,7 @@ internal sealed class UnprotectedRunGuard(EffectivePolicies policies) : MatcherP
         }
 
         Task Run(HttpContext context) =>
-            policies.Of(endpoint)?.Covers(context.Request.Method) != true
+            policies.Of(endpoint)?.Covers(context.Request) != true
             || context.Features.Find<IIdempotencyFeature>() is not null || context.Features.Find<UnprotectedRun>() is not null
                 ? handler(context)
                 : throw new InvalidOperationException($"Endpoint '{endpoint.DisplayName}' asks for idempotency, but UseIdempotency() has not seen the request: it would run unprotected. Call app.UseIdempotency() in the same branch of the pipeline, after routing and before the endpoints, and do not short-circuit the endpoint.");
