@@ -100,7 +100,7 @@ public sealed class EndpointKindsTests
     public async Task A_WebSocket_is_a_GET_and_passes_through(bool http2)
     {
         await using var api = await Api.StartAsync(
-            app => app.MapGroup("/g").WithIdempotency().MapGet("/socket", async (HttpContext context) =>
+            app => app.MapGroup("/g").WithIdempotency().Map("/socket", async (HttpContext context) =>
             {
                 using var socket = await context.WebSockets.AcceptWebSocketAsync();
                 await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "told", context.RequestAborted);

@@ -160,7 +160,7 @@ public sealed partial class WebhooksPageTests
     [GeneratedRegex("```csharp\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex Shown();
 
-    [GeneratedRegex("\n +// <webhooks.md>\n(.*?)\n +// </webhooks.md>\n", RegexOptions.Singleline)]
+    [GeneratedRegex("\n +// <webhooks.md>\n(.*?)\n +// </webhooks.md>", RegexOptions.Singleline)]
     private static partial Regex Run();
 
     private sealed record PaymentEvent(string Id, string Type, PaymentData Data);

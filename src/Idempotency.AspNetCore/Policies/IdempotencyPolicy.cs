@@ -33,6 +33,8 @@ public sealed record IdempotencyPolicy
     /// compiled at start-up, which fails when it is not valid.</para>
     /// <para>It is applied to the request's envelope when it names one of its members at the root (<c>body</c>, <c>headers</c>, <c>query</c>, <c>route</c>,
     /// <c>method</c>, <c>path</c>, <c>user</c>); all of its root names must be such members then. Any other is applied to the body: <c>[transaction_id, user_id]</c> is <c>body.[transaction_id, user_id]</c>.</para>
+    /// <para>A form is an object of its fields, without its files: each field is a string, or an array of strings where it is sent more than once. A form that cannot be read, or exceeds the limits of <c>FormOptions</c>, is
+    /// rejected with 400 <c>idempotency-key-invalid</c>.</para>
     /// <para>A request of which nothing is selected has no key. <see cref="Fingerprint"/> still covers the whole request unless <see cref="FingerprintSelector"/> says what of it counts, or it is <see cref="RequestFingerprintMode.None"/>.</para>
     /// <para>Of a function's call it selects from an <see cref="IdempotentPayload"/> given as the key, which is the envelope's <c>body</c>.</para>
     /// </remarks>
@@ -178,7 +180,7 @@ public sealed record IdempotencyPolicy
         ? methods.Contains(method, StringComparer.OrdinalIgnoreCase)
         : !(HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method));
 
-    /// <summary>Whether a request is protected. Over HTTP/2 and HTTP/3 a WebSocket is opened with CONNECT (RFC 8441, RFC 9220): that is the GET of HTTP/1.1, for routing too.</summary>
+    /// <summary>Whether a request is protected. Over HTTP/2 and HTTP/3 a WebSocket is opened with CONNECT (RFC 8441, RFC 9220): that is the GET of HTTP/1.1.</summary>
     internal bool Covers(HttpRequest request) =>
         Covers(HttpMethods.IsConnect(request.Method) && request.HttpContext.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } ? HttpMethods.Get : request.Method);
 
