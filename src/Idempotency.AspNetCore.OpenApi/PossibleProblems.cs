@@ -56,7 +56,7 @@ internal static class PossibleProblems
             yield return IdempotencyProblem.BodyTooLarge(policy.MaxRequestBodySize);
         }
 
-        if (policy.Fingerprint != RequestFingerprintMode.None || policy.FingerprintSelector is not null)
+        if (policy.Fingerprint != RequestFingerprintMode.None || policy.FingerprintSelector is not null || policy.FingerprintHeaders.Count > 0)
         {
             yield return IdempotencyProblem.KeyReused;
         }

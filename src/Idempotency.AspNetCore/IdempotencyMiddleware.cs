@@ -24,15 +24,15 @@ internal sealed class IdempotencyMiddleware(
         if (context.GetEndpoint() is not { } endpoint
             || !policies.Enabled
             || policies.Of(endpoint) is not { } policy
+            || !policy.Covers(context.Request)
             // Registered twice, or a protected request that is run again inside itself: the outer claim covers it.
             || context.Features.Find<IIdempotencyFeature>() is not null)
         {
             return next(context);
         }
 
-        // A page that is only shown; or the application's error page, run in the place of the endpoint that failed: a part of that response, not a request of its own.
-        if (UnsuitableEndpoints.IsPageShown(context, endpoint)
-            || context.Features.Find<IExceptionHandlerFeature>() is not null || context.Features.Find<IStatusCodeReExecuteFeature>() is not null)
+        // The application's error page, run in the place of the endpoint that failed: a part of that response, not a request of its own.
+        if (context.Features.Find<IExceptionHandlerFeature>() is not null || context.Features.Find<IStatusCodeReExecuteFeature>() is not null)
         {
             return RequestExecutor.BypassAsync(context, next);
         }

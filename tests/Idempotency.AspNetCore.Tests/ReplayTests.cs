@@ -107,7 +107,7 @@ public sealed class ReplayTests
     public async Task HEAD_is_replayed_with_the_length_the_handler_declared()
     {
         await using var api = await Api.StartAsync(
-            app => app.MapMethods("/", ["HEAD"], (HttpContext context) => { context.Response.ContentLength = 1234; context.Response.ContentType = "text/plain"; }).WithIdempotency(),
+            app => app.MapMethods("/", ["HEAD"], (HttpContext context) => { context.Response.ContentLength = 1234; context.Response.ContentType = "text/plain"; }).WithIdempotency(new IdempotencyPolicy { Methods = ["HEAD"] }),
             kestrel: true);
         using var first = await api.SendAsync(method: HttpMethod.Head, json: null);
         using var replay = await api.SendAsync(method: HttpMethod.Head, json: null);

@@ -33,6 +33,7 @@ internal sealed class AdminEndpoints(IIdempotencyRecords records)
                 Partition = Value("partition"),
                 Issuer = Value("issuer"),
                 Subject = Value("subject"),
+                ClientId = Value("clientId"),
             });
         }
         catch (Exception error) when (error is ArgumentException or JsonException or InvalidOperationException)

@@ -21,6 +21,11 @@ public sealed record IdempotencyRecordQuery
     /// </summary>
     public string? Subject { get; init; }
 
-    /// <summary>The issuer of the caller's subject; the authentication scheme, where the application itself issued it. Needed with <see cref="Subject"/>.</summary>
+    /// <summary>
+    /// The authenticated client's <c>client_id</c>, <c>azp</c> or <c>appid</c>, for a caller that has no <see cref="Subject"/>. Null (the default) otherwise.
+    /// </summary>
+    public string? ClientId { get; init; }
+
+    /// <summary>The issuer of the caller's subject or client; the authentication scheme, where the application itself issued it. Needed with <see cref="Subject"/> and <see cref="ClientId"/>.</summary>
     public string? Issuer { get; init; }
 }

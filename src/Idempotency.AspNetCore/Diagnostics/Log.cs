@@ -70,4 +70,10 @@ internal static partial class Log
 
     [LoggerMessage(31, LogLevel.Error, "{StoreKey}: the result of '{Operation}' cannot be written as JSON. The caller gets it; every other call with the key gets IdempotencyResultUnavailableException.", EventName = "ResultNotSerialized")]
     public static partial void ResultNotSerialized(ILogger logger, StoreKey storeKey, string operation, Exception exception);
+
+    [LoggerMessage(40, LogLevel.Warning, "These endpoints ask for idempotency, but take only methods that their policy does not protect: it has no effect. Remove it, or list the method in IdempotencyPolicy.Methods. {Endpoints}", EventName = "WithoutEffect")]
+    public static partial void WithoutEffect(ILogger logger, string endpoints);
+
+    [LoggerMessage(41, LogLevel.Debug, "The Razor page '{Endpoint}' could not be loaded, so its idempotency is not checked at start-up.", EventName = "PageNotChecked")]
+    public static partial void PageNotChecked(ILogger logger, string endpoint, Exception exception);
 }

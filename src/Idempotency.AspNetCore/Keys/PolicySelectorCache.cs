@@ -10,7 +10,7 @@ internal sealed class PolicySelectorCache(IEnumerable<IIdempotencySelectorLangua
     private readonly IIdempotencySelectorLanguage? _language = languages.LastOrDefault();
 
     /// <exception cref="InvalidOperationException">A selector cannot be compiled. Start-up validation reports this first.</exception>
-    public PolicySelectors Of(IdempotencyPolicy policy) => policy is { KeySelector: null, FingerprintSelector: null }
+    public PolicySelectors Of(IdempotencyPolicy policy) => policy is { KeySelector: null, FingerprintSelector: null, FingerprintHeaders.Count: 0 }
         ? PolicySelectors.None
         : _selectors.GetValue(policy, policy => PolicySelectors.Of(policy, _language, "A policy"));
 }

@@ -7,12 +7,17 @@ namespace Idempotency.AspNetCore;
 internal static class RequestIdentity
 {
     // Both layouts are part of what stores keep: a change of either needs a new first byte, or retries across a deployment become strangers.
+    // What layout 1 says of a request never changes either, but for requests that were told apart by mistake: the query's order (see QueryText)
+    // and the media type of nothing. Each of those now has the fingerprint of the one among them that needed no mending.
     // Bytes from 128 up are those of FunctionIdentity.
     private const byte KeyVersion = 1;
     private const byte FingerprintVersion = 1;
 
     // A fingerprint of what a selector selects, and nothing else.
     private const byte SelectedFingerprintVersion = 2;
+
+    // Any other fingerprint, and the headers that the policy names.
+    private const byte HeadersFingerprintVersion = 3;
 
     // Which form the body has. A raw body never equals a canonical one, whatever its bytes.
     private const byte Canonical = 1;
@@ -32,7 +37,7 @@ internal static class RequestIdentity
             if (origin == KeyOrigin.Body)
             {
                 // A client that chose a key can choose another for another query; one whose body is the key cannot. Where the key is selected, the expression says whether it takes part.
-                input.AddPart(context.Request.QueryString.Value ?? "");
+                input.AddPart(QueryText.Ordered(context.Request.QueryString.Value ?? ""));
             }
 
             return new(Sha256Hash.Of(input.Written));
@@ -82,7 +87,7 @@ internal static class RequestIdentity
         }
     }
 
-    /// <summary>SHA-256 of what the policy's <see cref="IdempotencyPolicy.Fingerprint"/> covers. Layout: version, method, path, query, media type, form of the body, body.</summary>
+    /// <summary>SHA-256 of what the policy's <see cref="IdempotencyPolicy.Fingerprint"/> covers. Layout: version, method, path, query, media type, content encoding, form of the body, body; of canonical JSON without the encoding.</summary>
     /// <remarks>What it depends on beside the stored key's target, <see cref="SeenRequest"/> compares.</remarks>
     public static Fingerprint FingerprintOf(HttpContext context, IdempotencyPolicy policy, RequestBody body)
     {
@@ -97,7 +102,16 @@ internal static class RequestIdentity
         {
             input.Add(FingerprintVersion);
             AppendTarget(request.Method, PathOf(context.Request), ref input);
-            input.AddPart(request.QueryString.Value ?? "");
+            input.AddPart(QueryText.Ordered(request.QueryString.Value ?? ""));
+
+            if (body.Bytes.IsEmpty)
+            {
+                // Nothing is nothing, whatever its media type. (Some clients name one for a DELETE, and their proxies remove it.)
+                input.AddPart("");
+                input.AddPart("");
+                input.Add(Raw);
+                return new(Sha256Hash.Of(input.Written));
+            }
 
             if (policy.Fingerprint == RequestFingerprintMode.ExactJson && !body.IsParsedForm && IsJson(request.ContentType, out var mediaType))
             {
@@ -135,6 +149,35 @@ internal static class RequestIdentity
             input.Add(SelectedFingerprintVersion);
             AppendTarget(context.Request.Method, PathOf(context.Request), ref input);
             input.AddPart(selected ?? "");
+            return new(Sha256Hash.Of(input.Written));
+        }
+        finally
+        {
+            input.Dispose();
+        }
+    }
+
+    /// <summary>A fingerprint, and the request headers that count beside what it covers. Layout: version, fingerprint, then for each name: name, whether it is there, value.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="headers">Names in lower case and in order, each once.</param>
+    /// <param name="fingerprint">What it is without them.</param>
+    public static Fingerprint WithHeaders(HttpRequest request, ReadOnlySpan<string> headers, Fingerprint fingerprint)
+    {
+        var input = new PooledBytes(512);
+        try
+        {
+            input.Add(HeadersFingerprintVersion);
+            fingerprint.Hash.CopyTo(input.Room(Sha256Hash.Length));
+            input.Advance(Sha256Hash.Length);
+            foreach (var header in headers)
+            {
+                var isThere = request.Headers.TryGetValue(header, out var lines);
+                input.AddPart(header);
+                input.Add((byte)(isThere ? 1 : 0));
+                // As intermediaries may join them (RFC 9110 section 5.3), and as selectors see them.
+                input.AddPart(lines.Count > 1 ? string.Join(", ", (IEnumerable<string?>)lines) : lines.ToString());
+            }
+
             return new(Sha256Hash.Of(input.Written));
         }
         finally

@@ -1,4 +1,6 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
 
 namespace Idempotency.AspNetCore;
 
@@ -31,6 +33,8 @@ public sealed record IdempotencyPolicy
     /// compiled at start-up, which fails when it is not valid.</para>
     /// <para>It is applied to the request's envelope when it names one of its members at the root (<c>body</c>, <c>headers</c>, <c>query</c>, <c>route</c>,
     /// <c>method</c>, <c>path</c>, <c>user</c>); all of its root names must be such members then. Any other is applied to the body: <c>[transaction_id, user_id]</c> is <c>body.[transaction_id, user_id]</c>.</para>
+    /// <para>A form is an object of its fields, without its files: each field is a string, or an array of strings where it is sent more than once. A form that cannot be read, or exceeds the limits of <c>FormOptions</c>, is
+    /// rejected with 400 <c>idempotency-key-invalid</c>.</para>
     /// <para>A request of which nothing is selected has no key. <see cref="Fingerprint"/> still covers the whole request unless <see cref="FingerprintSelector"/> says what of it counts, or it is <see cref="RequestFingerprintMode.None"/>.</para>
     /// <para>Of a function's call it selects from an <see cref="IdempotentPayload"/> given as the key, which is the envelope's <c>body</c>.</para>
     /// </remarks>
@@ -44,8 +48,29 @@ public sealed record IdempotencyPolicy
     public string? FingerprintSelector { get; init; }
 
     /// <summary>
+    /// The names of request headers that are part of the fingerprint: a retry must carry the same values, or none where the first request had none. For headers that select what the endpoint does,
+    /// such as <c>X-Api-Version</c>. Default: none. Names are not case-sensitive, and their order does not matter. They count in every <see cref="Fingerprint"/> mode and beside a <see cref="FingerprintSelector"/>.
+    /// </summary>
+    /// <remarks>
+    /// The field lines of one name are one value, joined with a comma and a space (RFC 9110 section 5.3), and a header that is missing differs from one that is empty. With <see cref="ClientCaching"/>, <c>Vary</c> names them.
+    /// A function has no headers and ignores them.
+    /// </remarks>
+    public IReadOnlyCollection<string> FingerprintHeaders { get; init; } = [];
+
+    /// <summary>
+    /// The HTTP methods that are protected; requests with any other method pass through as if the endpoint had no idempotency. Null (the default): all methods but <c>GET</c>, <c>HEAD</c>, <c>OPTIONS</c> and
+    /// <c>TRACE</c>, which change nothing (RFC 9110 section 9.2.1). Names are not case-sensitive. An empty list is rejected at start-up. A function ignores it.
+    /// </summary>
+    /// <remarks>To protect a method that reads as well, list it with the others: <c>Methods = ["GET", "POST"]</c>.</remarks>
+    public IReadOnlyCollection<string>? Methods
+    {
+        get;
+        init => field = value is null or string[] ? value : value.ToArray(); // searched for every request, and an array is searched without an allocation
+    }
+
+    /// <summary>
     /// Separates callers: one partition's key can never fetch, block or poison another's. Null (the default) means the authenticated user
-    /// (issuer and subject, or name identifier), and one shared partition for anonymous callers. A function that returns null chooses the
+    /// (issuer and subject, or name identifier), else the authenticated client application (issuer and <c>client_id</c>, <c>azp</c> or <c>appid</c>), and one shared partition for anonymous callers. A function that returns null chooses the
     /// shared partition too. Do not use a client's address or a raw <c>Authorization</c> header: both change between retries. An API that
     /// tells tenants apart by host name must name the tenant here: the host is no part of the key.
     /// </summary>
@@ -167,8 +192,8 @@ public sealed record IdempotencyPolicy
 
     /// <summary>
     /// Whether the client may cache the answer: <c>Cache-Control: private, max-age=&lt;seconds of retention left&gt;</c> and <c>Vary</c> with
-    /// the key header, unless the handler set its own <c>Cache-Control</c>, or middleware outside did (its <c>no-store</c> stands on the first response and on replays).
-    /// Default: false, and replays carry <c>Cache-Control: no-store</c>.
+    /// the key header, the <see cref="FingerprintHeaders"/> and the headers that a selector names, unless the handler set its own <c>Cache-Control</c>, or middleware
+    /// outside did (its <c>no-store</c> stands on the first response and on replays). Default: false, and replays carry <c>Cache-Control: no-store</c>.
     /// </summary>
     public bool ClientCaching { get; init; }
 
@@ -177,6 +202,19 @@ public sealed record IdempotencyPolicy
     /// security headers; see the README). Names, not case-sensitive. Default: none.
     /// </summary>
     public IReadOnlyCollection<string> ExcludedHeaders { get; init; } = [];
+
+    /// <summary>Whether requests with a method are protected.</summary>
+    internal bool Covers(string method) => Methods is { } methods
+        ? methods.Contains(method, StringComparer.OrdinalIgnoreCase)
+        : !(HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method));
+
+    /// <summary>Whether a request is protected. Over HTTP/2 and HTTP/3 a WebSocket is opened with CONNECT (RFC 8441, RFC 9220): that is the GET of HTTP/1.1.</summary>
+    internal bool Covers(HttpRequest request) =>
+        Covers(HttpMethods.IsConnect(request.Method) && request.HttpContext.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } ? HttpMethods.Get : request.Method);
+
+    /// <summary>Whether requests to an endpoint can be protected at all: not where it only takes methods that are not covered.</summary>
+    internal bool CoversAnyOf(Endpoint endpoint) =>
+        endpoint.Metadata.GetMetadata<IHttpMethodMetadata>() is not { HttpMethods: { Count: > 0 } methods } || methods.Any(Covers);
 
     /// <summary>Whether a request names its key in the header.</summary>
     internal bool TakesKeyFromHeader => KeySource == IdempotencyKeySource.HeaderOrBody || (KeySource == IdempotencyKeySource.Header && KeySelector is null);

@@ -28,7 +28,7 @@ internal sealed class PolicyResolver(IOptions<IdempotencyOptions> options)
             ?? (metadata.PolicyName is not { } name ? _options.DefaultPolicy : Find(name) ?? throw Unknown($"Endpoint '{endpoint.DisplayName}'", name));
 
         // 3. What the metadata says beside the policy's name counts more. Kept by metadata: a policy is known by its reference.
-        return metadata is { KeySelector: null, FingerprintSelector: null } ? policy : Refined(policy, metadata);
+        return metadata is { KeySelector: null, FingerprintSelector: null, FingerprintHeaders: null, Methods: null } ? policy : Refined(policy, metadata);
     }
 
     /// <summary>The policy of a function.</summary>
@@ -48,6 +48,8 @@ internal sealed class PolicyResolver(IOptions<IdempotencyOptions> options)
     {
         KeySelector = metadata.KeySelector ?? policy.KeySelector,
         FingerprintSelector = metadata.FingerprintSelector ?? policy.FingerprintSelector,
+        FingerprintHeaders = metadata.FingerprintHeaders ?? policy.FingerprintHeaders,
+        Methods = metadata.Methods ?? policy.Methods,
     });
 
     private IdempotencyPolicy? Find(string name) => _options.Policies.TryGetValue(name, out var policy) ? policy : null;

@@ -54,7 +54,7 @@ internal sealed class Rejections(Telemetry telemetry, ILogger<Rejections> logger
     public Task RejectGrpcAsync(HttpContext context)
     {
         Log.GrpcRefused(logger, context.GetEndpoint()?.DisplayName);
-        context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
+        UnsuitableEndpoints.RejectGrpcCall(context.Response);
         return Task.CompletedTask;
     }
 

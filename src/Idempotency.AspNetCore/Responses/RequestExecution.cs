@@ -7,7 +7,7 @@ using Microsoft.Extensions.Primitives;
 namespace Idempotency.AspNetCore;
 
 /// <summary>One request's handler under its claim: its response is captured, and recorded before it is sent.</summary>
-internal sealed class RequestExecution(HttpContext context, IdentifiedRequest request, OwnedClaim claim, RequestDelegate handler, StoreCalls store, ILogger logger)
+internal sealed class RequestExecution(HttpContext context, IdentifiedRequest request, OwnedClaim claim, RequestDelegate handler, ResponseRules rules, StoreCalls store, ILogger logger)
     : IdempotentRun, IIdempotencyFeature, IProtectedWork
 {
     // One for each thread, in use while a response is encoded, which never waits.
@@ -15,7 +15,6 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
     private static List<StoredHeader>? HeaderList;
 
     private readonly IdempotencyPolicy _policy = claim.Policy;
-    private readonly ResponseRules _rules = ResponseRules.Of(claim.Policy);
     private ResponseCapture? _capture;
 
     // Of a response that streams: its payload, and what became of it before its first byte was sent.
@@ -177,7 +176,7 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
         // After the headers were recorded: how long is left is computed for every replay.
         if (_policy.ClientCaching && completion.Outcome == CompletionOutcome.Recorded && StringValues.IsNullOrEmpty(response.Headers.CacheControl))
         {
-            ResponseReplay.SetClientCaching(response, _policy, _policy.Retention);
+            ResponseReplay.SetClientCaching(response, rules, _policy.Retention);
         }
     }
 
@@ -200,7 +199,7 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
         HeaderList = null;
         try
         {
-            StoredHeader.AddAll(response, _capture!.OuterHeaders, _rules, headers);
+            StoredHeader.AddAll(response, _capture!.OuterHeaders, rules, headers);
             var stored = CollectionsMarshal.AsSpan(headers);
             var payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, stored, body, store.CompressionThreshold);
             if (payload.Length > store.MaxPayloadSize)
@@ -233,7 +232,7 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
         if (_policy.EmitETag && StringValues.IsNullOrEmpty(response.Headers.ETag))
         {
             // Weak where the bytes may differ and the meaning does not: the flag may be added, or, to an error without a body, a page by the middleware outside.
-            var isWeak = (_rules.Flag is not null && ReplayFlag.MayCarry(response.Headers, static (headers, name) => headers[name])) || (body.IsEmpty && response.StatusCode >= 400);
+            var isWeak = (rules.Flag is not null && ReplayFlag.MayCarry(response.Headers, static (headers, name) => headers[name])) || (body.IsEmpty && response.StatusCode >= 400);
             response.Headers.ETag = EntityTag.Of(claim, isWeak);
         }
 

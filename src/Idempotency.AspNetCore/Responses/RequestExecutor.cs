@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace Idempotency.AspNetCore;
 
 /// <summary>Runs a request's handler: once under its claim, or without one where the policy says so.</summary>
-internal sealed class RequestExecutor(RunOnce runOnce, StoreCalls store, ResponseReplay replays, Rejections rejections, Telemetry telemetry, ILogger<RequestExecutor> logger)
+internal sealed class RequestExecutor(RunOnce runOnce, ResponseRulesCache rules, StoreCalls store, ResponseReplay replays, Rejections rejections, Telemetry telemetry, ILogger<RequestExecutor> logger)
 {
     /// <summary>Runs the handler of a claim, and sends the response that counts.</summary>
     public async Task RunAsync(HttpContext context, IdentifiedRequest request, OwnedClaim claim, RequestDelegate handler)
@@ -12,7 +12,7 @@ internal sealed class RequestExecutor(RunOnce runOnce, StoreCalls store, Respons
         Completion completion;
         try
         {
-            completion = await new RequestExecution(context, request, claim, handler, store, logger).RunAsync(runOnce);
+            completion = await new RequestExecution(context, request, claim, handler, rules.Of(claim.Policy), store, logger).RunAsync(runOnce);
         }
         catch
         {

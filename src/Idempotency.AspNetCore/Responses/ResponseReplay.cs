@@ -8,7 +8,7 @@ using Microsoft.Net.Http.Headers;
 namespace Idempotency.AspNetCore;
 
 /// <summary>Replays a recorded response.</summary>
-internal sealed class ResponseReplay(CompletedRecords completed, Rejections rejections, Telemetry telemetry, ILogger<ResponseReplay> logger)
+internal sealed class ResponseReplay(ResponseRulesCache allRules, CompletedRecords completed, Rejections rejections, Telemetry telemetry, ILogger<ResponseReplay> logger)
 {
     // Of a 304, the headers of the 200 it stands for that a cache needs (RFC 9110 section 15.4.5); the others go with the body.
     private static readonly string[] OfNotModified = [HeaderNames.ETag, HeaderNames.CacheControl, HeaderNames.ContentLocation, HeaderNames.Expires, HeaderNames.Vary];
@@ -47,7 +47,7 @@ internal sealed class ResponseReplay(CompletedRecords completed, Rejections reje
         }
 
         var isBodyNew = false;
-        var rules = ResponseRules.Of(policy);
+        var rules = allRules.Of(policy);
         var body = stored.IsBodyKept ? stored.BodyWith(rules.Flag, out isBodyNew) : default;
         if (hasGrown || isBodyNew)
         {
@@ -109,7 +109,7 @@ internal sealed class ResponseReplay(CompletedRecords completed, Rejections reje
                 }
             }
 
-            Mark(response, policy, stored, retentionLeft, isDecoded);
+            Mark(response, policy, rules, stored, retentionLeft, isDecoded);
             return;
         }
 
@@ -124,7 +124,7 @@ internal sealed class ResponseReplay(CompletedRecords completed, Rejections reje
             header.ApplyTo(response.Headers);
         }
 
-        Mark(response, policy, stored, retentionLeft, isDecoded);
+        Mark(response, policy, rules, stored, retentionLeft, isDecoded);
 
         // An empty answer is left unstarted, as the first was: the middleware outside may add to it (status code pages do).
         if (body.Length > 0 && !HttpMethods.IsHead(context.Request.Method))
@@ -144,16 +144,23 @@ internal sealed class ResponseReplay(CompletedRecords completed, Rejections reje
         && EntityTag.IsListed(ifNoneMatch, etag);
 
     /// <summary>What clients may keep: nothing, unless the handler or the policy says otherwise.</summary>
-    public static void SetClientCaching(HttpResponse response, IdempotencyPolicy policy, TimeSpan retentionLeft)
+    public static void SetClientCaching(HttpResponse response, ResponseRules rules, TimeSpan retentionLeft)
     {
         response.Headers.CacheControl = "private, max-age=" + ((long)retentionLeft.TotalSeconds).ToString(CultureInfo.InvariantCulture);
-        if (policy.TakesKeyFromHeader && !response.Headers.GetCommaSeparatedValues(HeaderNames.Vary).Contains(policy.HeaderName, StringComparer.OrdinalIgnoreCase))
+        if (rules.VaryingHeaders.Count > 0)
         {
-            response.Headers.Append(HeaderNames.Vary, policy.HeaderName);
+            var named = response.Headers.GetCommaSeparatedValues(HeaderNames.Vary);
+            foreach (var header in rules.VaryingHeaders)
+            {
+                if (!named.Contains(header, StringComparer.OrdinalIgnoreCase))
+                {
+                    response.Headers.Append(HeaderNames.Vary, header);
+                }
+            }
         }
     }
 
-    private static void Mark(HttpResponse response, IdempotencyPolicy policy, StoredResponse stored, TimeSpan retentionLeft, bool isDecoded)
+    private static void Mark(HttpResponse response, IdempotencyPolicy policy, ResponseRules rules, StoredResponse stored, TimeSpan retentionLeft, bool isDecoded)
     {
         response.Headers[IdempotencyHeaders.Replayed] = "true";
         if (isDecoded)
@@ -171,7 +178,7 @@ internal sealed class ResponseReplay(CompletedRecords completed, Rejections reje
         // So does what else the outer pipeline said on the first answer, though not what it says to this request. And what was marked as not recorded was not to be kept.
         if (policy.ClientCaching && first is not { IsAppended: true } && !response.Headers.ContainsKey(IdempotencyHeaders.Stored))
         {
-            SetClientCaching(response, policy, retentionLeft);
+            SetClientCaching(response, rules, retentionLeft);
         }
         else
         {

@@ -66,7 +66,7 @@ internal sealed class IdempotencyOptionsValidator(IEnumerable<IIdempotencySelect
             yield return $"{who} has the {nameof(policy.MaxResponseBodySize)} {policy.MaxResponseBodySize}. Set it between 0 and {int.MaxValue / 4} bytes; what is larger streams through anyway.";
         }
 
-        if (!IsToken(policy.HeaderName))
+        if (!HttpToken.IsValid(policy.HeaderName))
         {
             yield return $"{who} has the {nameof(policy.HeaderName)} '{policy.HeaderName}', which is not a header name (RFC 9110 section 5.1). The default is 'Idempotency-Key'.";
         }
@@ -76,9 +76,19 @@ internal sealed class IdempotencyOptionsValidator(IEnumerable<IIdempotencySelect
             yield return $"{who} has an empty {nameof(policy.ReplayFlagName)}. Set it to a member name, or to null to switch the flag off.";
         }
 
-        if (policy.ExcludedHeaders is null || policy.ExcludedHeaders.Any(header => !IsToken(header)))
+        if (policy.ExcludedHeaders is null || policy.ExcludedHeaders.Any(header => !HttpToken.IsValid(header)))
         {
             yield return $"{who} has {nameof(policy.ExcludedHeaders)} with an entry that is not a header name (RFC 9110 section 5.1). List names only, one each.";
+        }
+
+        if (policy.FingerprintHeaders is null || policy.FingerprintHeaders.Any(header => !HttpToken.IsValid(header)))
+        {
+            yield return $"{who} has {nameof(policy.FingerprintHeaders)} with an entry that is not a header name (RFC 9110 section 5.1). List names only, one each.";
+        }
+
+        if (policy.Methods is { Count: 0 } || policy.Methods?.Any(method => !HttpToken.IsValid(method)) == true)
+        {
+            yield return $"{who} has {nameof(policy.Methods)} that are empty or have an entry that is not an HTTP method (RFC 9110 section 9.1). List methods such as POST, one each, or set it to null for all but GET, HEAD, OPTIONS and TRACE.";
         }
 
         if (SelectorError(policy, language, who) is { } selectorError)
@@ -110,8 +120,4 @@ internal sealed class IdempotencyOptionsValidator(IEnumerable<IIdempotencySelect
             return invalid.Message;
         }
     }
-
-    // RFC 9110 section 5.6.2: token = 1*tchar.
-    private static bool IsToken(string? name) =>
-        !string.IsNullOrEmpty(name) && name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
 }

@@ -45,6 +45,7 @@ public static class IdempotencyServiceCollectionExtensions
         services.TryAddSingleton<PolicyResolver>();
         services.TryAddSingleton<PolicySelectorCache>();
         services.TryAddSingleton<RequestIdentifier>();
+        services.TryAddSingleton<ResponseRulesCache>();
         services.TryAddSingleton<RequestExecutor>();
         services.TryAddSingleton<ResponseReplay>();
         services.TryAddSingleton<Rejections>();

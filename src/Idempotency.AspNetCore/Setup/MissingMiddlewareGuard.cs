@@ -16,6 +16,7 @@ namespace Idempotency.AspNetCore;
 internal sealed class MissingMiddlewareGuard(PolicyResolver policies) : MatcherPolicy, INodeBuilderPolicy, IEndpointSelectorPolicy
 {
     private readonly ConditionalWeakTable<Endpoint, Endpoint> _guarded = [];
+    private readonly ConditionalWeakTable<Endpoint, Endpoint>.CreateValueCallback _guard = endpoint => Guard(endpoint, policies);
 
     /// <summary>Last: after policies that exchange endpoints (dynamic routes).</summary>
     public override int Order => int.MaxValue;
@@ -46,12 +47,12 @@ internal sealed class MissingMiddlewareGuard(PolicyResolver policies) : MatcherP
     // What a page's model says of it is known when the page is first asked for.
     private static bool IsPage(Endpoint endpoint) => endpoint.Metadata.GetMetadata<PageActionDescriptor>() is not null;
 
-    private Endpoint GuardedIfProtected(Endpoint endpoint) => IsProtected(endpoint) ? _guarded.GetValue(endpoint, Guard) : endpoint;
+    private Endpoint GuardedIfProtected(Endpoint endpoint) => IsProtected(endpoint) ? _guarded.GetValue(endpoint, _guard) : endpoint;
 
     private static bool IsProtected(Endpoint endpoint) =>
         endpoint.Metadata.GetMetadata<IIdempotencyMetadata>() is not null && endpoint.Metadata.GetMetadata<DisableIdempotencyAttribute>() is null;
 
-    private static Endpoint Guard(Endpoint endpoint)
+    private static Endpoint Guard(Endpoint endpoint, PolicyResolver policies)
     {
         if (endpoint.RequestDelegate is not { } handler)
         {
@@ -59,7 +60,8 @@ internal sealed class MissingMiddlewareGuard(PolicyResolver policies) : MatcherP
         }
 
         Task Run(HttpContext context) =>
-            context.Features.Find<IIdempotencyFeature>() is not null || context.Features.Find<IdempotencyBypassed>() is not null
+            policies.Of(endpoint)?.Covers(context.Request) != true
+            || context.Features.Find<IIdempotencyFeature>() is not null || context.Features.Find<IdempotencyBypassed>() is not null
                 ? handler(context)
                 : throw new InvalidOperationException($"Endpoint '{endpoint.DisplayName}' asks for idempotency, but UseIdempotency() has not seen the request: it would run unprotected. Call app.UseIdempotency() in the same branch of the pipeline, after routing and before the endpoints, and do not short-circuit the endpoint.");
 

@@ -44,6 +44,8 @@ internal static class PolicyConfiguration
                 // JSON's null arrives as null or as an empty value, depending on the provider.
                 "KEYSELECTOR" => policy with { KeySelector = NoneIfEmpty(setting) },
                 "FINGERPRINTSELECTOR" => policy with { FingerprintSelector = NoneIfEmpty(setting) },
+                "FINGERPRINTHEADERS" => policy with { FingerprintHeaders = Names(setting, "a list of header names") },
+                "METHODS" => policy with { Methods = IsNull(setting) ? null : Names(setting, "a list of HTTP methods") },
                 "FINGERPRINT" => policy with { Fingerprint = Named<RequestFingerprintMode>(setting) },
                 "RETENTION" => policy with { Retention = Duration(setting) },
                 "CLAIMDURATION" => policy with { ClaimDuration = Duration(setting) },
@@ -61,13 +63,18 @@ internal static class PolicyConfiguration
                 "EMITETAG" => policy with { EmitETag = Boolean(setting) },
                 "ANSWERNOTMODIFIED" => policy with { AnswerNotModified = Boolean(setting) },
                 "CLIENTCACHING" => policy with { ClientCaching = Boolean(setting) },
-                "EXCLUDEDHEADERS" => policy with { ExcludedHeaders = [.. Members(setting, "a list of header names").Select(header => header.Value ?? "")] },
-                _ => throw Unknown(setting, "KeySource, KeyRequired, HeaderName, KeySelector, FingerprintSelector, Fingerprint, Retention, ClaimDuration, WhenInProgress, WaitTimeout, WhenAbandoned, WhenStoreUnavailable, Transaction, TransactionRetries, MaxRequestBodySize, MaxResponseBodySize, HoldUnbufferedResponses, CompleteAfterDisconnect, ReplayFlagName, EmitETag, AnswerNotModified, ClientCaching, ExcludedHeaders (Partition, ShouldStore and AuthorizeReplay are code)"),
+                "EXCLUDEDHEADERS" => policy with { ExcludedHeaders = Names(setting, "a list of header names") },
+                _ => throw Unknown(setting, "KeySource, KeyRequired, HeaderName, KeySelector, FingerprintSelector, FingerprintHeaders, Methods, Fingerprint, Retention, ClaimDuration, WhenInProgress, WaitTimeout, WhenAbandoned, WhenStoreUnavailable, Transaction, TransactionRetries, MaxRequestBodySize, MaxResponseBodySize, HoldUnbufferedResponses, CompleteAfterDisconnect, ReplayFlagName, EmitETag, AnswerNotModified, ClientCaching, ExcludedHeaders (Partition, ShouldStore and AuthorizeReplay are code)"),
             };
         }
 
         return policy;
     }
+
+    private static string[] Names(IConfigurationSection setting, string expected) => [.. Members(setting, expected).Select(name => name.Value ?? "")];
+
+    // JSON's null, and its empty list, is a setting without a value and without members.
+    private static bool IsNull(IConfigurationSection setting) => string.IsNullOrEmpty(setting.Value) && !setting.GetChildren().Any();
 
     private static string? NoneIfEmpty(IConfigurationSection setting) => string.IsNullOrEmpty(setting.Value) ? null : setting.Value;
 

@@ -9,7 +9,7 @@ public class ReplayWriterBenchmarks
 {
     private readonly PipelineRequest _request = new(Encoding.UTF8.GetBytes("{}"));
     private readonly IdempotencyPolicy _policy = new();
-    private readonly ResponseRules _rules = new(new IdempotencyPolicy());
+    private readonly ResponseRules _rules = new(new IdempotencyPolicy(), []);
     private readonly byte[] _body = Encoding.UTF8.GetBytes("""{"id":1,"name":"Ann","ok":true}""");
     private StoredResponse? _stored;
 
