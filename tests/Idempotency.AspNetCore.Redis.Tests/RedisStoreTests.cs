@@ -367,7 +367,7 @@ public sealed class RedisStoreTests(RedisServer server)
         await store.CompleteAsync(key, claim.Owner, new byte[] { 42 }, Hour, default);
         Assert.Equal("1C!0000000002000000003600000", await HeadAsync());
         byte[] fingerprint = new byte[32];
-        claim.Fingerprint.CopyTo(fingerprint);
+        claim.Fingerprint.Hash.CopyTo(fingerprint);
         Assert.Equal([.. claim.Owner.ToByteArray(), .. fingerprint, 42], (byte[]?)await database.StringGetRangeAsync(NameOf(store, key), 28, -1));
 
         async Task<string?> HeadAsync() => await database.StringGetRangeAsync(NameOf(store, key), 0, 27);

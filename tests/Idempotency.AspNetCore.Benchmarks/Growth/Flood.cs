@@ -65,7 +65,7 @@ internal static class Flood
     private static void OfCache(Table table, string bound, int maxEntries, long maxBytes, int payload)
     {
         var before = GC.GetTotalMemory(forceFullCollection: true);
-        var cache = new CompletedRecords(Options.Create(new IdempotencyOptions { LocalCacheMaxEntries = maxEntries, LocalCacheMaxBytes = maxBytes }), TimeProvider.System);
+        var cache = LocalCaches.Create(options => (options.LocalCacheMaxEntries, options.LocalCacheMaxBytes) = (maxEntries, maxBytes));
         var offered = Times * (int)Math.Min(maxEntries, maxBytes / payload);
         for (var i = 0; i < offered; i++)
         {

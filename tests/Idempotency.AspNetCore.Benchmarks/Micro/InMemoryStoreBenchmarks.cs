@@ -46,7 +46,7 @@ public class InMemoryStoreBenchmarks : IDisposable
     {
         var key = new StoreKey(Sha256Hash.Of(BitConverter.GetBytes(_number++)));
         var owner = Guid.NewGuid();
-        await _store.ClaimAsync(key, StoreFiller.Claim(owner, key), default);
+        await _store.ClaimAsync(key, StoreFiller.Claim(owner, new Fingerprint(key.Hash)), default);
         return (key, owner);
     }
 

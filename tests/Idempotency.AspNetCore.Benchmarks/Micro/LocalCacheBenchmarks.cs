@@ -7,7 +7,7 @@ namespace Idempotency.AspNetCore.Benchmarks;
 [MemoryDiagnoser]
 public class LocalCacheBenchmarks
 {
-    private readonly CompletedRecords _cache = new(Options.Create(new IdempotencyOptions()), TimeProvider.System);
+    private readonly CompletedRecords _cache = LocalCaches.Create();
     private readonly StoreKey[] _keys = [.. Enumerable.Range(0, 20_000).Select(i => new StoreKey(Sha256Hash.Of(BitConverter.GetBytes(i))))];
     private readonly byte[] _payload = new byte[200];
     private int _next;

@@ -57,7 +57,7 @@ internal static class BareBones
         }
     }
 
-    private static byte[] Record(Fingerprint fingerprint, ReadOnlySpan<byte> answer)
+    private static byte[] Record(Sha256Hash fingerprint, ReadOnlySpan<byte> answer)
     {
         var record = new byte[Sha256Hash.Length + answer.Length];
         fingerprint.CopyTo(record);

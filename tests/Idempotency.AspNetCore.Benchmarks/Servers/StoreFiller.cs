@@ -13,7 +13,7 @@ internal static class StoreFiller
             BinaryPrimitives.WriteInt32LittleEndian(number, i);
             var key = new StoreKey(Sha256Hash.Of(number));
             var owner = Guid.NewGuid();
-            await store.ClaimAsync(key, Claim(owner, key), default);
+            await store.ClaimAsync(key, Claim(owner, new Fingerprint(key.Hash)), default);
             await store.CompleteAsync(key, owner, new byte[payload], TimeSpan.FromHours(24), default);
         }
     }

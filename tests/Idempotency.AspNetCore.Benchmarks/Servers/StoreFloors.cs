@@ -40,7 +40,7 @@ internal static class StoreFloors
         {
             var owner = Guid.NewGuid();
             var key = new StoreKey(Sha256Hash.Of(owner.ToByteArray()));
-            await store.ClaimAsync(key, new IdempotencyClaim { Owner = owner, Fingerprint = key, Attempt = 1, Lease = Lease, Retention = Retention }, default);
+            await store.ClaimAsync(key, new IdempotencyClaim { Owner = owner, Fingerprint = new Fingerprint(key.Hash), Attempt = 1, Lease = Lease, Retention = Retention }, default);
             await store.CompleteAsync(key, owner, data, Retention, default);
             return Handlers.Pay(payment);
         });
