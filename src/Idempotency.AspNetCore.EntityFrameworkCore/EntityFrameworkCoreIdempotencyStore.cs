@@ -80,6 +80,10 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         WriteOneAsync(Database.Sql.Mark, command => RecordCommand.AddRenewal(command, key, owner, lease, retention), cancellationToken);
 
     /// <inheritdoc/>
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("TEMPORARY: the store is being given steps.");
+
+    /// <inheritdoc/>
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
         WriteOneAsync(Database.Sql.Complete, command => RecordCommand.AddCompletion(command, key, owner, payload, retention), cancellationToken);
 

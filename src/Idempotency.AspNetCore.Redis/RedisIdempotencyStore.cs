@@ -66,6 +66,10 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
         Renew.RunAsync(_connection, KeyOf(key), [Bytes(owner), RedisRecord.Life(lease, retention), RedisRecord.Retention(retention), Mark], cancellationToken);
 
     /// <inheritdoc/>
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("TEMPORARY: the store is being given steps.");
+
+    /// <inheritdoc/>
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
         Complete.RunAsync(_connection, KeyOf(key), [Bytes(owner), RedisRecord.Life(TimeSpan.Zero, retention), Bytes(payload)], cancellationToken);
 

@@ -252,6 +252,176 @@ public abstract class StoreConformanceTests
     }
 
     [Fact]
+    public async Task Steps_are_saved_by_the_owner_alone_and_renew_the_claim()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key, lease: Brief);
+        Assert.False(await Store.SaveStepsAsync(key, Guid.NewGuid(), Steps(1, 7), Hour, Hour, default));
+        Assert.True((await Store.ReadAsync(key, default))!.Payload.IsEmpty);
+        Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(1, 7, 8), Hour, Hour, default));
+        await PassAsync(Longer);
+        var held = (await Store.ClaimAsync(key, NewClaim(), default)).Existing!;
+        foreach (var record in new[] { held, (await Store.ReadAsync(key, default))! })
+        {
+            Assert.Equal(IdempotencyRecordStatus.InProgress, record.Status);
+            Assert.Equal([7, 8], record.Payload.ToArray());
+            Assert.False(record.IsAbandoned);
+            Assert.False(record.EffectsStarted);
+            Assert.Equal(claim.Fingerprint, record.Fingerprint);
+        }
+    }
+
+    [Fact]
+    public async Task Steps_of_an_earlier_version_that_come_late_change_nothing()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key);
+        Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(2, 1, 2), Hour, Hour, default));
+        Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(1, 1) with { EffectsStarted = true }, Hour, Hour, default));
+        Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(2, 9), Hour, Hour, default));
+        Assert.Equal([1, 2], (await Store.ReadAsync(key, default))!.Payload.ToArray());
+        Assert.False((await Store.ReadAsync(key, default))!.EffectsStarted);
+        Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(10, 1, 2, 3), Hour, Hour, default));
+        Assert.Equal([1, 2, 3], (await Store.ReadAsync(key, default))!.Payload.ToArray());
+    }
+
+    [Fact]
+    public async Task Steps_stay_when_an_abandoned_claim_is_taken_over_and_come_with_it()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key);
+        Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(3, 1, 2, 3), Brief, Hour, default));
+        await PassAsync(Longer);
+        var second = NewClaim(supersedes: claim.Owner, attempt: 2);
+        var taken = await Store.ClaimAsync(key, second, default);
+        Assert.True(taken.IsAcquired);
+        Assert.Equal([1, 2, 3], taken.Steps.ToArray());
+        Assert.Equal([1, 2, 3], (await Store.ReadAsync(key, default))!.Payload.ToArray());
+        Assert.False(await Store.SaveStepsAsync(key, claim.Owner, Steps(4, 9), Hour, Hour, default)); // the first owner comes back
+        Assert.True(await Store.SaveStepsAsync(key, second.Owner, Steps(3, 9), Hour, Hour, default));
+        Assert.Equal([1, 2, 3], (await Store.ReadAsync(key, default))!.Payload.ToArray()); // versions go on over all attempts
+        Assert.True(await Store.SaveStepsAsync(key, second.Owner, Steps(4, 4), Hour, Hour, default));
+        Assert.Equal([4], (await Store.ReadAsync(key, default))!.Payload.ToArray());
+    }
+
+    [Fact]
+    public async Task A_claim_without_steps_is_taken_over_with_none()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key, lease: Brief);
+        await PassAsync(Longer);
+        var taken = await Store.ClaimAsync(key, NewClaim(supersedes: claim.Owner, attempt: 2), default);
+        Assert.True(taken.IsAcquired);
+        Assert.True(taken.Steps.IsEmpty);
+    }
+
+    [Fact]
+    public async Task A_released_claim_with_steps_is_there_for_the_next_attempt_at_once_and_not_for_its_owner()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key);
+        Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(1, 5) with { EffectsStarted = true }, Hour, Hour, default));
+        Assert.False(await Store.ReleaseAsync(key, Guid.NewGuid(), default));
+        Assert.True(await Store.ReleaseAsync(key, claim.Owner, default));
+        var released = (await Store.ClaimAsync(key, NewClaim(), default)).Existing!;
+        Assert.True(released.IsAbandoned);
+        Assert.False(released.EffectsStarted);
+        Assert.Equal(Guid.Empty, released.Owner);
+        Assert.Equal(claim.Fingerprint, released.Fingerprint);
+        Assert.Equal([5], released.Payload.ToArray());
+        // What its owner has sent before, and what arrives now.
+        Assert.False(await Store.SaveStepsAsync(key, claim.Owner, Steps(2, 6), Hour, Hour, default));
+        Assert.False(await Store.RenewAsync(key, claim.Owner, Hour, Hour, default));
+        Assert.False(await Store.CompleteAsync(key, claim.Owner, new byte[] { 1 }, Hour, default));
+        Assert.False(await Store.ReleaseAsync(key, claim.Owner, default));
+        var next = NewClaim(supersedes: Guid.Empty, attempt: 2);
+        var taken = await Store.ClaimAsync(key, next, default);
+        Assert.True(taken.IsAcquired);
+        Assert.Equal([5], taken.Steps.ToArray());
+        Assert.False((await Store.ClaimAsync(key, NewClaim(supersedes: Guid.Empty, attempt: 2), default)).IsAcquired);
+        Assert.True(await Store.CompleteAsync(key, next.Owner, new byte[] { 1 }, Hour, default));
+    }
+
+    [Fact]
+    public async Task A_released_claim_with_steps_is_gone_when_its_retention_is_over()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key);
+        Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(1, 5), Brief / 2, Brief / 2, default));
+        Assert.True(await Store.ReleaseAsync(key, claim.Owner, default));
+        await PassAsync(Longer);
+        Assert.Null(await Store.ReadAsync(key, default));
+        Assert.True((await Store.ClaimAsync(key, NewClaim(), default)).IsAcquired);
+    }
+
+    [Fact]
+    public async Task Steps_mark_a_claim_and_take_its_mark_away()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key);
+        Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(1, 1) with { EffectsStarted = true }, Brief, Hour, default));
+        Assert.True((await Store.ReadAsync(key, default))!.EffectsStarted);
+        await PassAsync(Longer);
+        var refused = await Store.ClaimAsync(key, NewClaim(supersedes: claim.Owner, attempt: 2), default);
+        Assert.False(refused.IsAcquired);
+        Assert.True(refused.Existing!.EffectsStarted);
+        Assert.Equal([1], refused.Existing.Payload.ToArray());
+        Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(2, 1, 2), Brief, Hour, default)); // its owner came back
+        Assert.False((await Store.ReadAsync(key, default))!.EffectsStarted);
+        await PassAsync(Longer);
+        Assert.Equal([1, 2], (await Store.ClaimAsync(key, NewClaim(supersedes: claim.Owner, attempt: 2), default)).Steps.ToArray());
+    }
+
+    [Fact]
+    public async Task A_marked_claim_with_steps_can_be_given_up_and_keeps_them()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key);
+        Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(1, 1), Hour, Hour, default));
+        Assert.True(await Store.MarkEffectsStartedAsync(key, claim.Owner, TimeSpan.Zero, Hour, default));
+        await PassAsync(Longer);
+        var existing = (await Store.ClaimAsync(key, NewClaim(), default)).Existing!;
+        Assert.True(existing.IsAbandoned);
+        Assert.True(existing.EffectsStarted);
+        Assert.Equal([1], existing.Payload.ToArray());
+    }
+
+    [Fact]
+    public async Task Steps_are_gone_once_the_claim_is_completed()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key);
+        Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(1, 1, 2, 3), Hour, Hour, default));
+        Assert.True(await Store.CompleteAsync(key, claim.Owner, new byte[] { 9 }, Hour, default));
+        Assert.Equal([9], (await Store.ReadAsync(key, default))!.Payload.ToArray());
+        Assert.False(await Store.SaveStepsAsync(key, claim.Owner, Steps(2, 1), Hour, Hour, default));
+        Assert.Equal([9], (await Store.ReadAsync(key, default))!.Payload.ToArray());
+        Assert.False(await Store.SaveStepsAsync(NewKey(), claim.Owner, Steps(1, 1), Hour, Hour, default));
+    }
+
+    [Fact]
+    public async Task Steps_are_kept_byte_for_byte_and_may_be_large()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key);
+        var data = RandomNumberGenerator.GetBytes(100_000);
+        Assert.True(await Store.SaveStepsAsync(key, claim.Owner, new IdempotencySteps { Version = 1, Data = data, EffectsStarted = false }, Hour, Hour, default));
+        Assert.Equal(data, (await Store.ReadAsync(key, default))!.Payload.ToArray());
+    }
+
+    [Fact]
+    public async Task Of_many_that_save_steps_at_once_the_highest_version_stays()
+    {
+        var key = NewKey();
+        var claim = await ClaimedAsync(key);
+        var saves = Enumerable.Range(1, 16).Select(version => Store.SaveStepsAsync(key, claim.Owner, Steps(version, [.. Enumerable.Repeat((byte)version, version)]), Hour, Hour, default).AsTask());
+        Assert.All(await Task.WhenAll(saves), Assert.True);
+        Assert.Equal(Enumerable.Repeat((byte)16, 16), (await Store.ReadAsync(key, default))!.Payload.ToArray());
+    }
+
+    private static IdempotencySteps Steps(int version, params byte[] data) => new() { Version = version, Data = data, EffectsStarted = false };
+
+    [Fact]
     public async Task A_marked_claim_can_be_given_up_and_stays_as_long_as_it_is_kept()
     {
         var (key, brief) = (NewKey(), NewKey());

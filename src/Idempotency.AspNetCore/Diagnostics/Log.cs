@@ -76,4 +76,19 @@ internal static partial class Log
 
     [LoggerMessage(41, LogLevel.Debug, "The Razor page '{Endpoint}' could not be loaded, so its idempotency is not checked at start-up.", EventName = "PageNotChecked")]
     public static partial void PageNotChecked(ILogger logger, string endpoint, Exception exception);
+
+    [LoggerMessage(50, LogLevel.Debug, "{StoreKey}: step '{Step}' was recorded by attempt {Attempt} and is not run again.", EventName = "StepRecalled")]
+    public static partial void StepRecalled(ILogger logger, StoreKey storeKey, string step, int attempt);
+
+    [LoggerMessage(51, LogLevel.Warning, "{StoreKey}: recording step '{Step}' failed. Retrying.", EventName = "StepRetried")]
+    public static partial void StepRetried(ILogger logger, StoreKey storeKey, string step, Exception? exception);
+
+    [LoggerMessage(52, LogLevel.Warning, "{StoreKey}: the result of step '{Step}' ({Size} bytes) does not fit into the record. The step is recorded without it; a later attempt that needs it gets IdempotencyResultUnavailableException.", EventName = "StepResultTooLarge")]
+    public static partial void StepResultTooLarge(ILogger logger, StoreKey storeKey, string step, int size);
+
+    [LoggerMessage(53, LogLevel.Error, "{StoreKey}: the result of step '{Step}' cannot be written as JSON. The step is recorded without it; a later attempt that needs it gets IdempotencyResultUnavailableException.", EventName = "StepResultNotSerialized")]
+    public static partial void StepResultNotSerialized(ILogger logger, StoreKey storeKey, string step, Exception exception);
+
+    [LoggerMessage(54, LogLevel.Warning, "{StoreKey}: earlier attempts recorded steps that this run did not use: {Steps}. The handler may have changed since.", EventName = "StepsNotUsed")]
+    public static partial void StepsNotAsked(ILogger logger, StoreKey storeKey, string steps);
 }

@@ -20,6 +20,7 @@ internal sealed class Telemetry
     public const string Failed = "failed";
     public const string OutcomeUnknown = "outcome-unknown";
     public const string Replayed = "replayed";
+    public const string Recalled = "recalled";
     public const string Unprotected = "unprotected";
     public const string WithoutKey = "without-key";
 
@@ -30,6 +31,7 @@ internal sealed class Telemetry
     private readonly Histogram<double> _storeCalls;
     private readonly Histogram<long> _payloads;
     private readonly Counter<long> _lookups;
+    private readonly Counter<long> _steps;
     private readonly Counter<long> _takeovers;
     private readonly Counter<long> _lost;
     private readonly Counter<long> _renewalsFailed;
@@ -40,6 +42,7 @@ internal sealed class Telemetry
         var meter = _meter = meters.Create(Name);
         _requests = meter.CreateCounter<long>("idempotency.requests", "{request}", "Requests to protected endpoints, by outcome.");
         _calls = meter.CreateCounter<long>("idempotency.calls", "{call}", "Calls of functions, by operation and outcome.");
+        _steps = meter.CreateCounter<long>("idempotency.steps", "{step}", "Steps of handlers and functions, by name and outcome.");
         _takeovers = meter.CreateCounter<long>("idempotency.claims.takeovers", "{claim}", "Abandoned claims that were taken over.");
         _lost = meter.CreateCounter<long>("idempotency.claims.lost", "{claim}", "Claims found lost while their handler ran, or when its answer was to be recorded.");
         _renewalsFailed = meter.CreateCounter<long>("idempotency.renewals.failed", "{renewal}", "Lease renewals that failed; each is tried again.");
@@ -87,6 +90,15 @@ internal sealed class Telemetry
         if (_calls.Enabled)
         {
             _calls.Add(1, new TagList { { OutcomeTag, outcome }, { "idempotency.operation", operation } });
+        }
+    }
+
+    /// <summary>A step of a run is over.</summary>
+    public void StepEnded(string name, string outcome)
+    {
+        if (_steps.Enabled)
+        {
+            _steps.Add(1, new TagList { { OutcomeTag, outcome }, { "idempotency.step.name", name } });
         }
     }
 

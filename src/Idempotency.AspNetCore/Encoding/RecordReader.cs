@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text;
 
 namespace Idempotency.AspNetCore;
@@ -38,4 +39,30 @@ internal ref struct RecordReader(ReadOnlySpan<byte> bytes)
         _rest = _rest[length..];
         return true;
     }
+
+    public bool TryByte(out byte value)
+    {
+        value = _rest.IsEmpty ? (byte)0 : _rest[0];
+        if (_rest.IsEmpty)
+        {
+            return false;
+        }
+
+        _rest = _rest[1..];
+        return true;
+    }
+
+    public bool TryInt64(out long value)
+    {
+        if (!BinaryPrimitives.TryReadInt64LittleEndian(_rest, out value))
+        {
+            return false;
+        }
+
+        _rest = _rest[sizeof(long)..];
+        return true;
+    }
+
+    /// <summary>Passes over bytes that are there.</summary>
+    public void Skip(int count) => _rest = _rest[count..];
 }

@@ -35,11 +35,11 @@ internal static class ClaimTable
             return ClaimAction.RejectOutcomeUnknown;
         }
 
-        // 6. It was abandoned: the policy decides. A claim that the store has just refused to hand over is alive whatever the reply says of its
-        //    lease, so it counts as running.
+        // 6. It was abandoned: the policy decides, unless recorded steps say how far it came (what of them is unknown is a mark, see 5). A claim
+        //    that the store has just refused to hand over is alive whatever the reply says of its lease, so it counts as running.
         if (existing.IsAbandoned && claim.Supersedes != existing.Owner)
         {
-            return policy.WhenAbandoned == AbandonedBehavior.Refuse ? ClaimAction.RejectOutcomeUnknown : ClaimAction.TakeOver;
+            return policy.WhenAbandoned == AbandonedBehavior.Refuse && existing.Payload.IsEmpty ? ClaimAction.RejectOutcomeUnknown : ClaimAction.TakeOver;
         }
 
         // 7. It is running.

@@ -9,6 +9,7 @@ internal sealed class Claims(
     LeaseKeeper leases,
     DuplicateWaiters waiters,
     Recording recording,
+    StepRecording stepRecording,
     Telemetry telemetry,
     TimeProvider time,
     ILogger<Claims> logger)
@@ -48,7 +49,7 @@ internal sealed class Claims(
                 switch (ClaimTable.Next(reply, claim, request.Policy))
                 {
                     case ClaimAction.Run when await ConfirmAsync(request, claim.Owner, asked.Ticks, claiming) is { } leasedAt:
-                        return new ClaimDecision(ClaimOutcome.Acquired, Own(request, claim, leasedAt));
+                        return new ClaimDecision(ClaimOutcome.Acquired, Own(request, claim, leasedAt, reply.Steps));
                     case ClaimAction.Run: // another attempt has it by now
                         claim = request.FirstAttempt();
                         break;
@@ -62,6 +63,8 @@ internal sealed class Claims(
                         return new ClaimDecision(ClaimOutcome.InProgress);
                     case ClaimAction.Wait when !await (wait ??= new DuplicateWait(waiters, request, time)).NextAsync(waiting):
                         return new ClaimDecision(ClaimOutcome.InProgress);
+                    case ClaimAction.TakeOver when StepLog.Decode(reply.Existing!.Payload, out _, out var reason) is null:
+                        throw new IdempotencyRecordUnreadableException(reason);
                     case ClaimAction.TakeOver:
                         claim = claim with { Supersedes = reply.Existing!.Owner, Attempt = reply.Existing.Attempt + 1 };
                         continue;
@@ -134,9 +137,10 @@ internal sealed class Claims(
         return askedAt;
     }
 
-    private OwnedClaim Own(ClaimRequest request, in IdempotencyClaim claim, long leasedAt)
+    private OwnedClaim Own(ClaimRequest request, in IdempotencyClaim claim, long leasedAt, ReadOnlyMemory<byte> steps)
     {
-        var owned = new OwnedClaim(request, claim.Owner, claim.Attempt, leasedAt, recording);
+        var owned = new OwnedClaim(request, claim.Owner, claim.Attempt, leasedAt, recording, stepRecording);
+        owned.TakeOver(steps); // or the claim is left to its lease, with the steps that cannot be read
         leases.Keep(owned, leasedAt);
         if (claim.Supersedes is not null)
         {

@@ -9,6 +9,9 @@ internal enum CompletionOutcome
     /// <summary>The response is of a kind that is not recorded, and the key is free again.</summary>
     Released,
 
+    /// <summary>A step could not be recorded or recalled, and the handler ended with that; the key is free again for an attempt that goes on from there.</summary>
+    StepFailed,
+
     /// <summary>The claim had been abandoned and another attempt has the key: its response counts, and ours must not be sent.</summary>
     Superseded,
 

@@ -1,4 +1,5 @@
-using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Idempotency.AspNetCore;
 
@@ -6,6 +7,7 @@ namespace Idempotency.AspNetCore;
 internal abstract class IdempotentRun : IIdempotentRun
 {
     private const byte DownstreamVersion = 1;
+    private const int LongestStepName = 100;
 
     public abstract string Key { get; }
 
@@ -48,6 +50,42 @@ internal abstract class IdempotentRun : IIdempotentRun
         {
             input.Dispose();
         }
+    }
+
+    [RequiresUnreferencedCode(JsonResults.Reflects)]
+    [RequiresDynamicCode(JsonResults.Reflects)]
+    public Task<T> StepAsync<T>(string name, Func<CancellationToken, Task<T>> work, StepOptions? options, CancellationToken cancellationToken) =>
+        StepAsync(name, work, JsonResults.TypeInfo<T>(), options, cancellationToken);
+
+    public Task<T> StepAsync<T>(string name, Func<CancellationToken, Task<T>> work, JsonTypeInfo<T> resultType, StepOptions? options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(resultType);
+        return RunStepAsync(name, work, new JsonResultFormat<T>(resultType), options, cancellationToken);
+    }
+
+    public Task StepAsync(string name, Func<CancellationToken, Task> work, StepOptions? options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        return RunStepAsync(
+            name,
+            async cancellation =>
+            {
+                await work(cancellation);
+                return default(NoResult);
+            },
+            NoResultFormat.Instance,
+            options,
+            cancellationToken);
+    }
+
+    private Task<T> RunStepAsync<T>(string name, Func<CancellationToken, Task<T>> work, ResultFormat<T> format, StepOptions? options, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        ArgumentNullException.ThrowIfNull(work);
+        return name.Length > LongestStepName
+            ? throw new ArgumentException($"The name of a step has at most {LongestStepName} characters; this one has {name.Length}.", nameof(name))
+            : Claim is { } claim ? claim.RunStepAsync(name, work, format, options, cancellationToken)
+            : work(cancellationToken);
     }
 
     public Task MarkEffectsStartedAsync(CancellationToken cancellationToken) => Claim?.MarkEffectsStartedAsync(cancellationToken) ?? Task.CompletedTask;

@@ -5,13 +5,15 @@ namespace Idempotency.AspNetCore;
 /// Dispose it when the work is over, however that came about. A claim without an end is then released, so that the request may run again; or, when
 /// its response was to be recorded and could not be, left to its lease, because what has happened must not happen again at once.
 /// </remarks>
-internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, long leasedAt, Recording recording) : IAsyncDisposable
+internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, long leasedAt, Recording recording, StepRecording stepRecording) : IAsyncDisposable
 {
     /// <summary>Its place in the lease keeper's queue, which alone touches it. It is here so that keeping a claim allocates nothing.</summary>
     internal LeaseKeeper.Place Place;
 
     private int _end;
     private bool _hasResponse;
+    private bool _isMarking;
+    private RunSteps? _steps;
 
     // Made when somebody asks for the token, which few handlers do.
     private CancellationTokenSource? _lost;
@@ -40,6 +42,18 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
 
     /// <summary>Whether irreversible effects may have started: then no other attempt ever runs.</summary>
     public bool EffectsStarted { get; private set; }
+
+    /// <summary>The same, or whether they are being marked at this moment.</summary>
+    public bool EffectsMayHaveStarted => EffectsStarted || Volatile.Read(ref _isMarking);
+
+    /// <summary>Whether it is known to be somebody else's.</summary>
+    public bool IsLost => Volatile.Read(ref _end) == (int)End.Lost;
+
+    /// <summary>Its steps; null while no attempt has used any.</summary>
+    public RunSteps? Steps => Volatile.Read(ref _steps);
+
+    /// <summary>Whether no other attempt may follow this one if it ends without a response: irreversible effects may have started, or a step has begun that must not run twice.</summary>
+    public bool IsOutcomeUnknown => EffectsStarted || Steps?.IsAnyUnknown == true;
 
     /// <summary>The transaction in which its handler runs; null where there is none, and when it is over.</summary>
     public IIdempotencyTransaction? Transaction { get; private set; }
@@ -103,15 +117,44 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
             return;
         }
 
-        LeaseUntil = await recording.MarkEffectsStartedAsync(this, cancellationToken);
-        EffectsStarted = true;
+        Volatile.Write(ref _isMarking, true); // before the call: steps that are saved meanwhile must not remove the mark
+        try
+        {
+            await (Steps is { } steps ? steps.MarkEffectsStartedAsync(cancellationToken) : recording.MarkEffectsStartedAsync(this, cancellationToken));
+            EffectsStarted = true;
+        }
+        finally
+        {
+            Volatile.Write(ref _isMarking, false);
+        }
+    }
+
+    /// <summary>Runs a step of the run, or recalls its result.</summary>
+    public Task<T> RunStepAsync<T>(string name, Func<CancellationToken, Task<T>> work, ResultFormat<T> format, StepOptions? options, CancellationToken cancellationToken) =>
+        LazyInitializer.EnsureInitialized(ref _steps, () => new RunSteps(this, stepRecording, [], 0)).RunAsync(name, work, format, options, cancellationToken);
+
+    /// <summary>Takes over the steps that earlier attempts recorded.</summary>
+    /// <exception cref="IdempotencyRecordUnreadableException">They cannot be read.</exception>
+    public void TakeOver(ReadOnlyMemory<byte> steps)
+    {
+        if (!steps.IsEmpty)
+        {
+            _steps = new RunSteps(this, stepRecording, StepLog.Decode(steps, out var version, out var reason) ?? throw new IdempotencyRecordUnreadableException(reason), version);
+        }
     }
 
     /// <summary>The store has renewed its lease.</summary>
     public void Renewed(long leaseUntil) => LeaseUntil = leaseUntil;
 
     /// <summary>Its response is in the store.</summary>
-    public void EndCompleted() => TryEnd(End.Completed);
+    public void EndCompleted()
+    {
+        TryEnd(End.Completed);
+        if (Steps?.Unasked is { Count: > 0 } unasked)
+        {
+            stepRecording.Unasked(this, unasked);
+        }
+    }
 
     /// <summary>It is about to be given up in the store, or has been.</summary>
     /// <returns>Whether it had no end before.</returns>

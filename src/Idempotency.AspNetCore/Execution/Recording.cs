@@ -16,10 +16,9 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         Telemetry.Activities.HasListeners() ? TracedAsync(claim, payload) : CompleteOrCommitAsync(claim, payload);
 
     /// <summary>Records that irreversible effects are about to start, and renews the lease.</summary>
-    /// <returns>The end of the lease, in ticks.</returns>
     /// <exception cref="IdempotencyClaimLostException">The claim is not ours any more.</exception>
     /// <exception cref="IdempotencyStoreUnavailableException">The store could not be reached.</exception>
-    public async ValueTask<long> MarkEffectsStartedAsync(OwnedClaim claim, CancellationToken cancellationToken)
+    public async ValueTask MarkEffectsStartedAsync(OwnedClaim claim, CancellationToken cancellationToken)
     {
         if (claim.Transaction is { AllowsOtherWriters: false })
         {
@@ -40,7 +39,8 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
 
         if (isOurs)
         {
-            return asked.Plus(claim.Policy.ClaimDuration);
+            claim.Renewed(asked.Plus(claim.Policy.ClaimDuration));
+            return;
         }
 
         Lose(claim);
@@ -48,7 +48,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     }
 
     /// <summary>
-    /// Frees the key; or, once irreversible effects may have started, gives the claim up as one whose outcome is unknown. Never throws: the exception or
+    /// Frees the key for the next attempt, which finds the recorded steps; or, once irreversible effects may have started, gives the claim up as one whose outcome is unknown. Never throws: the exception or
     /// response that led here is what the caller must see.
     /// </summary>
     public async ValueTask ReleaseAsync(OwnedClaim claim)
@@ -65,7 +65,8 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         catch (Exception exception)
         {
             Log.ReleaseFailed(logger, claim.Key, exception);
-            if (!claim.EffectsStarted) // a marked claim that is left to its lease ends in the same state
+            // A marked claim that is left to its lease ends in the same state, and one with steps in one that is as good.
+            if (claim is { IsOutcomeUnknown: false, Steps: null })
             {
                 store.ReleaseInBackground(claim.Key, claim.Owner, claim.Policy);
             }
@@ -249,7 +250,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     /// <returns>Whether it was in progress and ours.</returns>
     private ValueTask<bool> GiveUpAsync(OwnedClaim claim)
     {
-        if (!claim.EffectsStarted)
+        if (!claim.IsOutcomeUnknown)
         {
             return store.ReleaseAsync(claim.Key, claim.Owner);
         }
@@ -286,7 +287,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     }
 
     /// <summary>The claim has turned out to be somebody else's: reported once, whoever finds it first.</summary>
-    private void Lose(OwnedClaim claim)
+    public void Lose(OwnedClaim claim)
     {
         if (claim.EndLost())
         {

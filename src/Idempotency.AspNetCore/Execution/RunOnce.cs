@@ -20,10 +20,10 @@ internal sealed class RunOnce(ILogger<RunOnce> logger)
             {
                 completion = await AttemptAsync(claim, work);
             }
-            while (completion.Outcome == CompletionOutcome.Conflict && !claim.EffectsStarted && retriesLeft-- > 0);
+            while (completion.Outcome == CompletionOutcome.Conflict && !claim.IsOutcomeUnknown && retriesLeft-- > 0);
         }
 
-        return completion with { EffectsStarted = claim.EffectsStarted };
+        return completion with { EffectsStarted = claim.IsOutcomeUnknown };
     }
 
     private async ValueTask<Completion> AttemptAsync(OwnedClaim claim, IProtectedWork work)
@@ -33,6 +33,7 @@ internal sealed class RunOnce(ILogger<RunOnce> logger)
             return new Completion(CompletionOutcome.Undone);
         }
 
+        claim.Steps?.Restart();
         try
         {
             return await work.RunAsync() is { } payload ? await claim.CompleteAsync(payload) : new Completion(CompletionOutcome.Released);

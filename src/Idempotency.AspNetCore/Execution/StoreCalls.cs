@@ -78,6 +78,15 @@ internal sealed class StoreCalls
         TimedAsync("mark", (Inner, key, owner, lease, retention, cancellationToken), static call => call.Inner.MarkEffectsStartedAsync(call.key, call.owner, call.lease, call.retention, call.cancellationToken), DoneOrNot),
         Budget);
 
+    /// <summary>Saves the steps of a claim, and renews it.</summary>
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, IdempotencyPolicy policy, CancellationToken cancellationToken) => WithinAsync(
+        TimedAsync(
+            "save-steps",
+            (Inner, key, owner, steps: steps with { Data = Protected(key, steps.Data) }, policy, cancellationToken),
+            static call => call.Inner.SaveStepsAsync(call.key, call.owner, call.steps, call.policy.ClaimDuration, call.policy.Retention, call.cancellationToken),
+            DoneOrNot),
+        Budget);
+
     /// <summary>Completes a claim. What has happened is recorded whoever still listens, so it takes no token.</summary>
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention) => WithinAsync(
         IsBare
@@ -163,16 +172,18 @@ internal sealed class StoreCalls
     private ValueTask<ClaimResult> UnprotectedAsync(StoreKey key, ValueTask<ClaimResult> call) => _protection is null ? call : AwaitUnprotectedAsync(key, call);
 
     private async ValueTask<ClaimResult> AwaitUnprotectedAsync(StoreKey key, ValueTask<ClaimResult> call) =>
-        await call is var claimed && claimed.Existing is { } existing ? ClaimResult.Held(Unprotected(key, existing)) : claimed;
+        await call is var claimed && claimed.Existing is { } existing ? ClaimResult.Held(Unprotected(key, existing))
+        : claimed.Steps.IsEmpty ? claimed
+        : ClaimResult.TookOver(_protection!.Unprotect(key, claimed.Steps));
 
     private ValueTask<IdempotencyRecord?> UnprotectedAsync(StoreKey key, ValueTask<IdempotencyRecord?> call) => _protection is null ? call : AwaitUnprotectedAsync(key, call);
 
     private async ValueTask<IdempotencyRecord?> AwaitUnprotectedAsync(StoreKey key, ValueTask<IdempotencyRecord?> call) =>
         await call is { } existing ? Unprotected(key, existing) : null;
 
-    private IdempotencyRecord Unprotected(StoreKey key, IdempotencyRecord existing) => existing.Status == IdempotencyRecordStatus.Completed
-        ? existing with { Payload = _protection!.Unprotect(key, existing.Payload) }
-        : existing;
+    private IdempotencyRecord Unprotected(StoreKey key, IdempotencyRecord existing) => existing.Status == IdempotencyRecordStatus.InProgress && existing.Payload.IsEmpty
+        ? existing
+        : existing with { Payload = _protection!.Unprotect(key, existing.Payload) };
 
     private ReadOnlyMemory<byte> Protected(StoreKey key, ReadOnlyMemory<byte> payload) => _protection is null ? payload : _protection.Protect(key, payload.Span);
 

@@ -21,14 +21,12 @@ internal sealed class IdempotentExecutor(
     private static readonly TimeSpan WhileInProgress = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan WhileStoreIsAway = TimeSpan.FromSeconds(5);
 
-    [RequiresUnreferencedCode(IdempotentPayload.Reflects)]
-    [RequiresDynamicCode(IdempotentPayload.Reflects)]
+    [RequiresUnreferencedCode(JsonResults.Reflects)]
+    [RequiresDynamicCode(JsonResults.Reflects)]
     public Task<T> ExecuteAsync<T>(string operation, IdempotentCallKey key, Func<IIdempotentRun, CancellationToken, Task<T>> work, IdempotentCallOptions? options = null, CancellationToken cancellationToken = default)
     {
         // Before anything runs: a type that cannot be written is a mistake to be told of while there is no effect.
-        var serializer = options?.SerializerOptions ?? IdempotentPayload.DefaultSerializer;
-        serializer.MakeReadOnly(populateMissingResolver: true);
-        return ExecuteAsync(operation, key, work, (JsonTypeInfo<T>)serializer.GetTypeInfo(typeof(T)), options, cancellationToken);
+        return ExecuteAsync(operation, key, work, JsonResults.TypeInfo<T>(options?.SerializerOptions), options, cancellationToken);
     }
 
     public Task<T> ExecuteAsync<T>(string operation, IdempotentCallKey key, Func<IIdempotentRun, CancellationToken, Task<T>> work, JsonTypeInfo<T> resultType, IdempotentCallOptions? options = null, CancellationToken cancellationToken = default)
@@ -116,7 +114,7 @@ internal sealed class IdempotentExecutor(
         }
         catch
         {
-            telemetry.CallEnded(operation, claim.EffectsStarted ? Telemetry.OutcomeUnknown : Telemetry.Failed);
+            telemetry.CallEnded(operation, claim.IsOutcomeUnknown ? Telemetry.OutcomeUnknown : Telemetry.Failed);
             throw;
         }
 

@@ -24,8 +24,8 @@ public static class IdempotentExecutorBatchExtensions
     /// <param name="cancellationToken">Ends the batch; what was done until then is recorded, and is not run again.</param>
     /// <returns>One result for each item, in their order.</returns>
     /// <exception cref="OperationCanceledException">The token has fired.</exception>
-    [RequiresUnreferencedCode(IdempotentPayload.Reflects)]
-    [RequiresDynamicCode(IdempotentPayload.Reflects)]
+    [RequiresUnreferencedCode(JsonResults.Reflects)]
+    [RequiresDynamicCode(JsonResults.Reflects)]
     public static async Task<IReadOnlyList<IdempotentBatchResult<TItem, TResult>>> ExecuteBatchAsync<TItem, TResult>(
         this IIdempotentExecutor executor,
         string operation,

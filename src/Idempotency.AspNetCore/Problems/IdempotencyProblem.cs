@@ -59,6 +59,18 @@ internal sealed record IdempotencyProblem(int Status, string Code, string Title,
         "Nothing was carried out. Send the same request with the same key again later.",
         RetryAfterSeconds: 5);
 
+    public static IdempotencyProblem StepNotRecorded { get; } = StoreUnavailable with
+    {
+        Title = "The request was interrupted.",
+        Detail = "The idempotency store is unavailable. Send the same request with the same key again later: it continues where it stopped.",
+    };
+
+    public static IdempotencyProblem StepResultUnavailable { get; } = ResponseUnavailable with
+    {
+        Title = "The request was interrupted and cannot continue.",
+        Detail = "A part of it is done, but the result of that part is not available. It does not run again.",
+    };
+
     public static IdempotencyProblem RecordUnreadable { get; } = StoreUnavailable with
     {
         Title = "The record of this idempotency key cannot be read.",

@@ -59,6 +59,11 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
 
             return completion;
         }
+        catch (IdempotencyException exception) when (ReferenceEquals(exception, claim.Steps?.Failure) && _capture is { State: ResponseCapture.Mode.Holding })
+        {
+            _capture.Reset();
+            return new Completion(CompletionOutcome.StepFailed, EffectsStarted: claim.IsOutcomeUnknown, Failure: exception);
+        }
         finally
         {
             _capture?.End();

@@ -16,7 +16,7 @@ internal sealed class RequestExecutor(RunOnce runOnce, ResponseRulesCache rules,
         }
         catch
         {
-            telemetry.RequestEnded(context, claim.EffectsStarted ? Telemetry.OutcomeUnknown : Telemetry.Failed);
+            telemetry.RequestEnded(context, claim.IsOutcomeUnknown ? Telemetry.OutcomeUnknown : Telemetry.Failed);
             throw;
         }
 
@@ -36,7 +36,7 @@ internal sealed class RequestExecutor(RunOnce runOnce, ResponseRulesCache rules,
             {
                 CompletionOutcome.Recorded => Telemetry.Executed,
                 CompletionOutcome.NotRecorded => Telemetry.NotRecorded,
-                _ => claim.EffectsStarted ? Telemetry.OutcomeUnknown : Telemetry.Released,
+                _ => completion.EffectsStarted ? Telemetry.OutcomeUnknown : Telemetry.Released,
             });
         }
     }

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Idempotency.AspNetCore;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Mvc.ApplicationModels;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -40,6 +41,7 @@ public static class IdempotencyServiceCollectionExtensions
         services.TryAddSingleton<LeaseKeeper>();
         services.TryAddSingleton<DuplicateWaiters>();
         services.TryAddSingleton<Recording>();
+        services.TryAddSingleton<StepRecording>();
         services.TryAddSingleton<Claims>();
         services.TryAddSingleton<RunOnce>();
         services.TryAddSingleton<PolicyResolver>();
@@ -50,6 +52,7 @@ public static class IdempotencyServiceCollectionExtensions
         services.TryAddSingleton<ResponseReplay>();
         services.TryAddSingleton<Rejections>();
         services.TryAddSingleton<PipelinePlacement>();
+        services.TryAddEnumerable(ServiceDescriptor.Transient<IApplicationModelProvider, RunParameterProvider>());
         services.TryAddSingleton<IIdempotentExecutor, IdempotentExecutor>();
         services.TryAddSingleton<IIdempotencyRecords, IdempotencyRecords>();
         ServiceObservation.Add(services);

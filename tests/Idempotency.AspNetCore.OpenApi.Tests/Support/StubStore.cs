@@ -9,6 +9,8 @@ internal sealed class StubStore(Func<IdempotencyClaim, ClaimResult> answer) : II
 
     public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => ValueTask.FromResult(true);
 
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => ValueTask.FromResult(true);
+
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) => ValueTask.FromResult(true);
 
     public ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner, CancellationToken cancellationToken) => ValueTask.FromResult(true);

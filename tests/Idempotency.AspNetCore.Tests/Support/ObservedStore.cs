@@ -40,6 +40,9 @@ internal sealed class ObservedStore(InMemoryIdempotencyStore inner) : IIdempoten
     public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
         DoAsync("mark", key, owner, () => inner.MarkEffectsStartedAsync(key, owner, lease, retention, cancellationToken));
 
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        DoAsync("save-steps", key, owner, () => inner.SaveStepsAsync(key, owner, steps, lease, retention, cancellationToken));
+
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
         DoAsync("complete", key, owner, () => inner.CompleteAsync(key, owner, payload, retention, cancellationToken));
 

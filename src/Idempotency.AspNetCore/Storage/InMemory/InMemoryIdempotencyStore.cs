@@ -101,6 +101,35 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
     }
 
     /// <inheritdoc/>
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var shard = ShardOf(key);
+        lock (shard)
+        {
+            var now = _time.Ticks();
+            var number = FindClaim(shard, key, owner, now);
+            if (number == 0)
+            {
+                return ValueTask.FromResult(false);
+            }
+
+            ref var record = ref shard[number];
+            if (steps.Version > record.StepsVersion)
+            {
+                var before = record.Payload.Length;
+                shard.SetPayload(number, steps.Data, retention); // first: if there is no memory for it, nothing is changed
+                record.StepsVersion = steps.Version;
+                record.EffectsStarted = steps.EffectsStarted;
+                Lease(shard, number, now, lease, retention);
+                Interlocked.Add(ref _bytes, steps.Data.Length - before);
+            }
+
+            return ValueTask.FromResult(true);
+        }
+    }
+
+    /// <inheritdoc/>
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -114,12 +143,14 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
                 return ValueTask.FromResult(false);
             }
 
-            shard.SetPayload(number, payload, retention); // first: if there is no memory for it, nothing is completed
             ref var record = ref shard[number];
+            var before = record.Payload.Length;
+            shard.SetPayload(number, payload, retention); // first: if there is no memory for it, nothing is completed
             record.IsCompleted = true;
             record.EffectsStarted = false;
+            record.StepsVersion = 0;
             shard.Schedule(number, MonotonicTime.After(now, retention));
-            Interlocked.Add(ref _bytes, payload.Length);
+            Interlocked.Add(ref _bytes, payload.Length - before);
             return ValueTask.FromResult(true);
         }
     }
@@ -131,7 +162,18 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
         var shard = ShardOf(key);
         lock (shard)
         {
-            return ValueTask.FromResult(Remove(shard, FindClaim(shard, key, owner, _time.Ticks())));
+            var now = _time.Ticks();
+            var number = FindClaim(shard, key, owner, now);
+            if (number == 0 || shard[number].StepsVersion == 0)
+            {
+                return ValueTask.FromResult(Remove(shard, number));
+            }
+
+            ref var record = ref shard[number];
+            record.Owner = Guid.Empty;
+            record.EffectsStarted = false;
+            record.LeaseUntil = now;
+            return ValueTask.FromResult(true);
         }
     }
 
@@ -253,7 +295,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
             record.Attempt = claim.Attempt;
             record.Fingerprint = claim.Fingerprint;
             Lease(shard, number, now, claim.Lease, claim.Retention);
-            return ClaimResult.Acquired;
+            return claim.Supersedes is null ? ClaimResult.Acquired : ClaimResult.TookOver(shard.PayloadOf(number));
         }
     }
 

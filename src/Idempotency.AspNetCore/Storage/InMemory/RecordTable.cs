@@ -117,7 +117,12 @@ internal sealed class RecordTable : ExpiryQueue.IItems
     /// <inheritdoc cref="ExpiryQueue.NextDue"/>
     public int NextDue(long now, bool exact) => _expiry.NextDue(now, exact);
 
-    public void SetPayload(int number, ReadOnlyMemory<byte> payload, TimeSpan retention) => _records[number].Payload = _payloads.Add(payload, retention);
+    public void SetPayload(int number, ReadOnlyMemory<byte> payload, TimeSpan retention)
+    {
+        var added = _payloads.Add(payload, retention); // first: if there is no memory for it, nothing is changed
+        _payloads.Remove(_records[number].Payload);
+        _records[number].Payload = added;
+    }
 
     public ReadOnlyMemory<byte> PayloadOf(int number) => _payloads.Read(_records[number].Payload);
 
@@ -158,6 +163,7 @@ internal sealed class RecordTable : ExpiryQueue.IItems
         public bool IsUsed;
         public bool IsCompleted;
         public bool EffectsStarted;
+        public int StepsVersion;
         internal PayloadPages.Place Payload;
         internal int NextInBucket;
     }
