@@ -43,7 +43,7 @@ public static partial class DynamoDBIdempotencyBuilderExtensions
             string?[] attributes =
             [
                 options.KeyAttribute, options.StatusAttribute, options.ExpiryAttribute, options.ExactExpiryAttribute, options.InProgressExpiryAttribute,
-                options.DataAttribute, options.ValidationAttribute, options.OwnerAttribute, options.AttemptAttribute, options.EffectsStartedAttribute, options.SortKeyAttribute ?? "(none)",
+                options.DataAttribute, options.ValidationAttribute, options.OwnerAttribute, options.AttemptAttribute, options.EffectsStartedAttribute, options.StepsVersionAttribute, options.SortKeyAttribute ?? "(none)",
             ];
             if (attributes.Any(string.IsNullOrEmpty) || attributes.Distinct(StringComparer.Ordinal).Count() < attributes.Length)
             {

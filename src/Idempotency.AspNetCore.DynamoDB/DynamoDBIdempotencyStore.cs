@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -11,7 +12,8 @@ namespace Idempotency.AspNetCore;
 /// <summary>Records in Amazon DynamoDB, one item a key. See the package's README for the table, the rights it needs and what a request costs.</summary>
 /// <remarks>
 /// <para>A claim is one conditional <c>PutItem</c>, and returns the item that is in its way with the same call
-/// (<c>ReturnValuesOnConditionCheckFailure=ALL_OLD</c>). Completing, renewing and releasing carry the condition
+/// (<c>ReturnValuesOnConditionCheckFailure=ALL_OLD</c>). A takeover is one conditional <c>UpdateItem</c>: it leaves the steps in the item, and returns them.
+/// Completing, renewing, saving steps and releasing carry the condition
 /// <c>owner = :me AND status = INPROGRESS</c>. Reads are strongly consistent.</para>
 /// <para>Time is this server's clock: DynamoDB has none to ask. A lease counts as over only <see cref="DynamoDBIdempotencyStoreOptions.ClockSkewTolerance"/>
 /// after its end. Time to live only tidies up; whether a record is gone is decided by its own milliseconds.</para>
@@ -30,17 +32,25 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     private const string Free = "attribute_not_exists(#id) OR ((#exact <= :now OR (attribute_not_exists(#exact) AND #expiry <= :seconds)) "
         + "AND (#status <> :inprogress OR attribute_not_exists(#lease) OR #lease <= :lapsed))";
     private const string Superseded = "#status = :inprogress AND #owner = :superseded AND #lease <= :lapsed AND attribute_not_exists(#effects)";
+    private const string TakeOver = "SET #owner = :owner, #attempt = :attempt, #validation = :validation, #lease = :lease, #exact = :exact, #expiry = :expiry";
     private const string OwnedAndThere = "#owner = :me AND #status = :inprogress AND #exact > :now";
     private const string Renewal = "SET #lease = :lease, #exact = :exact, #expiry = :expiry";
     private const string Mark = Renewal + ", #effects = :true";
+    private const string Steps = Renewal + ", #data = :data, #steps = :version";
+    private const string MarkingSteps = Steps + ", #effects = :true";
+    private const string UnmarkingSteps = Steps + " REMOVE #effects";
+    private const string OwnedWithoutTheseSteps = OwnedAndThere + " AND (attribute_not_exists(#steps) OR #steps < :version)";
+    private const string OwnedWithoutSteps = OwnedAndThere + " AND attribute_not_exists(#steps)";
+    private const string Release = "SET #owner = :nobody, #lease = :released REMOVE #effects";
     private const string Abandoned = "#status = :inprogress AND #lease <= :lapsed AND #exact > :now";
     private const string OfAbandoned = "#id, #attempt, #lease";
-    private const string Completion = "SET #status = :completed, #data = :data, #exact = :exact, #expiry = :expiry REMOVE #lease, #effects";
+    private const string Completion = "SET #status = :completed, #data = :data, #exact = :exact, #expiry = :expiry REMOVE #lease, #effects, #steps";
 
     // The client only reads what it is given, so what is always the same is made once.
     private static readonly AttributeValue InProgressValue = new(InProgress);
     private static readonly AttributeValue CompletedValue = new(Completed);
     private static readonly AttributeValue True = new() { BOOL = true };
+    private static readonly AttributeValue Nobody = new(Text(Guid.Empty));
 
     private readonly IAmazonDynamoDB _client;
     private readonly bool _ownsClient;
@@ -48,10 +58,12 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     private readonly DynamoDBTable _table;
     private readonly TimeProvider _time;
     private readonly Dictionary<string, string> _freeNames;
-    private readonly Dictionary<string, string> _supersededNames;
+    private readonly Dictionary<string, string> _takeOverNames;
     private readonly Dictionary<string, string> _renewalNames;
     private readonly Dictionary<string, string> _markNames;
+    private readonly Dictionary<string, string> _stepsNames;
     private readonly Dictionary<string, string> _completionNames;
+    private readonly Dictionary<string, string> _removalNames;
     private readonly Dictionary<string, string> _releaseNames;
     private readonly Dictionary<string, string> _abandonedNames;
 
@@ -82,11 +94,13 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
 
         _table = new DynamoDBTable(_client, _options);
         _freeNames = Names(Free);
-        _supersededNames = Names(Superseded);
+        _takeOverNames = Names(TakeOver + Superseded);
         _renewalNames = Names(Renewal + OwnedAndThere);
         _markNames = Names(Mark + OwnedAndThere);
+        _stepsNames = Names(MarkingSteps + OwnedWithoutTheseSteps); // with and without the mark they are the same
         _completionNames = Names(Completion + OwnedAndThere);
-        _releaseNames = Names(OwnedAndThere);
+        _removalNames = Names(OwnedWithoutSteps);
+        _releaseNames = Names(Release + OwnedAndThere);
         _abandonedNames = Names(Abandoned + OfAbandoned);
         _abandonedNames["#id"] = _options.SortKeyAttribute ?? _options.KeyAttribute;
     }
@@ -104,53 +118,27 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         cancellationToken.ThrowIfCancellationRequested();
         await _table.EnsureAsync(cancellationToken);
         var now = Now;
-        var lease = now + Milliseconds(claim.Lease);
-        var gone = lease + Milliseconds(claim.Retention);
-        var item = KeyOf(key, attributes: 9);
-        item[_options.StatusAttribute] = InProgressValue;
-        item[_options.OwnerAttribute] = new AttributeValue(Text(claim.Owner));
-        item[_options.AttemptAttribute] = Number(claim.Attempt);
-        item[_options.ValidationAttribute] = Binary(BytesOf(claim.Fingerprint.Hash));
-        item[_options.InProgressExpiryAttribute] = Number(lease);
-        item[_options.ExactExpiryAttribute] = Number(gone);
-        item[_options.ExpiryAttribute] = Number(Seconds(gone));
-        var values = new Dictionary<string, AttributeValue>(4) { [":inprogress"] = InProgressValue, [":lapsed"] = Number(now - Skew) };
-        if (claim.Supersedes is { } superseded)
-        {
-            values[":superseded"] = new AttributeValue(Text(superseded));
-        }
-        else
-        {
-            values[":now"] = Number(now);
-            values[":seconds"] = Number(now / 1000);
-        }
-
         try
         {
-            await _client.PutItemAsync(
-                new PutItemRequest
-                {
-                    TableName = _options.TableName,
-                    Item = item,
-                    ConditionExpression = claim.Supersedes is null ? Free : Superseded,
-                    ExpressionAttributeNames = claim.Supersedes is null ? _freeNames : _supersededNames,
-                    ExpressionAttributeValues = values,
-                    ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure.ALL_OLD,
-                },
-                cancellationToken);
+            if (claim.Supersedes is { } superseded)
+            {
+                return ClaimResult.TookOver(DataOf(await TakeOverAsync(key, claim, superseded, now, cancellationToken)));
+            }
+
+            await TakeAsync(key, claim, now, cancellationToken);
             return ClaimResult.Acquired;
         }
         catch (ConditionalCheckFailedException failed)
         {
             // As of the moment that the condition was about: by now it may be gone.
-            return IsOurs(failed.Item, claim) ? ClaimResult.Acquired : ClaimResult.Held(Parse(failed.Item, now));
+            return IsInProgressOf(failed.Item, claim.Owner) ? Acquired(claim, failed.Item) : ClaimResult.Held(Parse(failed.Item, now));
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
             // The reply may be what was lost, and the item written. Look; what cannot be seen either is thrown.
-            if (await IsWrittenAsync(key, claim))
+            if (await FindWrittenAsync(key, claim) is { } written)
             {
-                return ClaimResult.Acquired;
+                return Acquired(claim, written);
             }
 
             throw;
@@ -173,8 +161,40 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     }
 
     /// <inheritdoc/>
-    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
-        throw new NotSupportedException("TEMPORARY: the store is being given steps.");
+    public async ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        await _table.EnsureAsync(cancellationToken);
+        var values = RenewedBy(owner, lease, retention);
+        values[":data"] = Binary(steps.Data);
+        values[":version"] = Number(steps.Version);
+        if (steps.EffectsStarted)
+        {
+            values[":true"] = True;
+        }
+
+        try
+        {
+            await _client.UpdateItemAsync(
+                new UpdateItemRequest
+                {
+                    TableName = _options.TableName,
+                    Key = KeyOf(key),
+                    UpdateExpression = steps.EffectsStarted ? MarkingSteps : UnmarkingSteps,
+                    ConditionExpression = OwnedWithoutTheseSteps,
+                    ExpressionAttributeNames = _stepsNames,
+                    ExpressionAttributeValues = values,
+                    ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure.ALL_OLD,
+                },
+                cancellationToken);
+            return true;
+        }
+        catch (ConditionalCheckFailedException failed)
+        {
+            // It has these steps, or later ones; also when this is the SDK's second try, and the reply to the first was lost.
+            return IsInProgressOf(failed.Item, owner) && TryNumber(failed.Item, _options.ExactExpiryAttribute, out var gone) && gone > Now;
+        }
+    }
 
     /// <inheritdoc/>
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
@@ -199,16 +219,17 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
                 {
                     TableName = _options.TableName,
                     Key = KeyOf(key),
-                    ConditionExpression = OwnedAndThere,
-                    ExpressionAttributeNames = _releaseNames,
+                    ConditionExpression = OwnedWithoutSteps,
+                    ExpressionAttributeNames = _removalNames,
                     ExpressionAttributeValues = OwnedBy(owner, Now),
+                    ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure.ALL_OLD,
                 },
                 cancellationToken);
             return true;
         }
-        catch (ConditionalCheckFailedException)
+        catch (ConditionalCheckFailedException failed)
         {
-            return false;
+            return IsInProgressOf(failed.Item, owner) && await ReleaseWithStepsAsync(key, owner, cancellationToken);
         }
     }
 
@@ -291,10 +312,82 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         return values;
     }
 
+    private ValueTask<bool> ReleaseWithStepsAsync(StoreKey key, Guid owner, CancellationToken cancellationToken)
+    {
+        var now = Now;
+        var values = OwnedBy(owner, now);
+        values[":nobody"] = Nobody;
+        // So that every server whose clock is within the tolerance finds it over at once.
+        values[":released"] = Number(now - (2 * Skew));
+        return UpdateAsync(key, Release, _releaseNames, values, cancellationToken);
+    }
+
     private static void AddExpiry(Dictionary<string, AttributeValue> values, long gone)
     {
         values[":exact"] = Number(gone);
         values[":expiry"] = Number(Seconds(gone));
+    }
+
+    private Task<PutItemResponse> TakeAsync(StoreKey key, IdempotencyClaim claim, long now, CancellationToken cancellationToken)
+    {
+        var lease = now + Milliseconds(claim.Lease);
+        var gone = lease + Milliseconds(claim.Retention);
+        var item = KeyOf(key, attributes: 9);
+        item[_options.StatusAttribute] = InProgressValue;
+        item[_options.OwnerAttribute] = new AttributeValue(Text(claim.Owner));
+        item[_options.AttemptAttribute] = Number(claim.Attempt);
+        item[_options.ValidationAttribute] = Binary(BytesOf(claim.Fingerprint.Hash));
+        item[_options.InProgressExpiryAttribute] = Number(lease);
+        item[_options.ExactExpiryAttribute] = Number(gone);
+        item[_options.ExpiryAttribute] = Number(Seconds(gone));
+        return _client.PutItemAsync(
+            new PutItemRequest
+            {
+                TableName = _options.TableName,
+                Item = item,
+                ConditionExpression = Free,
+                ExpressionAttributeNames = _freeNames,
+                ExpressionAttributeValues = new(4)
+                {
+                    [":inprogress"] = InProgressValue,
+                    [":lapsed"] = Number(now - Skew),
+                    [":now"] = Number(now),
+                    [":seconds"] = Number(now / 1000),
+                },
+                ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure.ALL_OLD,
+            },
+            cancellationToken);
+    }
+
+    /// <returns>The item, with the steps that are in it.</returns>
+    private async Task<Dictionary<string, AttributeValue>> TakeOverAsync(StoreKey key, IdempotencyClaim claim, Guid superseded, long now, CancellationToken cancellationToken)
+    {
+        var lease = now + Milliseconds(claim.Lease);
+        var values = new Dictionary<string, AttributeValue>(9)
+        {
+            [":inprogress"] = InProgressValue,
+            [":lapsed"] = Number(now - Skew),
+            [":superseded"] = new AttributeValue(Text(superseded)),
+            [":owner"] = new AttributeValue(Text(claim.Owner)),
+            [":attempt"] = Number(claim.Attempt),
+            [":validation"] = Binary(BytesOf(claim.Fingerprint.Hash)),
+            [":lease"] = Number(lease),
+        };
+        AddExpiry(values, lease + Milliseconds(claim.Retention));
+        var response = await _client.UpdateItemAsync(
+            new UpdateItemRequest
+            {
+                TableName = _options.TableName,
+                Key = KeyOf(key),
+                UpdateExpression = TakeOver,
+                ConditionExpression = Superseded,
+                ExpressionAttributeNames = _takeOverNames,
+                ExpressionAttributeValues = values,
+                ReturnValues = ReturnValue.ALL_NEW,
+                ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure.ALL_OLD,
+            },
+            cancellationToken);
+        return response.Attributes;
     }
 
     private async ValueTask<bool> UpdateAsync(StoreKey key, string update, Dictionary<string, string> names, Dictionary<string, AttributeValue> values, CancellationToken cancellationToken)
@@ -325,22 +418,27 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     private async Task<Dictionary<string, AttributeValue>?> GetAsync(StoreKey key, CancellationToken cancellationToken) =>
         (await _client.GetItemAsync(new GetItemRequest { TableName = _options.TableName, Key = KeyOf(key), ConsistentRead = true }, cancellationToken)).Item;
 
-    private async Task<bool> IsWrittenAsync(StoreKey key, IdempotencyClaim claim)
+    private async Task<Dictionary<string, AttributeValue>?> FindWrittenAsync(StoreKey key, IdempotencyClaim claim)
     {
         try
         {
-            return IsOurs(await GetAsync(key, CancellationToken.None), claim);
+            return await GetAsync(key, CancellationToken.None) is { } item && IsInProgressOf(item, claim.Owner) ? item : null;
         }
         catch (Exception)
         {
-            return false; // the put's own failure says more
+            return null; // the write's own failure says more
         }
     }
 
     /// <summary>An own claim in the way of a claim is its own first try, whose reply the SDK did not get.</summary>
-    private bool IsOurs(Dictionary<string, AttributeValue>? item, IdempotencyClaim claim) =>
+    private ClaimResult Acquired(IdempotencyClaim claim, Dictionary<string, AttributeValue> own) =>
+        claim.Supersedes is null ? ClaimResult.Acquired : ClaimResult.TookOver(DataOf(own));
+
+    private ReadOnlyMemory<byte> DataOf(Dictionary<string, AttributeValue> item) => item.GetValueOrDefault(_options.DataAttribute)?.B?.ToArray() ?? [];
+
+    private bool IsInProgressOf([NotNullWhen(true)] Dictionary<string, AttributeValue>? item, Guid claimed) =>
         item is not null
-        && item.TryGetValue(_options.OwnerAttribute, out var owner) && owner.S == Text(claim.Owner)
+        && item.TryGetValue(_options.OwnerAttribute, out var owner) && owner.S == Text(claimed)
         && item.TryGetValue(_options.StatusAttribute, out var status) && status.S == InProgress;
 
     private Dictionary<string, AttributeValue> KeyOf(StoreKey key, int attributes = 2)
@@ -365,8 +463,10 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         ("#exact", _options.ExactExpiryAttribute),
         ("#lease", _options.InProgressExpiryAttribute),
         ("#data", _options.DataAttribute),
+        ("#validation", _options.ValidationAttribute),
         ("#attempt", _options.AttemptAttribute),
         ("#effects", _options.EffectsStartedAttribute),
+        ("#steps", _options.StepsVersionAttribute),
     }.Where(name => expression.Contains(name.Placeholder, StringComparison.Ordinal)).ToDictionary(name => name.Placeholder, name => name.Attribute);
 
     private bool IsGone(Dictionary<string, AttributeValue> item, long now)
@@ -399,7 +499,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
                 Owner = owner,
                 Attempt = (int)attempt,
                 Fingerprint = new Fingerprint(Sha256Hash.FromBytes(fingerprint.ToArray())),
-                Payload = item.GetValueOrDefault(_options.DataAttribute)?.B?.ToArray() ?? [],
+                Payload = DataOf(item),
                 EffectsStarted = status == InProgress && item.ContainsKey(_options.EffectsStartedAttribute),
                 LeaseRemaining = status == Completed ? TimeSpan.Zero : TimeSpan.FromMilliseconds(lease + Skew - now),
                 RetentionRemaining = TimeSpan.FromMilliseconds(gone - now),

@@ -44,7 +44,7 @@ public sealed class DynamoDBIdempotencyStoreOptions
     /// <summary>When the lease is over, in milliseconds since 1970. Default: <c>in_progress_expiration</c>.</summary>
     public string InProgressExpiryAttribute { get; set; } = "in_progress_expiration";
 
-    /// <summary>What the record was completed with, binary. Default: <c>data</c>.</summary>
+    /// <summary>The recorded response; while in progress the recorded steps, if there are any. Binary. Default: <c>data</c>.</summary>
     public string DataAttribute { get; set; } = "data";
 
     /// <summary>The fingerprint of the request, binary. Default: <c>validation</c>.</summary>
@@ -58,6 +58,9 @@ public sealed class DynamoDBIdempotencyStoreOptions
 
     /// <summary>Whether the effects of a claim may have begun; there only when they may. Default: <c>effects_started</c>.</summary>
     public string EffectsStartedAttribute { get; set; } = "effects_started";
+
+    /// <summary>The version of the steps in <see cref="DataAttribute"/>, a number; present only while in progress and with recorded steps. Default: <c>steps_version</c>.</summary>
+    public string StepsVersionAttribute { get; set; } = "steps_version";
 
     /// <summary>
     /// How far the clocks of two servers may differ: DynamoDB has no clock of its own to ask, so a lease is taken as over only this long after

@@ -63,6 +63,10 @@ public sealed class DynamoDBStoreTests(DynamoDBServer server)
 
     private static IdempotencyClaim NewClaim(TimeSpan? lease = null) => new() { Owner = Guid.NewGuid(), Fingerprint = new Fingerprint(NewKey().Hash), Attempt = 1, Lease = lease ?? Hour, Retention = Hour };
 
+    private static IdempotencyClaim TakingOver(Guid superseded) => NewClaim() with { Attempt = 2, Supersedes = superseded };
+
+    private static IdempotencySteps Steps(int version, params byte[] data) => new() { Version = version, Data = data, EffectsStarted = false };
+
     private static async Task<Guid> ClaimAsync(DynamoDBIdempotencyStore store, StoreKey key)
     {
         var claim = NewClaim();
@@ -89,6 +93,88 @@ public sealed class DynamoDBStoreTests(DynamoDBServer server)
         await store.ReleaseAsync(key, owner, default);
         await store.DeleteAsync(key, default);
         Assert.Equal(["PutItem", "PutItem", "UpdateItem", "UpdateItem", "PutItem", "GetItem", "DeleteItem", "DeleteItem"], calls);
+    }
+
+    [Fact]
+    public async Task A_step_is_one_call_and_so_is_a_takeover_with_its_steps()
+    {
+        var calls = new List<string>();
+        using var client = server.CreateClient(handler: () => new Spy(calls));
+        using var store = Create(client, options => options.ClockSkewTolerance = TimeSpan.Zero);
+        var key = NewKey();
+        await store.ReadAsync(key, default);
+        var owner = await ClaimAsync(store, key);
+        calls.Clear();
+
+        Assert.True(await store.SaveStepsAsync(key, owner, Steps(1, 1), Hour, Hour, default));
+        Assert.True(await store.SaveStepsAsync(key, owner, Steps(2, 1, 2), TimeSpan.Zero, Hour, default));
+        Assert.True(await store.SaveStepsAsync(key, owner, Steps(1, 1), Hour, Hour, default)); // comes late
+        Assert.False(await store.SaveStepsAsync(key, Guid.NewGuid(), Steps(3, 3), Hour, Hour, default));
+        var next = TakingOver(owner);
+        Assert.Equal([1, 2], (await store.ClaimAsync(key, next, default)).Steps.ToArray());
+        Assert.False((await store.ClaimAsync(key, TakingOver(owner), default)).IsAcquired);
+        Assert.Equal(Enumerable.Repeat("UpdateItem", 6), calls);
+        calls.Clear();
+        Assert.False(await store.ReleaseAsync(key, owner, default));
+        Assert.Equal(["DeleteItem"], calls);
+        calls.Clear();
+        Assert.True(await store.ReleaseAsync(key, next.Owner, default));
+        Assert.Equal(["DeleteItem", "UpdateItem"], calls);
+    }
+
+    [Fact]
+    public async Task A_released_claim_with_steps_is_free_at_once_for_a_server_whose_clock_is_behind()
+    {
+        using var client = server.CreateClient();
+        var behind = new SteppedTime();
+        behind.Step(TimeSpan.FromSeconds(-1));
+        using var store = Create(client, options => options.TableName = "released");
+        using var other = Create(client, options => options.TableName = "released", behind);
+        var key = NewKey();
+        var owner = await ClaimAsync(store, key);
+        Assert.True(await store.SaveStepsAsync(key, owner, Steps(1, 5), Hour, Hour, default));
+        Assert.True(await store.ReleaseAsync(key, owner, default));
+        Assert.True((await other.ReadAsync(key, default))!.IsAbandoned);
+        await foreach (var listed in store.ListAbandonedAsync(default))
+        {
+            Assert.InRange(listed.SinceLeaseEnd, TimeSpan.Zero, TimeSpan.FromMinutes(5)); // not since 1970
+        }
+
+        Assert.Equal([5], (await other.ClaimAsync(key, TakingOver(Guid.Empty), default)).Steps.ToArray());
+    }
+
+    [Theory]
+    [InlineData(3)] // the SDK tries again, and finds its own item in the way
+    [InlineData(0)] // the SDK gives up, and the store looks
+    public async Task A_takeover_whose_reply_is_lost_still_has_the_steps(int retries)
+    {
+        var spy = new Spy([]);
+        using var client = server.CreateClient(handler: () => spy, retries: retries);
+        using var store = Create(client, options => options.ClockSkewTolerance = TimeSpan.Zero);
+        var key = NewKey();
+        var owner = await ClaimAsync(store, key);
+        Assert.True(await store.SaveStepsAsync(key, owner, Steps(1, 5, 6), TimeSpan.Zero, Hour, default));
+        spy.LoseReplies = 1;
+        var next = TakingOver(owner);
+        var taken = await store.ClaimAsync(key, next, default);
+        Assert.True(taken.IsAcquired);
+        Assert.Equal([5, 6], taken.Steps.ToArray());
+        Assert.Equal(0, spy.LoseReplies);
+        Assert.True(await store.CompleteAsync(key, next.Owner, new byte[] { 1 }, Hour, default));
+    }
+
+    [Fact]
+    public async Task Steps_whose_reply_is_lost_are_saved_once_and_the_claim_is_still_the_owners()
+    {
+        var spy = new Spy([]);
+        using var client = server.CreateClient(handler: () => spy, retries: 3);
+        using var store = Create(client);
+        var key = NewKey();
+        var owner = await ClaimAsync(store, key);
+        spy.LoseReplies = 1;
+        Assert.True(await store.SaveStepsAsync(key, owner, Steps(1, 5), Hour, Hour, default));
+        Assert.Equal(0, spy.LoseReplies);
+        Assert.Equal([5], (await store.ReadAsync(key, default))!.Payload.ToArray());
     }
 
     [Fact]
@@ -128,12 +214,19 @@ public sealed class DynamoDBStoreTests(DynamoDBServer server)
             options.ExpiryAttribute = "ttl";
             options.ExactExpiryAttribute = "ttl-ms";
             options.InProgressExpiryAttribute = "lease until";
+            options.EffectsStartedAttribute = "mark";
+            options.StepsVersionAttribute = "size"; // a reserved word
         });
         var key = NewKey();
         var owner = await ClaimAsync(store, key);
         Assert.True(await store.RenewAsync(key, owner, Hour, Hour, default));
         var running = await ItemAsync(client, "renamed", "k", key);
         Assert.Equal(["a", "k", "lease until", "name", "o", "ttl", "ttl-ms", "v"], running.Keys.Order(StringComparer.Ordinal));
+        Assert.True(await store.SaveStepsAsync(key, owner, Steps(7, 1, 2) with { EffectsStarted = true }, Hour, Hour, default));
+        var stepped = await ItemAsync(client, "renamed", "k", key);
+        Assert.Equal(["a", "d", "k", "lease until", "mark", "name", "o", "size", "ttl", "ttl-ms", "v"], stepped.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal("7", stepped["size"].N);
+        Assert.Equal([1, 2], stepped["d"].B.ToArray());
         Assert.True(await store.CompleteAsync(key, owner, new byte[] { 1 }, Hour, default));
         var completed = await ItemAsync(client, "renamed", "k", key);
         Assert.Equal(["a", "d", "k", "name", "o", "ttl", "ttl-ms", "v"], completed.Keys.Order(StringComparer.Ordinal));
@@ -247,12 +340,13 @@ public sealed class DynamoDBStoreTests(DynamoDBServer server)
     }
 
     [Fact]
-    public async Task The_largest_payload_fits_into_an_item()
+    public async Task The_largest_payload_fits_into_an_item_and_so_do_the_largest_steps()
     {
         using var client = server.CreateClient();
         using var store = Create(client);
         var key = NewKey();
         var owner = await ClaimAsync(store, key);
+        Assert.True(await store.SaveStepsAsync(key, owner, Steps(int.MaxValue, new byte[((IIdempotencyStore)store).MaxPayloadSize]) with { EffectsStarted = true }, Hour, Hour, default));
         Assert.True(await store.CompleteAsync(key, owner, new byte[((IIdempotencyStore)store).MaxPayloadSize], Hour, default));
         Assert.Equal(((IIdempotencyStore)store).MaxPayloadSize, (await store.ReadAsync(key, default))!.Payload.Length);
         var other = NewKey();
