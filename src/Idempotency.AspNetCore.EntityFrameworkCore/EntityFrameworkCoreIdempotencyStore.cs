@@ -54,17 +54,12 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
     {
         while (true)
         {
-            var (isTaken, existing) = Database.Sql.HasOneWriter
+            var result = Database.Sql.HasOneWriter
                 ? await LookAndTakeAsync(key, claim, cancellationToken)
                 : await TakeOrLookAsync(key, claim, cancellationToken);
-            if (isTaken)
+            if (result.IsAcquired || result.Existing is not null || claim.Supersedes is not null)
             {
-                return ClaimResult.Acquired;
-            }
-
-            if (existing is not null || claim.Supersedes is not null)
-            {
-                return ClaimResult.Held(existing);
+                return result;
             }
 
             // What was in the way went between the two looks at it: the key is free, or somebody else's.
@@ -81,7 +76,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
 
     /// <inheritdoc/>
     public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
-        throw new NotSupportedException("TEMPORARY: the store is being given steps.");
+        WriteOneAsync(Database.Sql.SaveSteps, command => RecordCommand.AddSteps(command, key, owner, steps, lease, retention), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
@@ -89,7 +84,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
 
     /// <inheritdoc/>
     public ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner, CancellationToken cancellationToken) =>
-        WriteOneAsync(Database.Sql.Release, command => RecordCommand.AddOwner(command, key, owner), cancellationToken);
+        WriteOneAsync(Database.Sql.Release, command => RecordCommand.AddRelease(command, key, owner), cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, CancellationToken cancellationToken) => await CallAsync(
@@ -191,31 +186,32 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
     }
 
     /// <summary>Tries to take the key, and looks at what is in the way, in one round trip.</summary>
-    private ValueTask<(bool IsTaken, IdempotencyRecord? Existing)> TakeOrLookAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken) => CallAsync(
+    private ValueTask<ClaimResult> TakeOrLookAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken) => CallAsync(
         claim.Supersedes is null ? Database.Sql.Claim : Database.Sql.Supersede,
         command => RecordCommand.AddClaim(command, key, claim),
-        static async (command, cancellation) =>
+        async (command, cancellation) =>
         {
             await using var reader = await command.ExecuteReaderAsync(cancellation);
             if (await reader.ReadAsync(cancellation))
             {
+                var result = claim.Supersedes is null ? ClaimResult.Acquired : ClaimResult.TookOver(RecordCommand.StepsAt(reader, 0));
                 // To the end: what the database has to say of the rest is not lost.
                 while (await reader.NextResultAsync(cancellation))
                 {
                 }
 
-                return (true, null);
+                return result;
             }
 
             await reader.NextResultAsync(cancellation);
-            return (false, await reader.ReadAsync(cancellation) ? RecordCommand.Parse(reader) : null);
+            return ClaimResult.Held(await reader.ReadAsync(cancellation) ? RecordCommand.Parse(reader) : null);
         },
         cancellationToken);
 
     /// <summary>
     /// Where one transaction writes at a time: who asks for a key that is in use does not wait for the writer, which may be a handler. Only what looks free is tried to take.
     /// </summary>
-    private async ValueTask<(bool IsTaken, IdempotencyRecord? Existing)> LookAndTakeAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken)
+    private async ValueTask<ClaimResult> LookAndTakeAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken)
     {
         var existing = await ReadAsync(key, cancellationToken);
         var looksFree = claim.Supersedes is { } superseded
@@ -223,13 +219,19 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
             : existing is null;
         if (!looksFree)
         {
-            return (false, existing);
+            return ClaimResult.Held(existing);
         }
 
         var sql = claim.Supersedes is null ? Database.Sql.Claim : Database.Sql.Supersede;
-        return await WriteOneAsync(sql, command => RecordCommand.AddClaim(command, key, claim), cancellationToken)
-            ? (true, null)
-            : (false, await ReadAsync(key, cancellationToken));
+        var isTaken = await WriteOneAsync(sql, command => RecordCommand.AddClaim(command, key, claim), cancellationToken);
+        if (isTaken && claim.Supersedes is null)
+        {
+            return ClaimResult.Acquired;
+        }
+
+        // With a takeover these are the steps: they may have changed until then, and nobody but this claim's owner can change them now.
+        existing = await ReadAsync(key, cancellationToken);
+        return isTaken && existing?.Owner == claim.Owner ? ClaimResult.TookOver(existing.Payload) : ClaimResult.Held(existing);
     }
 
     private static async ValueTask<List<AbandonedClaim>> ReadPageAsync(DbCommand command, CancellationToken cancellationToken)

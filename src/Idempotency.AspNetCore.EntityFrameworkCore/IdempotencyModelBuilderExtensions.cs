@@ -28,6 +28,7 @@ public static class IdempotencyModelBuilderExtensions
             Map(record.IndexerProperty<long>(RecordsTable.LeaseUntil), names.LeaseUntilColumn);
             Map(record.IndexerProperty<long>(RecordsTable.GoneAt), names.GoneAtColumn);
             Map(record.IndexerProperty<byte[]>(RecordsTable.Payload).IsRequired(false), names.PayloadColumn);
+            Map(record.IndexerProperty<int?>(RecordsTable.StepsVersion), names.StepsVersionColumn);
             record.HasKey(RecordsTable.Key);
             record.HasIndex(RecordsTable.GoneAt); // by which expired records are found
             if (names.Table is not null || names.Schema is not null)

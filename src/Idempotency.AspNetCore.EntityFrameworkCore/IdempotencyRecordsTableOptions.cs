@@ -33,6 +33,9 @@ public sealed class IdempotencyRecordsTableOptions
     /// <summary>When the record is over and may be removed, likewise. It has an index.</summary>
     public string? GoneAtColumn { get; set; }
 
-    /// <summary>The recorded response, a versioned binary format; null while in progress.</summary>
+    /// <summary>The recorded response; while in progress the recorded steps, null when there are none. Versioned binary formats.</summary>
     public string? PayloadColumn { get; set; }
+
+    /// <summary>The version of the steps in <see cref="PayloadColumn"/>; null when there are none, and once completed.</summary>
+    public string? StepsVersionColumn { get; set; }
 }

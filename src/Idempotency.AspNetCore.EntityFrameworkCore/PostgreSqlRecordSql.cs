@@ -12,7 +12,7 @@ internal sealed class PostgreSqlRecordSql(RecordsTable table) : RecordSql(table,
     // Two statements in one command are one round trip, and one transaction. The second sees what was committed until it begins.
     public override string Claim => $"{Upsert} RETURNING 1; {Read}";
 
-    public override string Supersede => $"UPDATE {Table} SET {Claimed} WHERE {Superseding} RETURNING 1; {Read}";
+    public override string Supersede => $"UPDATE {Table} SET {TakenOver} WHERE {Superseding} RETURNING {Payload}; {Read}";
 
     public override string Abandoned => $"SELECT {AbandonedColumns} FROM {Table} WHERE {AbandonedAfter} LIMIT @limit";
 

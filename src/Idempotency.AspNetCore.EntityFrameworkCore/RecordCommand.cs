@@ -42,12 +42,25 @@ internal static class RecordCommand
         AddLease(command, lease, retention);
     }
 
+    public static void AddSteps(DbCommand command, StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention)
+    {
+        AddRenewal(command, key, owner, lease, retention);
+        Add(command, "@status", DbType.Int16, steps.EffectsStarted ? RecordSql.EffectsStarted : RecordSql.InProgress);
+        Add(command, "@version", DbType.Int32, steps.Version);
+        AddPayload(command, steps.Data);
+    }
+
+    public static void AddRelease(DbCommand command, StoreKey key, Guid owner)
+    {
+        AddOwner(command, key, owner);
+        Add(command, "@nobody", DbType.Guid, Guid.Empty);
+    }
+
     public static void AddCompletion(DbCommand command, StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention)
     {
         AddOwner(command, key, owner);
         Add(command, "@gone", DbType.Int64, Milliseconds(retention));
-        // A payload never changes: one that is a whole array is sent from there.
-        Add(command, "@payload", DbType.Binary, MemoryMarshal.TryGetArray(payload, out var segment) && segment.Array is { } array && array.Length == payload.Length ? array : payload.ToArray());
+        AddPayload(command, payload);
     }
 
     public static void AddPage(DbCommand command, byte[] after, int limit)
@@ -83,7 +96,7 @@ internal static class RecordCommand
                     Fingerprint = new Fingerprint(Sha256Hash.FromBytes(row.GetFieldValue<byte[]>(3))),
                     LeaseRemaining = isCompleted ? TimeSpan.Zero : Time(row.GetInt64(4)),
                     RetentionRemaining = Time(row.GetInt64(5)),
-                    Payload = isCompleted ? row.GetFieldValue<byte[]>(6) : default,
+                    Payload = isCompleted ? row.GetFieldValue<byte[]>(6) : StepsAt(row, 6),
                     EffectsStarted = status == RecordSql.EffectsStarted,
                 };
             }
@@ -96,6 +109,9 @@ internal static class RecordCommand
         throw new IdempotencyRecordUnreadableException("The row of the idempotency record has a status that this version does not know.");
     }
 
+    /// <summary>The steps in a column of a claim; empty when it has none.</summary>
+    public static ReadOnlyMemory<byte> StepsAt(DbDataReader row, int column) => row.IsDBNull(column) ? default : row.GetFieldValue<byte[]>(column);
+
     public static TimeSpan Time(long milliseconds) =>
         new(Math.Clamp(milliseconds, TimeSpan.MinValue.Ticks / TimeSpan.TicksPerMillisecond, TimeSpan.MaxValue.Ticks / TimeSpan.TicksPerMillisecond) * TimeSpan.TicksPerMillisecond);
 
@@ -104,6 +120,13 @@ internal static class RecordCommand
         Add(command, "@lease", DbType.Int64, Milliseconds(lease));
         Add(command, "@gone", DbType.Int64, Milliseconds(lease) + Milliseconds(retention));
     }
+
+    // A payload never changes: one that is a whole array is sent from there.
+    private static void AddPayload(DbCommand command, ReadOnlyMemory<byte> payload) => Add(
+        command,
+        "@payload",
+        DbType.Binary,
+        MemoryMarshal.TryGetArray(payload, out var segment) && segment.Array is { } array && array.Length == payload.Length ? array : payload.ToArray());
 
     private static long Milliseconds(TimeSpan time) => (long)Math.Ceiling(time.TotalMilliseconds);
 

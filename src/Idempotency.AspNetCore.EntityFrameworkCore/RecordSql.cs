@@ -4,7 +4,7 @@ namespace Idempotency.AspNetCore;
 /// <remarks>
 /// <para>A record is over ("gone") when its moment <c>GoneAt</c> is past: of a completed one its retention, of a claim its lease and then its retention. Every
 /// condition says so itself, so nothing depends on when a row is removed.</para>
-/// <para>Parameters: <c>@key @owner @attempt @fingerprint @superseded @payload</c>; <c>@lease</c> and <c>@gone</c>, in milliseconds from now;
+/// <para>Parameters: <c>@key @owner @attempt @fingerprint @superseded @payload @status @version</c>; <c>@lease</c> and <c>@gone</c>, in milliseconds from now;
 /// <c>@after @limit</c> for the two that go over many rows.</para>
 /// </remarks>
 internal abstract class RecordSql
@@ -18,23 +18,35 @@ internal abstract class RecordSql
     {
         (Table, Now) = (table.Name, now);
         (Key, Status, Owner, Attempt) = (table[RecordsTable.Key], table[RecordsTable.Status], table[RecordsTable.Owner], table[RecordsTable.Attempt]);
-        (Fingerprint, LeaseUntil, GoneAt, Payload) = (table[RecordsTable.Fingerprint], table[RecordsTable.LeaseUntil], table[RecordsTable.GoneAt], table[RecordsTable.Payload]);
+        (Fingerprint, LeaseUntil, GoneAt) = (table[RecordsTable.Fingerprint], table[RecordsTable.LeaseUntil], table[RecordsTable.GoneAt]);
+        (Payload, StepsVersion) = (table[RecordsTable.Payload], table[RecordsTable.StepsVersion]);
 
         // Whose condition is "in progress and still the owner's", lapsed or not.
         var ownersClaim = $"{Key} = @key AND {Owner} = @owner AND {Status} IN ({InProgress}, {EffectsStarted}) AND {GoneAt} > {now}";
         var renewed = $"{LeaseUntil} = {now} + @lease, {GoneAt} = {now} + @gone";
         Renew = $"UPDATE {Table} SET {renewed} WHERE {ownersClaim}";
         Mark = $"UPDATE {Table} SET {Status} = {EffectsStarted}, {renewed} WHERE {ownersClaim}";
-        Complete = $"UPDATE {Table} SET {Status} = {Completed}, {LeaseUntil} = 0, {GoneAt} = {now} + @gone, {Payload} = @payload WHERE {ownersClaim}";
-        Release = $"DELETE FROM {Table} WHERE {ownersClaim}";
+        Complete = $"UPDATE {Table} SET {Status} = {Completed}, {LeaseUntil} = 0, {GoneAt} = {now} + @gone, {Payload} = @payload, {StepsVersion} = NULL WHERE {ownersClaim}";
+
+        // A claim with later steps is written as it is: the number of rows tells whether it is the owner's. The version comes last, for engines in which an assignment sees those before it.
+        var later = $"COALESCE({StepsVersion}, 0) < @version";
+        SaveSteps = $"UPDATE {Table} SET {IfLater(Status, "@status")}, {IfLater(LeaseUntil, $"{now} + @lease")}, {IfLater(GoneAt, $"{now} + @gone")}, "
+            + $"{IfLater(Payload, "@payload")}, {IfLater(StepsVersion, "@version")} WHERE {ownersClaim}";
+
+        // The removal first: steps that are saved between the two are then released by the second.
+        Release = $"DELETE FROM {Table} WHERE {ownersClaim} AND {StepsVersion} IS NULL; "
+            + $"UPDATE {Table} SET {Status} = {InProgress}, {Owner} = @nobody, {LeaseUntil} = {now} WHERE {ownersClaim} AND {StepsVersion} IS NOT NULL";
         Delete = $"DELETE FROM {Table} WHERE {Key} = @key AND {GoneAt} > {now}";
         Read = $"SELECT {Status}, {Owner}, {Attempt}, {Fingerprint}, {LeaseUntil} - {now}, {GoneAt} - {now}, {Payload} FROM {Table} WHERE {Key} = @key AND {GoneAt} > {now}";
-        Claimed = $"{Status} = {InProgress}, {Owner} = @owner, {Attempt} = @attempt, {Fingerprint} = @fingerprint, {renewed}, {Payload} = NULL";
+        TakenOver = $"{Status} = {InProgress}, {Owner} = @owner, {Attempt} = @attempt, {Fingerprint} = @fingerprint, {renewed}";
+        Claimed = $"{TakenOver}, {Payload} = NULL, {StepsVersion} = NULL";
         Superseding = $"{Key} = @key AND {Owner} = @superseded AND {Status} = {InProgress} AND {LeaseUntil} <= {now} AND {GoneAt} > {now}";
         ClaimColumns = $"{Key}, {Status}, {Owner}, {Attempt}, {Fingerprint}, {LeaseUntil}, {GoneAt}";
         ClaimValues = $"@key, {InProgress}, @owner, @attempt, @fingerprint, {now} + @lease, {now} + @gone";
         AbandonedAfter = $"{Key} > @after AND {Status} IN ({InProgress}, {EffectsStarted}) AND {LeaseUntil} <= {now} AND {GoneAt} > {now} ORDER BY {Key}";
         AbandonedColumns = $"{Key}, {Attempt}, {now} - {LeaseUntil}";
+
+        string IfLater(string column, string value) => $"{column} = CASE WHEN {later} THEN {value} ELSE {column} END";
     }
 
     /// <summary>
@@ -43,15 +55,19 @@ internal abstract class RecordSql
     /// </summary>
     public abstract string Claim { get; }
 
-    /// <summary>Takes an abandoned claim over; told like <see cref="Claim"/>.</summary>
+    /// <summary>Takes an abandoned claim over; told like <see cref="Claim"/>, and the row of the first result set is the steps that the claim has.</summary>
     public abstract string Supersede { get; }
 
     public string Renew { get; protected init; }
 
     public string Mark { get; protected init; }
 
+    /// <summary>Saves steps. One row is written if the claim is the owner's, whatever the version of its steps.</summary>
+    public string SaveSteps { get; protected init; }
+
     public string Complete { get; protected init; }
 
+    /// <summary>Removes a claim, or frees one that has steps. One row is written if it was the owner's.</summary>
     public string Release { get; protected init; }
 
     public string Delete { get; protected init; }
@@ -90,8 +106,13 @@ internal abstract class RecordSql
 
     protected string Payload { get; }
 
-    /// <summary>What a claim sets in a row that is there.</summary>
+    protected string StepsVersion { get; }
+
+    /// <summary>What a claim sets in a row of a record that is gone.</summary>
     protected string Claimed { get; }
+
+    /// <summary>What a claim sets in a row that it takes over, whose steps stay.</summary>
+    protected string TakenOver { get; }
 
     protected string Superseding { get; }
 

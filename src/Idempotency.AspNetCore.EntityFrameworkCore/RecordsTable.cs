@@ -17,6 +17,7 @@ internal sealed class RecordsTable
     public const string LeaseUntil = nameof(LeaseUntil);
     public const string GoneAt = nameof(GoneAt);
     public const string Payload = nameof(Payload);
+    public const string StepsVersion = nameof(StepsVersion);
 
     private readonly Func<string, string> _columnOf;
 

@@ -11,6 +11,7 @@ internal sealed class SqlServerRecordSql : RecordSql
     {
         Renew = Counting + Renew;
         Mark = Counting + Mark;
+        SaveSteps = Counting + SaveSteps;
         Complete = Counting + Complete;
         Release = Counting + Release;
         Delete = Counting + Delete;
@@ -41,12 +42,13 @@ internal sealed class SqlServerRecordSql : RecordSql
         {Read};
         """;
 
+    // A variable, not OUTPUT, which a table with triggers does not allow.
     public override string Supersede =>
         $"""
-        DECLARE @taken int = 0;
-        UPDATE {Table} SET {Claimed} WHERE {Superseding};
+        DECLARE @taken int = 0, @steps varbinary(max);
+        UPDATE {Table} SET {TakenOver}, @steps = {Payload} WHERE {Superseding};
         SET @taken = @@ROWCOUNT;
-        SELECT 1 WHERE @taken = 1;
+        SELECT @steps WHERE @taken = 1;
         {Read};
         """;
 

@@ -11,7 +11,7 @@ internal sealed class SqliteRecordSql(RecordsTable table) : RecordSql(table, "CA
 
     public override string Claim => Upsert;
 
-    public override string Supersede => $"UPDATE {Table} SET {Claimed} WHERE {Superseding}";
+    public override string Supersede => $"UPDATE {Table} SET {TakenOver} WHERE {Superseding}";
 
     public override string Abandoned => $"SELECT {AbandonedColumns} FROM {Table} WHERE {AbandonedAfter} LIMIT @limit";
 

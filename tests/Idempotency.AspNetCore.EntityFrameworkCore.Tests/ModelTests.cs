@@ -25,6 +25,7 @@ public sealed class ModelTests(PostgreSqlDatabase postgres) : IClassFixture<Post
             names.LeaseUntilColumn = "lease";
             names.GoneAtColumn = "order";
             names.PayloadColumn = "from";
+            names.StepsVersionColumn = "steps so far";
         });
     }
 
@@ -45,6 +46,7 @@ public sealed class ModelTests(PostgreSqlDatabase postgres) : IClassFixture<Post
             "LeaseUntil" bigint NOT NULL,
             "GoneAt" bigint NOT NULL,
             "Payload" bytea,
+            "StepsVersion" integer,
             CONSTRAINT "PK_IdempotencyRecords" PRIMARY KEY ("Key")
         );
 
@@ -64,7 +66,8 @@ public sealed class ModelTests(PostgreSqlDatabase postgres) : IClassFixture<Post
             "Fingerprint" BLOB NOT NULL,
             "LeaseUntil" INTEGER NOT NULL,
             "GoneAt" INTEGER NOT NULL,
-            "Payload" BLOB NULL
+            "Payload" BLOB NULL,
+            "StepsVersion" INTEGER NULL
         );
 
 
@@ -140,6 +143,10 @@ public sealed class ModelTests(PostgreSqlDatabase postgres) : IClassFixture<Post
         Assert.Equal(1, listed);
         var successor = StoreTests.NewClaim(supersedes: claim.Owner);
         Assert.True((await store.ClaimAsync(key, successor, default)).IsAcquired);
+        Assert.True(await store.SaveStepsAsync(key, successor.Owner, StoreTests.Steps(1, 5), Hour, Hour, default));
+        Assert.True(await store.ReleaseAsync(key, successor.Owner, default));
+        successor = StoreTests.NewClaim(supersedes: Guid.Empty);
+        Assert.Equal([5], (await store.ClaimAsync(key, successor, default)).Steps.ToArray());
         Assert.True(await store.RenewAsync(key, successor.Owner, Hour, Hour, default));
         Assert.True(await store.MarkEffectsStartedAsync(key, successor.Owner, Hour, Hour, default));
         Assert.True((await store.ReadAsync(key, default))!.EffectsStarted);

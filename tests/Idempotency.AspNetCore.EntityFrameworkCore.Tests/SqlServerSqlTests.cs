@@ -9,7 +9,8 @@ public sealed class SqlServerSqlTests
 
     private const string Now = "DATEDIFF_BIG(millisecond, '19700101', SYSUTCDATETIME())";
     private const string Read = $"SELECT [Status], [Owner], [Attempt], [Fingerprint], [LeaseUntil] - {Now}, [GoneAt] - {Now}, [Payload] FROM [app].[Records] WHERE [Key] = @key AND [GoneAt] > {Now}";
-    private const string Claimed = $"[Status] = 0, [Owner] = @owner, [Attempt] = @attempt, [Fingerprint] = @fingerprint, [LeaseUntil] = {Now} + @lease, [GoneAt] = {Now} + @gone, [Payload] = NULL";
+    private const string TakenOver = $"[Status] = 0, [Owner] = @owner, [Attempt] = @attempt, [Fingerprint] = @fingerprint, [LeaseUntil] = {Now} + @lease, [GoneAt] = {Now} + @gone";
+    private const string Claimed = $"{TakenOver}, [Payload] = NULL, [StepsVersion] = NULL";
     private const string OwnersClaim = $"[Key] = @key AND [Owner] = @owner AND [Status] IN (0, 1) AND [GoneAt] > {Now}";
 
     [Fact]
@@ -35,12 +36,12 @@ public sealed class SqlServerSqlTests
         Sql.Claim);
 
     [Fact]
-    public void A_takeover_is_one_conditional_update() => Assert.Equal(
+    public void A_takeover_is_one_conditional_update_that_tells_the_steps() => Assert.Equal(
         $"""
-        DECLARE @taken int = 0;
-        UPDATE [app].[Records] SET {Claimed} WHERE [Key] = @key AND [Owner] = @superseded AND [Status] = 0 AND [LeaseUntil] <= {Now} AND [GoneAt] > {Now};
+        DECLARE @taken int = 0, @steps varbinary(max);
+        UPDATE [app].[Records] SET {TakenOver}, @steps = [Payload] WHERE [Key] = @key AND [Owner] = @superseded AND [Status] = 0 AND [LeaseUntil] <= {Now} AND [GoneAt] > {Now};
         SET @taken = @@ROWCOUNT;
-        SELECT 1 WHERE @taken = 1;
+        SELECT @steps WHERE @taken = 1;
         {Read};
         """,
         Sql.Supersede);
@@ -50,10 +51,23 @@ public sealed class SqlServerSqlTests
     {
         Assert.Equal($"SET NOCOUNT OFF; UPDATE [app].[Records] SET [LeaseUntil] = {Now} + @lease, [GoneAt] = {Now} + @gone WHERE {OwnersClaim}", Sql.Renew);
         Assert.Equal($"SET NOCOUNT OFF; UPDATE [app].[Records] SET [Status] = 1, [LeaseUntil] = {Now} + @lease, [GoneAt] = {Now} + @gone WHERE {OwnersClaim}", Sql.Mark);
-        Assert.Equal($"SET NOCOUNT OFF; UPDATE [app].[Records] SET [Status] = 2, [LeaseUntil] = 0, [GoneAt] = {Now} + @gone, [Payload] = @payload WHERE {OwnersClaim}", Sql.Complete);
-        Assert.Equal($"SET NOCOUNT OFF; DELETE FROM [app].[Records] WHERE {OwnersClaim}", Sql.Release);
+        Assert.Equal($"SET NOCOUNT OFF; UPDATE [app].[Records] SET [Status] = 2, [LeaseUntil] = 0, [GoneAt] = {Now} + @gone, [Payload] = @payload, [StepsVersion] = NULL WHERE {OwnersClaim}", Sql.Complete);
+        Assert.Equal(
+            $"SET NOCOUNT OFF; DELETE FROM [app].[Records] WHERE {OwnersClaim} AND [StepsVersion] IS NULL; "
+            + $"UPDATE [app].[Records] SET [Status] = 0, [Owner] = @nobody, [LeaseUntil] = {Now} WHERE {OwnersClaim} AND [StepsVersion] IS NOT NULL",
+            Sql.Release);
         Assert.Equal($"SET NOCOUNT OFF; DELETE FROM [app].[Records] WHERE [Key] = @key AND [GoneAt] > {Now}", Sql.Delete);
         Assert.Equal(Read, Sql.Read);
+    }
+
+    [Fact]
+    public void Steps_are_saved_where_they_are_later_and_the_owners_row_is_counted_in_any_case()
+    {
+        const string Later = "CASE WHEN COALESCE([StepsVersion], 0) < @version THEN";
+        Assert.Equal(
+            $"SET NOCOUNT OFF; UPDATE [app].[Records] SET [Status] = {Later} @status ELSE [Status] END, [LeaseUntil] = {Later} {Now} + @lease ELSE [LeaseUntil] END, [GoneAt] = {Later} {Now} + @gone ELSE [GoneAt] END, "
+            + $"[Payload] = {Later} @payload ELSE [Payload] END, [StepsVersion] = {Later} @version ELSE [StepsVersion] END WHERE {OwnersClaim}",
+            Sql.SaveSteps);
     }
 
     [Fact]

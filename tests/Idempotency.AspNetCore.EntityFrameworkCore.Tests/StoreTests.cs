@@ -23,6 +23,8 @@ public abstract class StoreTests(TestDatabase database)
         Supersedes = supersedes,
     };
 
+    internal static IdempotencySteps Steps(int version, params byte[] data) => new() { Version = version, Data = data, EffectsStarted = false };
+
     private async Task<Guid> ClaimAsync(StoreKey key)
     {
         var claim = NewClaim();
@@ -104,6 +106,56 @@ public abstract class StoreTests(TestDatabase database)
         {
             Assert.NotNull(await database.Store.ReadAsync(key, default));
         }
+    }
+
+    [Fact]
+    public async Task A_takeover_finds_every_step_that_the_former_owner_saved_until_that_moment()
+    {
+        // The former owner's lease is over each time it has saved, and it goes on saving: what it was told is saved, whoever takes over must have.
+        var stores = Enumerable.Range(0, 2).Select(_ => TestDatabase.StoreOf(database.NewApplication())).ToList();
+        for (var round = 0; round < 10; round++)
+        {
+            var (key, saved) = (NewKey(), 0);
+            var owner = await ClaimAsync(key);
+            Assert.True(await stores[0].SaveStepsAsync(key, owner, Steps(1, 1), TimeSpan.Zero, Hour, default));
+            var saving = Task.Run(async () =>
+            {
+                saved = 1;
+                while (saved < 200 && await stores[0].SaveStepsAsync(key, owner, Steps(saved + 1, (byte)(saved + 1)), TimeSpan.Zero, Hour, default))
+                {
+                    saved++;
+                }
+            });
+            var taken = await stores[1].ClaimAsync(key, NewClaim(supersedes: owner), default);
+            while (!taken.IsAcquired)
+            {
+                Assert.Equal(owner, taken.Existing!.Owner);
+                taken = await stores[1].ClaimAsync(key, NewClaim(supersedes: owner), default);
+            }
+
+            await saving;
+            Assert.Equal([(byte)saved], taken.Steps.ToArray());
+            Assert.Equal([(byte)saved], (await database.Store.ReadAsync(key, default))!.Payload.ToArray());
+        }
+    }
+
+    [Fact]
+    public async Task Steps_leave_nothing_in_a_completed_record_and_nothing_for_the_next_use_of_the_key()
+    {
+        var key = NewKey();
+        var owner = await ClaimAsync(key);
+        Assert.True(await database.Store.SaveStepsAsync(key, owner, Steps(7, 1), Hour, Hour, default));
+        Assert.Equal(1, await database.CountAsync("SELECT COUNT(*) FROM \"IdempotencyRecords\" WHERE \"StepsVersion\" = 7"));
+        Assert.True(await database.Store.CompleteAsync(key, owner, new byte[] { 9 }, Hour, default));
+        Assert.Equal(0, await database.CountAsync("SELECT COUNT(*) FROM \"IdempotencyRecords\" WHERE \"StepsVersion\" IS NOT NULL AND \"Status\" = 2"));
+        var other = NewKey();
+        owner = await ClaimAsync(other);
+        Assert.True(await database.Store.SaveStepsAsync(other, owner, Steps(7, 1), Hour, Hour, default));
+        await database.PassAsync(3 * Hour);
+        owner = await ClaimAsync(other);
+        Assert.True((await database.Store.ReadAsync(other, default))!.Payload.IsEmpty);
+        Assert.True(await database.Store.SaveStepsAsync(other, owner, Steps(1, 2), Hour, Hour, default));
+        Assert.Equal([2], (await database.Store.ReadAsync(other, default))!.Payload.ToArray());
     }
 
     [Fact]
