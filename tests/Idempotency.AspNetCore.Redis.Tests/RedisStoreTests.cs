@@ -423,7 +423,7 @@ public sealed class RedisStoreTests(RedisServer server)
         var script = await new StreamReader(stream).ReadToEndAsync();
         await UntilAsync(async () =>
         {
-            var reply = (RedisValue[])(await observer.GetDatabase().ScriptEvaluateAsync(script, [NameOf(store, key)], flags: CommandFlags.PreferSlave | CommandFlags.NoScriptCache))!;
+            var reply = (RedisValue[])(await observer.GetDatabase().ScriptEvaluateAsync(script, [NameOf(store, key)], flags: CommandFlags.PreferReplica | CommandFlags.NoScriptCache))!;
             return (byte[]?)reply[0] is { } record && record[1] == (byte)'C' && (long)reply[1] > (Hour - TimeSpan.FromMinutes(1)).TotalMilliseconds;
         });
     }

@@ -1,0 +1,66 @@
+namespace Idempotency.AspNetCore.Tests;
+
+/// <summary>Several Redis servers that fail over to each other.</summary>
+public abstract class RedisNodes : IAsyncDisposable
+{
+    private static readonly string[] Common = ["--maxmemory-policy", "noeviction", "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"];
+
+    /// <param name="safe">With <c>min-replicas-to-write</c>.</param>
+    /// <param name="persistent">With an append-only file.</param>
+    protected RedisNodes(bool safe, bool persistent)
+    {
+        Settings =
+        [
+            .. Common,
+            .. (string[])(persistent ? ["--save", "", "--appendonly", "yes", "--appendfsync", "no"] : ["--save", "", "--appendonly", "no"]),
+            .. (string[])(safe ? ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "2"] : []),
+        ];
+    }
+
+    /// <summary>What every server is started with.</summary>
+    protected IReadOnlyList<string> Settings { get; }
+
+    /// <summary>The servers that keep data.</summary>
+    public abstract IReadOnlyList<RedisNode> Servers { get; }
+
+    /// <summary>For the store.</summary>
+    public abstract string Configuration { get; }
+
+    /// <summary>Starts all servers, and returns when each primary accepts writes and has its replicas.</summary>
+    public abstract Task StartAsync();
+
+    /// <summary>Starts what is not running, and returns when each primary accepts writes and has its replicas again.</summary>
+    public abstract Task HealAsync();
+
+    /// <summary>A running server that has replicas to fail over to.</summary>
+    public async Task<RedisNode> PrimaryAsync(int which = 0)
+    {
+        var primaries = new List<RedisNode>();
+        await RedisNode.UntilAsync(async () =>
+        {
+            primaries.Clear();
+            foreach (var server in Servers.Where(server => server.IsRunning))
+            {
+                if (await server.InfoAsync("role") == "master" && await server.InfoAsync("connected_slaves") is not ("" or "0"))
+                {
+                    primaries.Add(server);
+                }
+            }
+
+            return primaries.Count > 0;
+        });
+        return primaries[which % primaries.Count];
+    }
+
+    /// <inheritdoc/>
+    public virtual ValueTask DisposeAsync()
+    {
+        foreach (var server in Servers)
+        {
+            server.Dispose();
+        }
+
+        GC.SuppressFinalize(this);
+        return ValueTask.CompletedTask;
+    }
+}
