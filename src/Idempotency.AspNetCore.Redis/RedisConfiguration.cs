@@ -31,7 +31,7 @@ internal static class RedisConfiguration
 
         try
         {
-            return ConfigurationOptions.Parse(configuration).EndPoints.Count > 0
+            return configuration.Length > 0 && ConfigurationOptions.Parse(configuration).EndPoints.Count > 0
                 ? null
                 : "names no server. Start it with one, for example 'localhost:6379'.";
         }

@@ -6,14 +6,17 @@ namespace Idempotency.AspNetCore;
 /// <summary>Settings of a server with which it can lose records. Read from INFO, which the client needs anyway: CONFIG is often forbidden.</summary>
 internal static class RedisServerSettings
 {
-    /// <summary>Writes a warning for each primary that can lose records. What a server does not tell is not warned about.</summary>
+    // The client sends INFO only on a connection with allowAdmin. A script may call it on any.
+    private const string InfoScript = "return redis.call('INFO')";
+
+    /// <summary>Writes a warning for each server that can lose records, a replica too: it may be promoted. What a server does not tell is not warned about.</summary>
     public static async Task WarnAsync(IEnumerable<IServer> servers, ILogger logger)
     {
         foreach (var server in servers)
         {
             try
             {
-                var findings = Findings((await server.InfoAsync()).SelectMany(static section => section).DistinctBy(static pair => pair.Key).ToDictionary());
+                var findings = Findings(Parse((string?)await server.ExecuteAsync("EVAL", InfoScript, 0) ?? ""));
                 if (findings.Count > 0)
                 {
                     Log.CanLoseRecords(logger, server.EndPoint.ToString(), string.Join(" ", findings));
@@ -31,11 +34,6 @@ internal static class RedisServerSettings
     internal static IReadOnlyList<string> Findings(IReadOnlyDictionary<string, string> info)
     {
         var findings = new List<string>();
-        if (info.GetValueOrDefault("role") != "master")
-        {
-            return findings;
-        }
-
         if (info.GetValueOrDefault("maxmemory", "0") != "0" && info.GetValueOrDefault("maxmemory_policy", "noeviction") is not "noeviction" and var policy)
         {
             findings.Add($"maxmemory-policy is '{policy}', so it evicts records when memory is full; set it to 'noeviction'.");
@@ -47,7 +45,8 @@ internal static class RedisServerSettings
         }
 
         // The number of good replicas is told only where min-replicas-to-write asks for some.
-        if (info.GetValueOrDefault("connected_slaves", "0") != "0" && !info.ContainsKey("min_slaves_good_slaves"))
+        var isReplicated = info.GetValueOrDefault("role") == "slave" || info.GetValueOrDefault("connected_slaves", "0") != "0";
+        if (isReplicated && !info.ContainsKey("min_slaves_good_slaves"))
         {
             findings.Add("min-replicas-to-write is 0, so a former primary accepts claims after a failover; set it to 1 or more, with a min-replicas-max-lag of a few seconds.");
         }
@@ -58,6 +57,13 @@ internal static class RedisServerSettings
 
         return findings;
     }
+
+    private static Dictionary<string, string> Parse(string info) => info
+        .Split('\n', StringSplitOptions.TrimEntries)
+        .Select(static line => line.Split(':', 2))
+        .Where(static field => field.Length == 2)
+        .DistinctBy(static field => field[0])
+        .ToDictionary(static field => field[0], static field => field[1]);
 
     private static bool IsOlderThan7(IReadOnlyDictionary<string, string> info) =>
         !info.ContainsKey("valkey_version") && Version.TryParse(info.GetValueOrDefault("redis_version"), out var version) && version.Major < 7;

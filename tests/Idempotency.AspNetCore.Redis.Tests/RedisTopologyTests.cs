@@ -1,13 +1,13 @@
 namespace Idempotency.AspNetCore.Redis.Tests;
 
 /// <summary>A store on servers of its own, for a class of tests.</summary>
-public abstract class TopologyFixture(RedisNodes nodes) : IAsyncLifetime
+public abstract class TopologyFixture(RedisNodes nodes, string inReadme) : IAsyncLifetime
 {
     private RedisIdempotencyStore? _store;
 
     public RedisNodes Nodes => nodes;
 
-    public RedisIdempotencyStore Store => _store ??= RedisStoreTests.Create(nodes.Configuration);
+    public RedisIdempotencyStore Store => _store ??= RedisStoreTests.Create(Readme.Configuration(inReadme, [.. nodes.EntryPoints]));
 
     public async ValueTask InitializeAsync() => await nodes.StartAsync();
 
@@ -19,9 +19,9 @@ public abstract class TopologyFixture(RedisNodes nodes) : IAsyncLifetime
     }
 }
 
-public sealed class ThreePrimaries() : TopologyFixture(new RedisClusterNodes(hasReplicas: false));
+public sealed class ThreePrimaries() : TopologyFixture(new RedisClusterNodes(hasReplicas: false), "node-1:6379");
 
-public sealed class ThreeSentinels() : TopologyFixture(new RedisSentinelNodes(safe: true));
+public sealed class ThreeSentinels() : TopologyFixture(new RedisSentinelNodes(safe: true), "serviceName=payments");
 
 /// <summary>The conformance tests of every store, on a Redis Cluster.</summary>
 public sealed class RedisClusterConformanceTests(ThreePrimaries cluster) : StoreConformanceTests, IClassFixture<ThreePrimaries>
@@ -41,4 +41,20 @@ public sealed class RedisSentinelConformanceTests(ThreeSentinels sentinels) : St
     protected override TimeSpan Brief => TimeSpan.FromSeconds(2);
 
     protected override Task PassAsync(TimeSpan time) => Task.Delay(time, TimeProvider.System);
+}
+
+/// <summary>The conformance tests of every store, over RESP3.</summary>
+public sealed class RedisResp3ConformanceTests : StoreConformanceTests, IDisposable
+{
+    private readonly RedisIdempotencyStore _store;
+
+    public RedisResp3ConformanceTests(RedisServer server) => _store = RedisStoreTests.Create(server.Configuration + ",protocol=resp3");
+
+    protected override IIdempotencyStore Store => _store;
+
+    protected override TimeSpan Brief => TimeSpan.FromSeconds(2);
+
+    protected override Task PassAsync(TimeSpan time) => Task.Delay(time, TimeProvider.System);
+
+    public void Dispose() => _store.Dispose();
 }

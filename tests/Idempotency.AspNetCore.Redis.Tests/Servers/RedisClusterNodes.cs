@@ -26,7 +26,10 @@ public sealed class RedisClusterNodes : RedisNodes
     public override IReadOnlyList<RedisNode> Servers { get; }
 
     /// <inheritdoc/>
-    public override string Configuration => string.Join(',', Servers.Select(server => $"127.0.0.1:{server.Port}"));
+    public override IEnumerable<string> EntryPoints => Servers.Take(Primaries).Select(server => $"127.0.0.1:{server.Port}");
+
+    /// <inheritdoc/>
+    public override string Configuration => string.Join(',', EntryPoints);
 
     /// <inheritdoc/>
     public override async Task StartAsync()

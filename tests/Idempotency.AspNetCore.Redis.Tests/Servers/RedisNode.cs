@@ -5,7 +5,7 @@ using System.Text;
 
 namespace Idempotency.AspNetCore.Tests;
 
-/// <summary>A Redis server that a test starts, kills and starts again on the same port: <c>redis-server</c>, or the program that IDEMPOTENCY_TEST_REDIS_SERVER names.</summary>
+/// <summary>A Redis server that a test starts, kills and starts again on the same port.</summary>
 public sealed class RedisNode(IReadOnlyList<string> settings, int? port = null) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -14,6 +14,9 @@ public sealed class RedisNode(IReadOnlyList<string> settings, int? port = null) 
 
     // Processes die in these tests, and machines do not: no need to wait for a disk.
     private static string Memory => Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
+
+    /// <summary>The program: <c>redis-server</c>, or the one that IDEMPOTENCY_TEST_REDIS_SERVER names.</summary>
+    public static string Program { get; } = Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_REDIS_SERVER") is { Length: > 0 } named ? named : "redis-server";
 
     /// <summary>Where it listens.</summary>
     public int Port { get; } = port ?? FreePort.Next();
@@ -30,9 +33,8 @@ public sealed class RedisNode(IReadOnlyList<string> settings, int? port = null) 
     /// <summary>Starts it: with the data that it has written, if it writes any.</summary>
     public async Task StartAsync()
     {
-        var program = Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_REDIS_SERVER") is { Length: > 0 } named ? named : "redis-server";
         string[] own = ["--port", $"{Port}", "--bind", "127.0.0.1", "--dir", Folder];
-        _process ??= await ServerProcess.StartAsync(new ProcessStartInfo(program, [.. settings, .. own]), Port, "Install it (Debian: apt-get install redis-server).");
+        _process ??= await ServerProcess.StartAsync(new ProcessStartInfo(Program, [.. settings, .. own]), Port, "Install it (Debian: apt-get install redis-server).");
         await UntilAsync(async () => !(await AskAsync("PING")).StartsWith("LOADING", StringComparison.Ordinal));
     }
 

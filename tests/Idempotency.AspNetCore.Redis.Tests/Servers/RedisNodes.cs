@@ -23,7 +23,10 @@ public abstract class RedisNodes : IAsyncDisposable
     /// <summary>The servers that keep data.</summary>
     public abstract IReadOnlyList<RedisNode> Servers { get; }
 
-    /// <summary>For the store.</summary>
+    /// <summary>Where a client begins, as host and port.</summary>
+    public abstract IEnumerable<string> EntryPoints { get; }
+
+    /// <summary>A configuration string for the store.</summary>
     public abstract string Configuration { get; }
 
     /// <summary>Starts all servers, and returns when each primary accepts writes and has its replicas.</summary>

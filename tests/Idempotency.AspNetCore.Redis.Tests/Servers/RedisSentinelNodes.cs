@@ -24,7 +24,10 @@ public sealed class RedisSentinelNodes : RedisNodes
     public override IReadOnlyList<RedisNode> Servers { get; }
 
     /// <inheritdoc/>
-    public override string Configuration => string.Join(',', _sentinels.Select(sentinel => $"127.0.0.1:{sentinel.Port}")) + $",serviceName={ServiceName}";
+    public override IEnumerable<string> EntryPoints => _sentinels.Select(sentinel => $"127.0.0.1:{sentinel.Port}");
+
+    /// <inheritdoc/>
+    public override string Configuration => string.Join(',', EntryPoints) + $",serviceName={ServiceName}";
 
     /// <summary>The server that the sentinels hold to be the primary.</summary>
     public async Task<RedisNode> ElectedAsync()
