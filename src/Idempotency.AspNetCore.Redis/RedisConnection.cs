@@ -116,7 +116,7 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
         var connection = await OpenAsync();
         if (!connection.IsConnected)
         {
-            throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, "No Redis server is connected. It is tried again in the background.");
+            await FailAsync(connection);
         }
 
         var servers = connection.GetServers().Where(static server => server.IsConnected).ToList();
@@ -135,6 +135,19 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
 
         _ = RedisServerSettings.WarnAsync(servers, logger);
         return database;
+    }
+
+    /// <summary>Throws why there is no connection, which the client knows best: nobody listens, a wrong password, a certificate that is not trusted.</summary>
+    private static async Task FailAsync(IConnectionMultiplexer connection)
+    {
+        try
+        {
+            await connection.GetDatabase().PingAsync().WaitAsync(Pause);
+        }
+        catch (TimeoutException timeout) when (timeout is not RedisTimeoutException)
+        {
+            throw new TimeoutException("The application's connection to Redis is not connected.", timeout); // its client queues the call
+        }
     }
 
     private Task<IConnectionMultiplexer> OpenAsync()

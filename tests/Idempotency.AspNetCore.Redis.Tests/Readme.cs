@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 
 namespace Idempotency.AspNetCore.Redis.Tests;
@@ -22,16 +23,7 @@ internal static partial class Readme
         return configuration;
     }
 
-    private static string Root()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!Directory.Exists(Path.Combine(folder, "src")))
-        {
-            folder = Path.GetDirectoryName(folder)!;
-        }
-
-        return folder;
-    }
+    private static string Root([CallerFilePath] string thisFile = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "..", ".."));
 
     [GeneratedRegex("\"([^\"]*:[0-9]+[^\"]*)\"")]
     private static partial Regex Literal();

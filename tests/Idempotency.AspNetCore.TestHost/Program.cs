@@ -36,6 +36,7 @@ app.MapPost("/takeover", run).WithIdempotency(policy);
 app.MapPost("/refuse", run).WithIdempotency(policy with { WhenAbandoned = AbandonedBehavior.Refuse });
 app.MapPost("/careful", run).WithIdempotency(policy with { WhenAbandoned = AbandonedBehavior.Refuse, ClaimDuration = TimeSpan.FromSeconds(15) });
 app.MapPost("/wait", run).WithIdempotency(policy with { WhenInProgress = InProgressBehavior.Wait });
+app.MapPost("/patient-wait", run).WithIdempotency(policy with { WhenInProgress = InProgressBehavior.Wait, ClaimDuration = TimeSpan.FromSeconds(60) });
 app.MapPost("/patient", run).WithIdempotency(policy with { ClaimDuration = TimeSpan.FromSeconds(60) });
 app.Run();
 

@@ -6,7 +6,7 @@ using System.Text;
 namespace Idempotency.AspNetCore.Tests;
 
 /// <summary>A Redis server that a test starts, kills and starts again on the same port.</summary>
-public sealed class RedisNode(IReadOnlyList<string> settings, int? port = null) : IDisposable
+public sealed class RedisNode(IReadOnlyList<string> settings) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly DirectoryInfo _folder = Directory.CreateDirectory(Path.Combine(Memory, $"redis-{Guid.NewGuid():N}"));
@@ -19,7 +19,7 @@ public sealed class RedisNode(IReadOnlyList<string> settings, int? port = null) 
     public static string Program { get; } = Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_REDIS_SERVER") is { Length: > 0 } named ? named : "redis-server";
 
     /// <summary>Where it listens.</summary>
-    public int Port { get; } = port ?? FreePort.Next();
+    public int Port { get; } = FreePort.Next();
 
     /// <summary>Where it writes its files; gone with it.</summary>
     public string Folder => _folder.FullName;
@@ -48,13 +48,16 @@ public sealed class RedisNode(IReadOnlyList<string> settings, int? port = null) 
     /// <summary>Sends one command on a connection of its own.</summary>
     /// <returns>The reply as text, also an error; the elements of an array one a line; "" for none.</returns>
     /// <exception cref="IOException">It does not reply.</exception>
-    public async Task<string> AskAsync(params string[] command)
+    public Task<string> AskAsync(params string[] command) => AskAsync(Port, command);
+
+    /// <summary>The same for a server that something else has started.</summary>
+    public static async Task<string> AskAsync(int port, string[] command)
     {
         using var client = new TcpClient();
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
         try
         {
-            await client.ConnectAsync(IPAddress.Loopback, Port, deadline.Token);
+            await client.ConnectAsync(IPAddress.Loopback, port, deadline.Token);
             var stream = client.GetStream();
             var text = new StringBuilder($"*{command.Length}\r\n");
             foreach (var part in command)
@@ -68,7 +71,7 @@ public sealed class RedisNode(IReadOnlyList<string> settings, int? port = null) 
         }
         catch (Exception broken) when (broken is SocketException or OperationCanceledException)
         {
-            throw new IOException($"The server on port {Port} does not reply.", broken);
+            throw new IOException($"The server on port {port} does not reply.", broken);
         }
     }
 

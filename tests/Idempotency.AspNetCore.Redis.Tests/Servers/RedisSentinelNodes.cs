@@ -7,7 +7,7 @@ public sealed class RedisSentinelNodes : RedisNodes
     public const string ServiceName = "payments";
 
     private const int Count = 3;
-    private readonly List<RedisNode> _sentinels = [];
+    private readonly IReadOnlyList<RedisNode> _sentinels;
     private readonly int _downAfter;
 
     /// <param name="safe">With <c>min-replicas-to-write</c>.</param>
@@ -18,6 +18,7 @@ public sealed class RedisSentinelNodes : RedisNodes
     {
         _downAfter = downAfter;
         Servers = [.. Enumerable.Range(0, Count).Select(_ => new RedisNode(Settings))];
+        _sentinels = [.. Servers.Select(beside => new RedisNode([SentinelConfiguration(beside), "--sentinel"]))];
     }
 
     /// <inheritdoc/>
@@ -45,18 +46,15 @@ public sealed class RedisSentinelNodes : RedisNodes
             await replica.AskAsync("REPLICAOF", "127.0.0.1", $"{Servers[0].Port}");
         }
 
-        for (var i = 0; i < Count; i++)
+        foreach (var beside in Servers)
         {
-            var port = FreePort.Next();
-            var configuration = Path.Combine(Servers[i].Folder, $"sentinel-{port}.conf");
-            await File.WriteAllLinesAsync(configuration,
+            await File.WriteAllLinesAsync(SentinelConfiguration(beside),
             [
                 $"sentinel monitor {ServiceName} 127.0.0.1 {Servers[0].Port} 2",
                 $"sentinel down-after-milliseconds {ServiceName} {_downAfter}",
                 $"sentinel failover-timeout {ServiceName} 5000",
                 $"sentinel parallel-syncs {ServiceName} 2",
             ]);
-            _sentinels.Add(new RedisNode([configuration, "--sentinel"], port));
         }
 
         await Task.WhenAll(_sentinels.Select(sentinel => sentinel.StartAsync()));
@@ -91,4 +89,6 @@ public sealed class RedisSentinelNodes : RedisNodes
 
         return base.DisposeAsync();
     }
+
+    private static string SentinelConfiguration(RedisNode beside) => Path.Combine(beside.Folder, "sentinel.conf");
 }
