@@ -19,6 +19,7 @@ internal sealed class ClaimEngine(
 
     // Between looks at a key that another server owns: nobody here can call us.
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestLook = TimeSpan.FromMilliseconds(250);
 
     // A store in this very memory has an answer as near as the cache has: there it is cached when it is replayed first, decoded.
     private readonly bool _cachesWhenRecorded = !store.IsInProcess;
@@ -185,7 +186,7 @@ internal sealed class ClaimEngine(
                 isWaiting = true;
                 var called = await WaitAsync(ticket, Shorter(nextLook, new TimeSpan(giveUpAt - now)), waiting);
                 isWaiting = false;
-                nextLook = called ? FirstLook : Shorter(2 * nextLook, LongestPause);
+                nextLook = called ? FirstLook : Shorter(2 * nextLook, LongestLook);
                 if (called)
                 {
                     waitingRoom.Leave(ticket);
@@ -548,13 +549,13 @@ internal sealed class ClaimEngine(
     {
         var pause = FirstPause;
         Exception? last = null;
-        while (_clock.Now < until)
+        while (_clock.Now < Math.Max(until, claim.LeaseUntil)) // while it is ours for certain; a renewal may have prolonged it meanwhile
         {
             var askedAt = _clock.Now;
             var removals = localCache.Removals;
             try
             {
-                var left = new TimeSpan(until - askedAt);
+                var left = Shorter(new TimeSpan(Math.Max(until, claim.LeaseUntil) - askedAt), CallBudget);
                 if (await Within(store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention, CancellationToken.None), left))
                 {
                     return Recorded(claim, payload, askedAt, removals);
