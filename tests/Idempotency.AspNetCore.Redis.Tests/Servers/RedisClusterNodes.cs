@@ -32,6 +32,9 @@ public sealed class RedisClusterNodes : RedisNodes
     public override string Configuration => string.Join(',', EntryPoints);
 
     /// <inheritdoc/>
+    protected override int PrimaryCount => Primaries;
+
+    /// <inheritdoc/>
     public override async Task StartAsync()
     {
         await Task.WhenAll(Servers.Select(server => server.StartAsync()));
@@ -67,7 +70,10 @@ public sealed class RedisClusterNodes : RedisNodes
             await RedisNode.UntilAsync(async () =>
             {
                 var roles = await Task.WhenAll(Servers.Select(async server => (Role: await server.InfoAsync("role"), Replicas: await server.InfoAsync("connected_slaves"), Link: await server.InfoAsync("master_link_status"))));
-                return roles.Count(server => server is { Role: "master", Replicas: "1" }) == Primaries && roles.Count(server => server is { Role: "slave", Link: "up" }) == Primaries;
+                var primaries = Servers.Where((_, i) => roles[i] is { Role: "master", Replicas: "1" }).ToList();
+                return primaries.Count == Primaries
+                    && roles.Count(server => server is { Role: "slave", Link: "up" }) == Primaries
+                    && (await Task.WhenAll(primaries.Select(AcceptsWritesAsync))).All(accepts => accepts);
             });
         }
     }

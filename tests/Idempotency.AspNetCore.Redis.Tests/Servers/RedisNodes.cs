@@ -35,6 +35,12 @@ public abstract class RedisNodes : IAsyncDisposable
     /// <summary>Starts what is not running, and returns when each primary accepts writes and has its replicas again.</summary>
     public abstract Task HealAsync();
 
+    /// <summary>How many servers are primaries when all is well.</summary>
+    protected abstract int PrimaryCount { get; }
+
+    /// <summary>Returns when others have taken the place of primaries that were killed. (They accept no writes yet where these ask for a replica that was killed.)</summary>
+    public Task FailedOverAsync() => RedisNode.UntilAsync(async () => (await RolesAsync()).Count(role => role == "master") >= PrimaryCount);
+
     /// <summary>A running server that has replicas to fail over to.</summary>
     public async Task<RedisNode> PrimaryAsync(int which = 0)
     {
@@ -54,6 +60,11 @@ public abstract class RedisNodes : IAsyncDisposable
         });
         return primaries[which % primaries.Count];
     }
+
+    /// <summary>Whether a primary has as many replicas as it asks for, so that it accepts writes.</summary>
+    protected static async Task<bool> AcceptsWritesAsync(RedisNode primary) => await primary.InfoAsync("min_slaves_good_slaves") != "0";
+
+    private async Task<string[]> RolesAsync() => await Task.WhenAll(Servers.Where(server => server.IsRunning).Select(server => server.InfoAsync("role")));
 
     /// <inheritdoc/>
     public virtual ValueTask DisposeAsync()

@@ -38,6 +38,9 @@ public sealed class RedisSentinelNodes : RedisNodes
     }
 
     /// <inheritdoc/>
+    protected override int PrimaryCount => 1;
+
+    /// <inheritdoc/>
     public override async Task StartAsync()
     {
         await Task.WhenAll(Servers.Select(server => server.StartAsync()));
@@ -67,7 +70,8 @@ public sealed class RedisSentinelNodes : RedisNodes
         await Task.WhenAll(Servers.Select(server => server.StartAsync()));
         await RedisNode.UntilAsync(async () =>
         {
-            if (await (await ElectedAsync()).InfoAsync("connected_slaves") != $"{Count - 1}")
+            var primary = await ElectedAsync();
+            if (await primary.InfoAsync("connected_slaves") != $"{Count - 1}" || !await AcceptsWritesAsync(primary))
             {
                 return false;
             }
