@@ -6,9 +6,10 @@ namespace Idempotency.AspNetCore;
 internal static class RedisConfiguration
 {
     /// <summary>The options of a connection of the store's own.</summary>
-    public static ConfigurationOptions ForOwnConnection(ConfigurationOptions options)
+    public static ConfigurationOptions ForOwnConnection(ConfigurationOptions options, TimeSpan callTimeout)
     {
         var own = options.Clone();
+        own.AsyncTimeout = (int)callTimeout.TotalMilliseconds;
 
         // A server that comes up after the application is connected to when it does. Until then, and whenever it is away, calls fail at once: what is
         // queued meanwhile would make each request wait for its 503.

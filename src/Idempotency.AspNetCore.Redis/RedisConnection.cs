@@ -7,8 +7,9 @@ namespace Idempotency.AspNetCore;
 /// <param name="options">The store's options.</param>
 /// <param name="connect">Opens the connection.</param>
 /// <param name="isOwn">Whether it is the store's own to dispose.</param>
+/// <param name="endsCalls">Whether the client itself ends a call that takes longer than the call timeout.</param>
 /// <param name="logger">For warnings about the server's settings.</param>
-internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func<Task<IConnectionMultiplexer>> connect, bool isOwn, ILogger logger) : IDisposable
+internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func<Task<IConnectionMultiplexer>> connect, bool isOwn, bool endsCalls, ILogger logger) : IDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
@@ -21,10 +22,11 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
     /// <summary>The database, once there is a connection.</summary>
     public IDatabase? Database => _database;
 
-    /// <summary>How long one call may take.</summary>
-    public TimeSpan CallTimeout => options.CallTimeout;
+    /// <summary>A call that takes no longer than the call timeout. Where the client sees to that, it costs nothing here.</summary>
+    public Task<T> InTime<T>(Task<T> call, CancellationToken cancellationToken) =>
+        endsCalls ? call.WaitAsync(cancellationToken) : call.WaitAsync(options.CallTimeout, cancellationToken);
 
-    /// <summary>What a call throws that took longer.</summary>
+    /// <summary>What a call throws that took longer and that the client has not ended.</summary>
     public TimeoutException TookTooLong(TimeoutException timeout) =>
         new($"Redis did not reply within {options.CallTimeout} ({nameof(RedisIdempotencyStoreOptions)}.{nameof(RedisIdempotencyStoreOptions.CallTimeout)}).", timeout);
 

@@ -81,7 +81,7 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
         var database = await _connection.DatabaseAsync(cancellationToken);
         try
         {
-            return await database.KeyDeleteAsync(KeyOf(key)).WaitAsync(_connection.CallTimeout, cancellationToken);
+            return await _connection.InTime(database.KeyDeleteAsync(KeyOf(key)), cancellationToken);
         }
         catch (TimeoutException timeout) when (timeout is not RedisTimeoutException)
         {
@@ -99,18 +99,18 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
     {
         if (options.ConnectionMultiplexerFactory is { } factory)
         {
-            return new RedisConnection(options, factory, isOwn: true, logger);
+            return new RedisConnection(options, factory, isOwn: true, endsCalls: false, logger);
         }
 
         if (options.ConfigurationOptions is not null || options.Configuration is not null)
         {
-            var configuration = RedisConfiguration.ForOwnConnection(options.ConfigurationOptions ?? ConfigurationOptions.Parse(options.Configuration!));
-            return new RedisConnection(options, async () => await ConnectionMultiplexer.ConnectAsync(configuration), isOwn: true, logger);
+            var configuration = RedisConfiguration.ForOwnConnection(options.ConfigurationOptions ?? ConfigurationOptions.Parse(options.Configuration!), options.CallTimeout);
+            return new RedisConnection(options, async () => await ConnectionMultiplexer.ConnectAsync(configuration), isOwn: true, endsCalls: true, logger);
         }
 
         var shared = options.ConnectionServiceKey is { } key ? services.GetKeyedService<IConnectionMultiplexer>(key) : services.GetService<IConnectionMultiplexer>();
         return shared is not null
-            ? new RedisConnection(options, () => Task.FromResult(shared), isOwn: false, logger)
+            ? new RedisConnection(options, () => Task.FromResult(shared), isOwn: false, endsCalls: false, logger)
             : throw new InvalidOperationException(options.ConnectionServiceKey is { } missing
                 ? $"The Redis idempotency store has no connection: no IConnectionMultiplexer with the key '{missing}' is registered. Register it, for example with AddKeyedRedisClient(\"{missing}\"), or set another {nameof(RedisIdempotencyStoreOptions.ConnectionServiceKey)}."
                 : "The Redis idempotency store has no connection. Give it one with AddRedisStore(\"host:6379\"), or register an IConnectionMultiplexer.");

@@ -43,7 +43,8 @@ public sealed class RedisIdempotencyStoreOptions
     /// </summary>
     /// <remarks>
     /// It bounds the wait for a server that is connected and does not reply. On a connection with a backlog (the client's default, so probably a shared
-    /// one) it also bounds the wait for a server that is away.
+    /// one) it also bounds the wait for a server that is away. It is the <c>asyncTimeout</c> of a connection of the store's own, which the client checks about
+    /// once a second; on any other connection the shorter of the two counts.
     /// </remarks>
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(2);
 

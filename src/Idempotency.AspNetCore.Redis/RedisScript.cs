@@ -43,7 +43,7 @@ internal sealed class RedisScript<T>
     {
         try
         {
-            return _parse(await database.ScriptEvaluateAsync(_hash, keys, arguments).WaitAsync(connection.CallTimeout, cancellationToken));
+            return _parse(await connection.InTime(database.ScriptEvaluateAsync(_hash, keys, arguments), cancellationToken));
         }
         catch (RedisServerException refusal) when (refusal.Message.Contains("NOSCRIPT", StringComparison.Ordinal))
         {
@@ -67,7 +67,7 @@ internal sealed class RedisScript<T>
     {
         try
         {
-            return _parse(await database.ScriptEvaluateAsync(_text, keys, arguments, CommandFlags.NoScriptCache).WaitAsync(connection.CallTimeout, cancellationToken));
+            return _parse(await connection.InTime(database.ScriptEvaluateAsync(_text, keys, arguments, CommandFlags.NoScriptCache), cancellationToken));
         }
         catch (RedisServerException refusal) when (IsOfAnotherType(refusal))
         {
