@@ -9,6 +9,7 @@ public abstract class RandomRunTests(Cluster cluster, ITestOutputHelper output) 
 {
     private const int Clients = 16;
     private const int LeastOperations = 1000;
+    private static readonly TimeSpan LongestClaim = TimeSpan.FromSeconds(90); // whose claim the store took, and who did not hear of it, leaves it to its lease
     private static readonly TimeSpan Length = TimeSpan.FromSeconds(Setting("IDEMPOTENCY_TEST_SECONDS") ?? 30);
 
     private readonly ConcurrentQueue<Operation> _operations = new();
@@ -168,7 +169,8 @@ public abstract class RandomRunTests(Cluster cluster, ITestOutputHelper output) 
         var (endpoint, key) = asked;
         await Eventually.GetAsync(
             () => AskAsync("finisher", A, endpoint, key, Ask.Nothing, Timeout.InfiniteTimeSpan),
-            answer => answer.IsSuccess || answer.Code == Answer.OutcomeUnknown);
+            answer => answer.IsSuccess || answer.Code == Answer.OutcomeUnknown,
+            patience: LongestClaim);
         foreach (var server in Cluster.Servers)
         {
             await AskAsync(History.Auditor, server, endpoint, key, Ask.Nothing, Timeout.InfiniteTimeSpan);

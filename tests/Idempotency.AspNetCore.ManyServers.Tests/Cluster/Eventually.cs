@@ -5,9 +5,9 @@ internal static class Eventually
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
 
-    public static async Task<T> GetAsync<T>(Func<Task<T>> look, Func<T, bool> isSo)
+    public static async Task<T> GetAsync<T>(Func<Task<T>> look, Func<T, bool> isSo, TimeSpan? patience = null)
     {
-        using var deadline = new CancellationTokenSource(Patience);
+        using var deadline = new CancellationTokenSource(patience ?? Patience);
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(25));
         while (true)
         {
@@ -17,7 +17,7 @@ internal static class Eventually
                 return seen;
             }
 
-            Assert.False(deadline.IsCancellationRequested, $"Not within {Patience.TotalSeconds} s; the last seen was {seen}.");
+            Assert.False(deadline.IsCancellationRequested, $"Not within {(patience ?? Patience).TotalSeconds} s; the last seen was {seen}.");
             await tick.WaitForNextTickAsync();
         }
     }
