@@ -30,7 +30,7 @@ public sealed class ReturningPrimaryTests(ITestOutputHelper output)
             data.Add(Topology.OneServer, false, true, true);
             foreach (var topology in (Topology[])[Topology.Sentinel, Topology.Cluster])
             {
-                foreach (var (isSafe, isPersistent, isAtOnce) in ((bool, bool, bool)[])[(false, false, false), (false, true, false), (true, true, false), (false, false, true), (true, false, true), (true, true, true), (true, false, false)])
+                foreach (var (isSafe, isPersistent, isAtOnce) in ((bool, bool, bool)[])[(false, false, false), (false, true, false), (true, false, false), (true, true, false), (false, false, true), (false, true, true), (true, false, true), (true, true, true)])
                 {
                     data.Add(topology, isSafe, isPersistent, isAtOnce);
                 }

@@ -67,14 +67,14 @@ public sealed class RedisClusterNodes : RedisNodes
         if (Servers.Count > Primaries)
         {
             // After a failover each primary has the other one of its pair.
+            var primaries = new List<RedisNode>();
             await RedisNode.UntilAsync(async () =>
             {
                 var roles = await Task.WhenAll(Servers.Select(async server => (Role: await server.InfoAsync("role"), Replicas: await server.InfoAsync("connected_slaves"), Link: await server.InfoAsync("master_link_status"))));
-                var primaries = Servers.Where((_, i) => roles[i] is { Role: "master", Replicas: "1" }).ToList();
-                return primaries.Count == Primaries
-                    && roles.Count(server => server is { Role: "slave", Link: "up" }) == Primaries
-                    && (await Task.WhenAll(primaries.Select(AcceptsWritesAsync))).All(accepts => accepts);
+                primaries = [.. Servers.Where((_, i) => roles[i] is { Role: "master", Replicas: "1" })];
+                return primaries.Count == Primaries && roles.Count(server => server is { Role: "slave", Link: "up" }) == Primaries;
             });
+            await Task.WhenAll(primaries.Select(primary => ReplicatesAsync(primary, replicas: 1)));
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Idempotency.AspNetCore.Tests;
 
 /// <summary>Several Redis servers that fail over to each other.</summary>
@@ -61,8 +63,20 @@ public abstract class RedisNodes : IAsyncDisposable
         return primaries[which % primaries.Count];
     }
 
-    /// <summary>Whether a primary has as many replicas as it asks for, so that it accepts writes.</summary>
-    protected static async Task<bool> AcceptsWritesAsync(RedisNode primary) => await primary.InfoAsync("min_slaves_good_slaves") != "0";
+    /// <summary>Returns when every replica of a primary receives what it writes from now on.</summary>
+    /// <remarks>
+    /// A replica that has just had the whole data counts as good, and receives nothing more until it has acknowledged that, which it does once a second. What is
+    /// written meanwhile is lost if the primary is. So that it acknowledges something newer (a primary that is idle sends a PING every second) is waited for.
+    /// </remarks>
+    protected static async Task ReplicatesAsync(RedisNode primary, int replicas)
+    {
+        long from = 0;
+        await RedisNode.UntilAsync(async () => long.TryParse(await primary.InfoAsync("master_repl_offset"), CultureInfo.InvariantCulture, out from));
+        await RedisNode.UntilAsync(async () => (await Task.WhenAll(Enumerable.Range(0, replicas).Select(async i => Acknowledged(await primary.InfoAsync($"slave{i}"))))).All(offset => offset > from));
+    }
+
+    private static long Acknowledged(string replica) =>
+        replica.Split(',').FirstOrDefault(field => field.StartsWith("offset=", StringComparison.Ordinal)) is { } offset ? long.Parse(offset["offset=".Length..], CultureInfo.InvariantCulture) : 0;
 
     private async Task<string[]> RolesAsync() => await Task.WhenAll(Servers.Where(server => server.IsRunning).Select(server => server.InfoAsync("role")));
 

@@ -70,8 +70,7 @@ public sealed class RedisSentinelNodes : RedisNodes
         await Task.WhenAll(Servers.Select(server => server.StartAsync()));
         await RedisNode.UntilAsync(async () =>
         {
-            var primary = await ElectedAsync();
-            if (await primary.InfoAsync("connected_slaves") != $"{Count - 1}" || !await AcceptsWritesAsync(primary))
+            if (await (await ElectedAsync()).InfoAsync("connected_slaves") != $"{Count - 1}")
             {
                 return false;
             }
@@ -81,6 +80,7 @@ public sealed class RedisSentinelNodes : RedisNodes
             return links.Count(link => link == "up") == Count - 1
                 && known.All(told => told.Contains($"num-slaves\n{Count - 1}", StringComparison.Ordinal) && told.Contains($"num-other-sentinels\n{Count - 1}", StringComparison.Ordinal) && told.Contains("flags\nmaster\n", StringComparison.Ordinal));
         });
+        await ReplicatesAsync(await ElectedAsync(), Count - 1);
     }
 
     /// <inheritdoc/>
