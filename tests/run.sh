@@ -38,22 +38,62 @@ if [ -z "${IDEMPOTENCY_TEST_DYNAMODB:-}" ]; then
 fi
 
 results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$results"' EXIT
+trap 'exit 130' INT TERM
 
 dotnet build Idempotency.AspNetCore.sln -c Release --nologo -v quiet || { echo "0 passed, 1 failed"; exit 1; }
 
-status=0
-for project in tests/*Tests/*.csproj; do
-    dotnet test "$project" -c Release --no-build --nologo --logger "trx;LogFileName=$(basename "$project" .csproj).trx" --results-directory "$results" || status=1
-done
+# Several projects run side by side, because the long ones mostly wait: for leases to end and for servers to start. Those come first, so that none is left for the end.
+# What a project writes is printed whole when it has ended.
+lanes=${IDEMPOTENCY_TEST_LANES:-$(($(getconf _NPROCESSORS_ONLN) + 1))}
+longest="ManyServers EntityFrameworkCore.Kill EntityFrameworkCore Browser DynamoDB Redis"
+projects=$({ for name in $longest; do ls tests/*."$name"*Tests/*.csproj 2>/dev/null; done; ls tests/*Tests/*.csproj; } | awk '!seen[$0]++')
 
-# Counters of the .trx files: a project that crashed before it wrote one has made status 1 above.
-count() { cat "$results"/*.trx 2>/dev/null | grep -o '<Counters [^>]*' | grep -o " $1=\"[0-9]*\"" | grep -o '[0-9]*' | awk '{ sum += $1 } END { print sum + 0 }'; }
-total=$(count total) executed=$(count executed) passed=$(count passed)
-failed=$((executed - passed))
-skipped=$((total - executed)) # "notExecuted" stays 0 for tests that were skipped
-[ "$failed" -eq 0 ] && [ "$skipped" -eq 0 ] && [ "$total" -gt 0 ] || status=1
-if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ] && [ "$skipped" -eq 0 ]; then failed=1; fi
+run() { # PROJECT
+    local name start=$SECONDS code=0
+    name=$(basename "$1" .csproj)
+    dotnet test "$1" -c Release --no-build --nologo --logger "trx;LogFileName=$name.trx" --results-directory "$results/$name" >"$results/$name.out" 2>&1 || code=$?
+    echo "$code" >"$results/$name.code"
+    { echo; echo "=== $name: $((SECONDS - start)) s"; cat "$results/$name.out"; } >"$results/$name.whole"
+    mv "$results/$name.whole" "$results/$name.report"
+}
+
+show() {
+    local report
+    for report in "$results"/*.report; do
+        if [ -e "$report" ]; then cat "$report"; rm "$report"; fi
+    done
+}
+
+until_fewer_than() { # N
+    while [ "$(jobs -pr | wc -l)" -ge "$1" ]; do sleep 0.5; show; done
+    show
+}
+
+for project in $projects; do
+    until_fewer_than "$lanes"
+    run "$project" &
+done
+until_fewer_than 1
+
+# Every project must have written its results, with a test in them: one that crashed, or whose tests were not found, is a failure, and so is an exit code that no
+# failed test explains.
+passed=0 failed=0 skipped=0
+for project in $projects; do
+    name=$(basename "$project" .csproj)
+    counters=$(grep -ho '<Counters [^>]*' "$results/$name/$name.trx" 2>/dev/null)
+    count() { grep -o " $1=\"[0-9]*\"" <<<"$counters" | grep -o '[0-9]*' || echo 0; }
+    total=$(count total) executed=$(count executed) passes=$(count passed)
+    passed=$((passed + passes))
+    failed=$((failed + executed - passes))
+    skipped=$((skipped + total - executed)) # "notExecuted" stays 0 for tests that were skipped
+    code=$(cat "$results/$name.code" 2>/dev/null || echo "none")
+    if [ "$executed" -eq 0 ] || { [ "$code" != 0 ] && [ "$executed" -eq "$passes" ]; }; then
+        echo "$name: $executed tests ran, and its exit code is $code. That counts as a failure."
+        failed=$((failed + 1))
+    fi
+done
+[ -n "$projects" ] || failed=1
 
 if [ "$skipped" -gt 0 ]; then echo "$passed passed, $failed failed, $skipped skipped"; else echo "$passed passed, $failed failed"; fi
-exit "$status"
+[ "$failed" -eq 0 ] && [ "$skipped" -eq 0 ]

@@ -17,7 +17,7 @@ namespace Idempotency.AspNetCore;
 /// after its end. Time to live only tidies up; whether a record is gone is decided by its own milliseconds.</para>
 /// <para>Throttling and lost connections are tried again by the SDK; what fails after that is thrown.</para>
 /// </remarks>
-public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClaimsLister, IDisposable
+public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClaimSource, IDisposable
 {
     private const string InProgress = "INPROGRESS";
     private const string Completed = "COMPLETED";
@@ -99,7 +99,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     private long Skew => (long)_options.ClockSkewTolerance.TotalMilliseconds;
 
     /// <inheritdoc/>
-    public async ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken)
+    public async ValueTask<ClaimResult> ClaimAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         await _table.EnsureAsync(cancellationToken);
@@ -110,7 +110,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         item[_options.StatusAttribute] = InProgressValue;
         item[_options.OwnerAttribute] = new AttributeValue(Text(claim.Owner));
         item[_options.AttemptAttribute] = Number(claim.Attempt);
-        item[_options.ValidationAttribute] = Binary(BytesOf(claim.Fingerprint));
+        item[_options.ValidationAttribute] = Binary(BytesOf(claim.Fingerprint.Hash));
         item[_options.InProgressExpiryAttribute] = Number(lease);
         item[_options.ExactExpiryAttribute] = Number(gone);
         item[_options.ExpiryAttribute] = Number(Seconds(gone));
@@ -158,14 +158,14 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     }
 
     /// <inheritdoc/>
-    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
+    public ValueTask<bool> RenewAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
     {
         var values = RenewedBy(owner, lease, retention);
         return UpdateAsync(key, Renewal, _renewalNames, values, cancellationToken);
     }
 
     /// <inheritdoc/>
-    public ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
+    public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
     {
         var values = RenewedBy(owner, lease, retention);
         values[":true"] = True;
@@ -173,7 +173,11 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     }
 
     /// <inheritdoc/>
-    public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("TEMPORARY: the store is being given steps.");
+
+    /// <inheritdoc/>
+    public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
     {
         var now = Now;
         var values = OwnedBy(owner, now);
@@ -184,7 +188,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     }
 
     /// <inheritdoc/>
-    public async ValueTask<bool> ReleaseAsync(Sha256Hash key, Guid owner, CancellationToken cancellationToken)
+    public async ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         await _table.EnsureAsync(cancellationToken);
@@ -209,7 +213,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     }
 
     /// <inheritdoc/>
-    public async ValueTask<IdempotencyRecord?> ReadAsync(Sha256Hash key, CancellationToken cancellationToken)
+    public async ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         await _table.EnsureAsync(cancellationToken);
@@ -217,7 +221,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     }
 
     /// <inheritdoc/>
-    public async ValueTask<bool> DeleteAsync(Sha256Hash key, CancellationToken cancellationToken)
+    public async ValueTask<bool> DeleteAsync(StoreKey key, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         await _table.EnsureAsync(cancellationToken);
@@ -252,7 +256,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
                     && TryNumber(item, _options.AttemptAttribute, out var attempt)
                     && TryNumber(item, _options.InProgressExpiryAttribute, out var lease))
                 {
-                    yield return new AbandonedClaim(key, (int)attempt, TimeSpan.FromMilliseconds(now - lease));
+                    yield return new AbandonedClaim(new StoreKey(key), (int)attempt, TimeSpan.FromMilliseconds(now - lease));
                 }
             }
 
@@ -293,7 +297,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         values[":expiry"] = Number(Seconds(gone));
     }
 
-    private async ValueTask<bool> UpdateAsync(Sha256Hash key, string update, Dictionary<string, string> names, Dictionary<string, AttributeValue> values, CancellationToken cancellationToken)
+    private async ValueTask<bool> UpdateAsync(StoreKey key, string update, Dictionary<string, string> names, Dictionary<string, AttributeValue> values, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         await _table.EnsureAsync(cancellationToken);
@@ -318,10 +322,10 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         }
     }
 
-    private async Task<Dictionary<string, AttributeValue>?> GetAsync(Sha256Hash key, CancellationToken cancellationToken) =>
+    private async Task<Dictionary<string, AttributeValue>?> GetAsync(StoreKey key, CancellationToken cancellationToken) =>
         (await _client.GetItemAsync(new GetItemRequest { TableName = _options.TableName, Key = KeyOf(key), ConsistentRead = true }, cancellationToken)).Item;
 
-    private async Task<bool> IsWrittenAsync(Sha256Hash key, IdempotencyClaim claim)
+    private async Task<bool> IsWrittenAsync(StoreKey key, IdempotencyClaim claim)
     {
         try
         {
@@ -339,7 +343,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         && item.TryGetValue(_options.OwnerAttribute, out var owner) && owner.S == Text(claim.Owner)
         && item.TryGetValue(_options.StatusAttribute, out var status) && status.S == InProgress;
 
-    private Dictionary<string, AttributeValue> KeyOf(Sha256Hash key, int attributes = 2)
+    private Dictionary<string, AttributeValue> KeyOf(StoreKey key, int attributes = 2)
     {
         var item = new Dictionary<string, AttributeValue>(attributes);
         item[_options.KeyAttribute] = new AttributeValue(_options.SortKeyAttribute is null ? key.ToString() : _options.StaticPartitionKey);
@@ -394,7 +398,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
                 Status = status == Completed ? IdempotencyRecordStatus.Completed : IdempotencyRecordStatus.InProgress,
                 Owner = owner,
                 Attempt = (int)attempt,
-                Fingerprint = Sha256Hash.FromBytes(fingerprint.ToArray()),
+                Fingerprint = new Fingerprint(Sha256Hash.FromBytes(fingerprint.ToArray())),
                 Payload = item.GetValueOrDefault(_options.DataAttribute)?.B?.ToArray() ?? [],
                 EffectsStarted = status == InProgress && item.ContainsKey(_options.EffectsStartedAttribute),
                 LeaseRemaining = status == Completed ? TimeSpan.Zero : TimeSpan.FromMilliseconds(lease + Skew - now),

@@ -16,7 +16,7 @@ namespace Idempotency.AspNetCore;
 /// <para><see cref="BeginTransactionAsync"/> is for handlers whose effects and answer shall commit together.</para>
 /// </remarks>
 /// <typeparam name="TDbContext">The application's context, whose model has the records.</typeparam>
-public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransactionalIdempotencyStore, IAbandonedClaimsLister
+public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransactionalIdempotencyStore, IAbandonedClaimSource
     where TDbContext : DbContext
 {
     private const int MostTries = 5;
@@ -50,7 +50,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
     private RecordsDatabase Database => _database ??= RecordsDatabase.Of<TDbContext>(_scopes);
 
     /// <inheritdoc/>
-    public async ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken)
+    public async ValueTask<ClaimResult> ClaimAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -72,23 +72,27 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
     }
 
     /// <inheritdoc/>
-    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+    public ValueTask<bool> RenewAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
         WriteOneAsync(Database.Sql.Renew, command => RecordCommand.AddRenewal(command, key, owner, lease, retention), cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+    public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
         WriteOneAsync(Database.Sql.Mark, command => RecordCommand.AddRenewal(command, key, owner, lease, retention), cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("TEMPORARY: the store is being given steps.");
+
+    /// <inheritdoc/>
+    public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
         WriteOneAsync(Database.Sql.Complete, command => RecordCommand.AddCompletion(command, key, owner, payload, retention), cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<bool> ReleaseAsync(Sha256Hash key, Guid owner, CancellationToken cancellationToken) =>
+    public ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner, CancellationToken cancellationToken) =>
         WriteOneAsync(Database.Sql.Release, command => RecordCommand.AddOwner(command, key, owner), cancellationToken);
 
     /// <inheritdoc/>
-    public async ValueTask<IdempotencyRecord?> ReadAsync(Sha256Hash key, CancellationToken cancellationToken) => await CallAsync(
+    public async ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, CancellationToken cancellationToken) => await CallAsync(
         Database.Sql.Read,
         command => RecordCommand.AddKey(command, key),
         static async (command, cancellation) =>
@@ -99,7 +103,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<bool> DeleteAsync(Sha256Hash key, CancellationToken cancellationToken) =>
+    public ValueTask<bool> DeleteAsync(StoreKey key, CancellationToken cancellationToken) =>
         WriteOneAsync(Database.Sql.Delete, command => RecordCommand.AddKey(command, key), cancellationToken);
 
     /// <inheritdoc/>
@@ -117,7 +121,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
                 yield return claim;
             }
 
-            after = page.Count > 0 ? RecordCommand.BytesOf(page[^1].StoreKey) : after;
+            after = page.Count > 0 ? RecordCommand.BytesOf(page[^1].StoreKey.Hash) : after;
         }
         while (page.Count == PageSize);
     }
@@ -187,7 +191,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
     }
 
     /// <summary>Tries to take the key, and looks at what is in the way, in one round trip.</summary>
-    private ValueTask<(bool IsTaken, IdempotencyRecord? Existing)> TakeOrLookAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken) => CallAsync(
+    private ValueTask<(bool IsTaken, IdempotencyRecord? Existing)> TakeOrLookAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken) => CallAsync(
         claim.Supersedes is null ? Database.Sql.Claim : Database.Sql.Supersede,
         command => RecordCommand.AddClaim(command, key, claim),
         static async (command, cancellation) =>
@@ -211,7 +215,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
     /// <summary>
     /// Where one transaction writes at a time: who asks for a key that is in use does not wait for the writer, which may be a handler. Only what looks free is tried to take.
     /// </summary>
-    private async ValueTask<(bool IsTaken, IdempotencyRecord? Existing)> LookAndTakeAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken)
+    private async ValueTask<(bool IsTaken, IdempotencyRecord? Existing)> LookAndTakeAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken)
     {
         var existing = await ReadAsync(key, cancellationToken);
         var looksFree = claim.Supersedes is { } superseded
@@ -234,7 +238,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
-            page.Add(new AbandonedClaim(Sha256Hash.FromBytes(reader.GetFieldValue<byte[]>(0)), reader.GetInt32(1), RecordCommand.Time(reader.GetInt64(2))));
+            page.Add(new AbandonedClaim(new StoreKey(Sha256Hash.FromBytes(reader.GetFieldValue<byte[]>(0))), reader.GetInt32(1), RecordCommand.Time(reader.GetInt64(2))));
         }
 
         return page;

@@ -50,7 +50,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
 
     public bool WasEndedByHandler { get; private set; }
 
-    public async ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
+    public async ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
     {
         if (!IsUnderWay())
         {

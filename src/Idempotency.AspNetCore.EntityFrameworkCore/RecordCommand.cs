@@ -16,19 +16,19 @@ internal static class RecordCommand
         return command;
     }
 
-    public static void AddKey(DbCommand command, Sha256Hash key) => Add(command, "@key", DbType.Binary, BytesOf(key));
+    public static void AddKey(DbCommand command, StoreKey key) => Add(command, "@key", DbType.Binary, BytesOf(key.Hash));
 
-    public static void AddOwner(DbCommand command, Sha256Hash key, Guid owner)
+    public static void AddOwner(DbCommand command, StoreKey key, Guid owner)
     {
         AddKey(command, key);
         Add(command, "@owner", DbType.Guid, owner);
     }
 
-    public static void AddClaim(DbCommand command, Sha256Hash key, IdempotencyClaim claim)
+    public static void AddClaim(DbCommand command, StoreKey key, IdempotencyClaim claim)
     {
         AddOwner(command, key, claim.Owner);
         Add(command, "@attempt", DbType.Int32, claim.Attempt);
-        Add(command, "@fingerprint", DbType.Binary, BytesOf(claim.Fingerprint));
+        Add(command, "@fingerprint", DbType.Binary, BytesOf(claim.Fingerprint.Hash));
         AddLease(command, claim.Lease, claim.Retention);
         if (claim.Supersedes is { } superseded)
         {
@@ -36,13 +36,13 @@ internal static class RecordCommand
         }
     }
 
-    public static void AddRenewal(DbCommand command, Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention)
+    public static void AddRenewal(DbCommand command, StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention)
     {
         AddOwner(command, key, owner);
         AddLease(command, lease, retention);
     }
 
-    public static void AddCompletion(DbCommand command, Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention)
+    public static void AddCompletion(DbCommand command, StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention)
     {
         AddOwner(command, key, owner);
         Add(command, "@gone", DbType.Int64, Milliseconds(retention));
@@ -80,7 +80,7 @@ internal static class RecordCommand
                     Status = isCompleted ? IdempotencyRecordStatus.Completed : IdempotencyRecordStatus.InProgress,
                     Owner = row.GetGuid(1),
                     Attempt = row.GetInt32(2),
-                    Fingerprint = Sha256Hash.FromBytes(row.GetFieldValue<byte[]>(3)),
+                    Fingerprint = new Fingerprint(Sha256Hash.FromBytes(row.GetFieldValue<byte[]>(3))),
                     LeaseRemaining = isCompleted ? TimeSpan.Zero : Time(row.GetInt64(4)),
                     RetentionRemaining = Time(row.GetInt64(5)),
                     Payload = isCompleted ? row.GetFieldValue<byte[]>(6) : default,

@@ -10,7 +10,7 @@ internal static class AnswerMarks
 {
     private const string NotModified = "304";
 
-    public static void AddTo(OpenApiOperation operation, IdempotencyPolicy policy)
+    public static void AddTo(OpenApiOperation operation, string? method, IdempotencyPolicy policy, ResponseRules rules)
     {
         var isETagRecorded = !policy.ExcludedHeaders.Contains(HeaderNames.ETag, StringComparer.OrdinalIgnoreCase);
         var mayAnswerNotModified = false;
@@ -18,20 +18,21 @@ internal static class AnswerMarks
         {
             if (operation.OwnResponse(status) is { } answer)
             {
-                AddHeaders(answer, policy, isETagRecorded, mayBeJsonObject: status is not ("204" or "205") && MayBeJson(answer));
+                AddHeaders(answer, policy, rules, isETagRecorded, mayBeJsonObject: status is not ("204" or "205") && MayBeJson(answer));
                 // There is a tag to compare with when the library makes one, or the operation says that it sends its own.
                 mayAnswerNotModified |= policy.AnswerNotModified && isETagRecorded && status[0] == '2' && answer.HasHeader(HeaderNames.ETag);
             }
         }
 
-        if (mayAnswerNotModified && operation.OwnResponse(NotModified) is { } notModified)
+        // To other methods If-None-Match is a precondition of the operation.
+        if (mayAnswerNotModified && method?.ToUpperInvariant() is null or "GET" or "HEAD" or "POST" && operation.OwnResponse(NotModified) is { } notModified)
         {
             notModified.Description = Text.Join(notModified.Description, "Not modified: the answer recorded for this request is the one whose `ETag` was sent in `If-None-Match`.");
-            AddHeaders(notModified, policy, isETagRecorded, mayBeJsonObject: false);
+            AddHeaders(notModified, policy, rules, isETagRecorded, mayBeJsonObject: false);
         }
     }
 
-    private static void AddHeaders(OpenApiResponse response, IdempotencyPolicy policy, bool isETagRecorded, bool mayBeJsonObject)
+    private static void AddHeaders(OpenApiResponse response, IdempotencyPolicy policy, ResponseRules rules, bool isETagRecorded, bool mayBeJsonObject)
     {
         response.AddHeader(IdempotencyHeaders.Replayed, Flag(
             "`true`: this answer was given before, and nothing ran for this request."
@@ -49,16 +50,16 @@ internal static class AnswerMarks
             response.AddHeader(HeaderNames.CacheControl, Value(
                 "The caller may keep the answer for as long as it is recorded.",
                 string.Create(CultureInfo.InvariantCulture, $"private, max-age={(long)policy.Retention.TotalSeconds}")));
-            if (policy.TakesKeyFromHeader)
+            if (rules.VaryingHeaders.Count > 0)
             {
-                response.AddHeader(HeaderNames.Vary, Value("Names the key's header: another key is another answer.", policy.HeaderName));
+                response.AddHeader(HeaderNames.Vary, Value("Names the request headers that decide which answer this is.", string.Join(", ", rules.VaryingHeaders)));
             }
         }
     }
 
-    /// <summary>Not where only other types are documented; a handler that documents none may write anything.</summary>
+    /// <summary>Only in <c>application/json</c> is the member added. Not where only other types are documented; a handler that documents none may write anything.</summary>
     private static bool MayBeJson(OpenApiResponse response) =>
-        response.Content is null or { Count: 0 } || response.Content.Keys.Any(type => type.Contains("json", StringComparison.OrdinalIgnoreCase) || type.Contains('*', StringComparison.Ordinal));
+        response.Content is null or { Count: 0 } || response.Content.Keys.Any(type => type.Split(';')[0].Trim().Equals("application/json", StringComparison.OrdinalIgnoreCase) || type.Contains('*', StringComparison.Ordinal));
 
     private static OpenApiHeader Flag(string description, bool example) => new()
     {

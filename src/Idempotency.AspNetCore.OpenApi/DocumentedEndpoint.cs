@@ -10,12 +10,11 @@ namespace Idempotency.AspNetCore;
 internal static class DocumentedEndpoint
 {
     /// <summary>The policy of an operation, or null when it does not take part.</summary>
-    public static IdempotencyPolicy? PolicyOf(ApiDescription description, EffectivePolicies policies, IServiceProvider services)
+    public static IdempotencyPolicy? PolicyOf(ApiDescription description, PolicyResolver policies, IServiceProvider services) =>
+        policies.Enabled && PolicyOfEndpoint(description, policies, services) is { } policy && (description.HttpMethod is not { } method || policy.Covers(method)) ? policy : null;
+
+    private static IdempotencyPolicy? PolicyOfEndpoint(ApiDescription description, PolicyResolver policies, IServiceProvider services)
     {
-        if (!policies.Enabled)
-        {
-            return null;
-        }
 
         // An action's description has its attributes, but not what conventions add to its endpoint (MapControllers().WithIdempotency()). The
         // endpoint has both, and names its action. An action that is mapped more than once (in two groups) is described only once: then as

@@ -9,12 +9,13 @@ internal sealed class IdempotencyOperationTransformer : IOpenApiOperationTransfo
 {
     public Task TransformAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
-        var policies = context.ApplicationServices.GetService<EffectivePolicies>()
+        var policies = context.ApplicationServices.GetService<PolicyResolver>()
             ?? throw new InvalidOperationException($"The OpenAPI document '{context.DocumentName}' is to describe idempotency, which is not registered. Call builder.Services.AddIdempotency(), or remove options.AddIdempotency() from AddOpenApi().");
         if (DocumentedEndpoint.PolicyOf(context.Description, policies, context.ApplicationServices) is { } policy)
         {
+            var rules = context.ApplicationServices.GetRequiredService<ResponseRulesCache>();
             KeyDescription.AddTo(operation, policy);
-            AnswerMarks.AddTo(operation, policy); // before the refusals: only the operation's own answers carry marks
+            AnswerMarks.AddTo(operation, context.Description.HttpMethod, policy, rules.Of(policy)); // before the refusals: only the operation's own responses carry marks
             ProblemResponses.AddTo(operation, context.Description.HttpMethod, policy, context.Document);
         }
 

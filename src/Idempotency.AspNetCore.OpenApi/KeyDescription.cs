@@ -19,7 +19,7 @@ internal static class KeyDescription
     {
         if (!policy.TakesKeyFromHeader)
         {
-            operation.Description = Text.Join(operation.Description, $"Requests are recognised by {WhatIsKey(policy, "them", "their")}: one that is sent again within {Text.Of(policy.Retention)} gets the first answer instead of running again.{Without(policy, " Those of which it selects nothing run each time they are sent.")}");
+            operation.Description = Text.Join(operation.Description, $"Requests are recognised by {WhatIsKey(policy, "them", "their")}: one that is sent again within {Text.Of(policy.Retention)} gets the first answer instead of running again.{Without(policy, " Those of which it selects nothing run each time they are sent.")}{Headers(policy)}");
             return;
         }
 
@@ -71,6 +71,9 @@ internal static class KeyDescription
         }
     }
 
+    private static string Headers(IdempotencyPolicy policy) => policy.FingerprintHeaders.Count == 0 ? "" :
+        $" A retry must also carry the same {string.Join(", ", policy.FingerprintHeaders.Distinct(StringComparer.OrdinalIgnoreCase).Select(Text.Code))} as the first request.";
+
     private static string WhatIsKey(IdempotencyPolicy policy, string of, string their) =>
         policy.KeySelector is { } selector ? $"what the expression {Text.Code(selector)} selects of {of}" : $"{their} body";
 
@@ -85,6 +88,6 @@ internal static class KeyDescription
             _ => "",
         };
         return $"Names the operation. Send a value of your own for each operation, for example a UUID, and the same value with each retry of it: a retry within {Text.Of(policy.Retention)} gets the first answer instead of running again."
-            + $" 1 to {IdempotencyKey.MaxLength} printable ASCII characters, bare or as a structured-field string: `abc` and `\"abc\"` are the same key.{without}";
+            + $" 1 to {IdempotencyKey.MaxLength} printable ASCII characters, bare or as a structured-field string: `abc` and `\"abc\"` are the same key.{without}{Headers(policy)}";
     }
 }

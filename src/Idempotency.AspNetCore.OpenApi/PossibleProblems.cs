@@ -7,7 +7,7 @@ internal static class PossibleProblems
 {
     /// <summary>Every refusal there is, whatever the policy.</summary>
     public static IReadOnlyList<IdempotencyProblem> All { get; } =
-        [.. Of(new IdempotencyPolicy { WhenAbandoned = AbandonedBehavior.Refuse, Transaction = IdempotencyTransaction.SameAsHandler }, mayHaveBody: true)];
+        [.. Of(new IdempotencyPolicy { WhenAbandoned = AbandonedBehavior.Refuse, AuthorizeReplay = static _ => ValueTask.FromResult(false), Transaction = IdempotencyTransaction.SameAsHandler }, mayHaveBody: true)];
 
     /// <summary>The refusals under a policy, in the order of their statuses.</summary>
     /// <remarks>
@@ -16,7 +16,7 @@ internal static class PossibleProblems
     /// 3. The body is too large: where there may be one. 4. The key was used for another request: unless nothing is compared. 5. The first is still
     /// running: always; waiting for it ends. 6. The outcome of an earlier attempt is unknown: where abandoned attempts are not taken over.
     /// 7. The answer is not kept: always; how large it is nobody knows before. 8. The store cannot be asked: unless the request runs then.
-    /// 9. The record cannot be read: always. 10. The transaction lost to another, or its end is not known: where the handler runs in one.</para>
+    /// 9. The record cannot be read: always. 10. The transaction lost to another, or its end is not known: where the handler runs in one. 11. The caller may not have the recorded answer: where the policy asks.</para>
     /// </remarks>
     public static IEnumerable<IdempotencyProblem> Of(IdempotencyPolicy policy, bool mayHaveBody)
     {
@@ -45,13 +45,18 @@ internal static class PossibleProblems
             yield return IdempotencyProblem.OutcomeUnknown;
         }
 
+        if (policy.AuthorizeReplay is not null)
+        {
+            yield return IdempotencyProblem.ReplayForbidden;
+        }
+
         yield return IdempotencyProblem.ResponseUnavailable;
         if (mayHaveBody)
         {
             yield return IdempotencyProblem.BodyTooLarge(policy.MaxRequestBodySize);
         }
 
-        if (policy.Fingerprint != RequestFingerprintMode.None || policy.FingerprintSelector is not null)
+        if (policy.Fingerprint != RequestFingerprintMode.None || policy.FingerprintSelector is not null || policy.FingerprintHeaders.Count > 0)
         {
             yield return IdempotencyProblem.KeyReused;
         }

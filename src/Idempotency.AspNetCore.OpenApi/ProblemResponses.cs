@@ -52,7 +52,7 @@ internal static class ProblemResponses
 
         foreach (var problem in problems)
         {
-            content.Examples.TryAdd(problem.Code, new OpenApiExample { Summary = problem.Title, Value = JsonNode.Parse(ProblemWriter.Json(problem).Span) });
+            content.Examples.TryAdd(problem.Code, new OpenApiExample { Summary = problem.Title, Value = JsonNode.Parse(Rejections.Json(problem).Span) });
         }
     }
 

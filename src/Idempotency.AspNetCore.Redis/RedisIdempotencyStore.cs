@@ -46,7 +46,7 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
     internal string KeyPrefix { get; }
 
     /// <inheritdoc/>
-    public ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken)
+    public ValueTask<ClaimResult> ClaimAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken)
     {
         var (record, life) = (RedisRecord.Of(claim), RedisRecord.Life(claim.Lease, claim.Retention));
         return claim.Supersedes is { } superseded
@@ -55,27 +55,31 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+    public ValueTask<bool> RenewAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
         Renew.RunAsync(_connection, KeyOf(key), [Bytes(owner), RedisRecord.Life(lease, retention), RedisRecord.Retention(retention)], cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+    public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
         Renew.RunAsync(_connection, KeyOf(key), [Bytes(owner), RedisRecord.Life(lease, retention), RedisRecord.Retention(retention), Mark], cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("TEMPORARY: the store is being given steps.");
+
+    /// <inheritdoc/>
+    public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
         Complete.RunAsync(_connection, KeyOf(key), [Bytes(owner), RedisRecord.Life(TimeSpan.Zero, retention), Bytes(payload)], cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<bool> ReleaseAsync(Sha256Hash key, Guid owner, CancellationToken cancellationToken) =>
+    public ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner, CancellationToken cancellationToken) =>
         Release.RunAsync(_connection, KeyOf(key), [Bytes(owner)], cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<IdempotencyRecord?> ReadAsync(Sha256Hash key, CancellationToken cancellationToken) =>
+    public ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, CancellationToken cancellationToken) =>
         Read.RunAsync(_connection, KeyOf(key), [], cancellationToken);
 
     /// <inheritdoc/>
-    public async ValueTask<bool> DeleteAsync(Sha256Hash key, CancellationToken cancellationToken)
+    public async ValueTask<bool> DeleteAsync(StoreKey key, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var database = await _connection.DatabaseAsync(cancellationToken);
@@ -117,12 +121,12 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
     }
 
     // Keys and arguments are made as the bytes that are sent: no text in between.
-    private RedisKey KeyOf(Sha256Hash key)
+    private RedisKey KeyOf(StoreKey key)
     {
         var bytes = new byte[_prefix.Length + HashDigits];
         _prefix.CopyTo(bytes, 0);
         Span<byte> hash = stackalloc byte[Sha256Hash.Length];
-        key.CopyTo(hash);
+        key.Hash.CopyTo(hash);
         Convert.TryToHexStringLower(hash, bytes.AsSpan(_prefix.Length), out _);
         return bytes;
     }

@@ -50,7 +50,7 @@ internal static class RedisRecord
         WriteDigits(claim.Attempt, record.AsSpan(AttemptAt, RetentionAt - AttemptAt));
         WriteDigits(Milliseconds(claim.Retention), record.AsSpan(RetentionAt, OwnerAt - RetentionAt));
         claim.Owner.TryWriteBytes(record.AsSpan(OwnerAt, OwnerLength));
-        claim.Fingerprint.CopyTo(record.AsSpan(FingerprintAt));
+        claim.Fingerprint.Hash.CopyTo(record.AsSpan(FingerprintAt));
         return record;
     }
 
@@ -97,7 +97,7 @@ internal static class RedisRecord
             Status = isCompleted ? IdempotencyRecordStatus.Completed : IdempotencyRecordStatus.InProgress,
             Owner = new Guid(bytes.AsSpan(OwnerAt, OwnerLength)),
             Attempt = (int)attempt,
-            Fingerprint = Sha256Hash.FromBytes(bytes.AsSpan(FingerprintAt, Sha256Hash.Length)),
+            Fingerprint = new Fingerprint(Sha256Hash.FromBytes(bytes.AsSpan(FingerprintAt, Sha256Hash.Length))),
             Payload = bytes.AsMemory(HeadLength),
             EffectsStarted = !isCompleted && bytes[MarkAt] == Marked,
             LeaseRemaining = isCompleted ? TimeSpan.Zero : TimeSpan.FromMilliseconds(Math.Min(leaseLeft, Longest)),

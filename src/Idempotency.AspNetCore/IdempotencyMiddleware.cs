@@ -11,10 +11,12 @@ namespace Idempotency.AspNetCore;
 /// </remarks>
 internal sealed class IdempotencyMiddleware(
     RequestDelegate next,
-    EffectivePolicies policies,
-    ClaimEngine engine,
-    Telemetry telemetry,
-    ILogger<IdempotencyMiddleware> logger)
+    PolicyResolver policies,
+    RequestIdentifier identifier,
+    Claims claims,
+    RequestExecutor executor,
+    ResponseReplay replays,
+    Rejections rejections)
 {
     public Task InvokeAsync(HttpContext context)
     {
@@ -22,109 +24,58 @@ internal sealed class IdempotencyMiddleware(
         if (context.GetEndpoint() is not { } endpoint
             || !policies.Enabled
             || policies.Of(endpoint) is not { } policy
+            || !policy.Covers(context.Request)
             // Registered twice, or a protected request that is run again inside itself: the outer claim covers it.
             || context.Features.Find<IIdempotencyFeature>() is not null)
         {
             return next(context);
         }
 
-        if (UnsuitableEndpoints.IsPageShown(context, endpoint))
-        {
-            return RunUnguardedAsync(context);
-        }
-
-        // The application's error page, run in the place of the endpoint that failed: a part of that answer, not a request of its own.
+        // The application's error page, run in the place of the endpoint that failed: a part of that response, not a request of its own.
         if (context.Features.Find<IExceptionHandlerFeature>() is not null || context.Features.Find<IStatusCodeReExecuteFeature>() is not null)
         {
-            return RunUnguardedAsync(context);
+            return RequestExecutor.BypassAsync(context, next);
         }
 
         if (UnsuitableEndpoints.IsGrpcCall(context))
         {
-            Log.GrpcRefused(logger, endpoint.DisplayName);
-            context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
-            return Task.CompletedTask;
+            return rejections.RejectGrpcAsync(context);
         }
 
         return context.Response.HasStarted
-            ? throw new InvalidOperationException("The response had started before UseIdempotency(): its answer could be neither recorded before it is told nor replayed. Start it later, or place the middleware that starts it after UseIdempotency().")
+            ? throw new InvalidOperationException("The response had started before UseIdempotency(), so it could be neither recorded before it is sent nor replayed. Start it later, or place the middleware that starts it after UseIdempotency().")
             : InvokeProtectedAsync(context, policy);
     }
 
     private async Task InvokeProtectedAsync(HttpContext context, IdempotencyPolicy policy)
     {
-        // 2. The key of a header is judged before the body is read: a client that waits for 100 Continue is spared sending it.
-        var header = policy.TakesKeyFromHeader ? context.Request.Headers[policy.HeaderName] : default;
-        var key = "";
-        if (header.Count > 0)
+        // 2. Which request is this?
+        var identification = await identifier.IdentifyAsync(context, policy);
+        if (identification.Request is not { } request)
         {
-            if (!IdempotencyKey.TryParse(header, out key, out var error))
-            {
-                await RejectAsync(context, IdempotencyProblem.KeyInvalid(policy.HeaderName, error));
-                return;
-            }
-        }
-        else if (!policy.TakesKeyFromContent)
-        {
-            await (policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(policy)) : RunWithoutKeyAsync(context));
+            await (identification.Problem is { } unidentified ? rejections.RejectAsync(context, unidentified)
+                : identification.WithoutKey is { } body ? executor.RunWithoutKeyAsync(context, body, next)
+                : Rejections.RejectUnreadableBodyAsync(context, identification.UnreadableBodyStatus!.Value));
             return;
         }
 
-        RequestBody body;
-        try
+        // 5. at once: the very bytes that this record was replayed to before need no fingerprint.
+        var known = claims.Recall(request.StoreKey);
+        if (known is not null && ResponseReplay.IsRepeated(known, context, policy, request.Body) && !AntiforgeryCheck.HasFailed(context))
         {
-            body = await RequestBody.ReadAsync(context, policy.MaxRequestBodySize);
-        }
-        catch (IOException exception)
-        {
-            // As the framework answers what it cannot read for a handler: the server's own limits have a status; a client that left needs none.
-            context.Response.StatusCode = (exception as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest;
+            await replays.ReplayAsync(context, policy, request.Body, request.StoreKey, known);
             return;
         }
 
-        if (body.IsTooLarge)
+        if (identifier.TryFingerprint(context, policy, request, out var fingerprint) is { } inapplicable)
         {
-            await RejectAsync(context, IdempotencyProblem.BodyTooLarge(policy.MaxRequestBodySize));
+            await rejections.RejectAsync(context, inapplicable);
             return;
         }
 
-        var selectors = policies.SelectorsOf(policy);
-        var origin = KeyOrigin.Header;
-        if (header.Count == 0)
-        {
-            var selected = selectors.KeyOf(context, body);
-            if (selected.Hash is null)
-            {
-                await (selected.Error is { } inapplicable ? RejectAsync(context, IdempotencyProblem.SelectorInapplicable(inapplicable))
-                    : policy.KeyRequired ? RejectAsync(context, IdempotencyProblem.KeyMissing(policy))
-                    : RunWithoutKeyAsync(context, body));
-                return;
-            }
-
-            key = selected.Hash;
-            origin = selectors.Key is null ? KeyOrigin.Body : KeyOrigin.Selection;
-        }
-
-        var storeKey = RequestIdentity.StoreKeyOf(context, policy, key, origin);
-        var known = engine.Recall(storeKey);
-        if (known?.Request?.Equals(context, policy, body) == true)
-        {
-            // The very bytes that this answer was replayed to before: what they mean need not be worked out again.
-            await ReplayAsync(context, policy, body, storeKey, known);
-            return;
-        }
-
-        if (!selectors.TryFingerprint(context, policy, body, out var fingerprint, out var notValidated))
-        {
-            await RejectAsync(context, IdempotencyProblem.SelectorInapplicable(notValidated));
-            return;
-        }
-
-        // 3. A claim outlives the client's patience unless the policy says otherwise; waiting for somebody else's answer never does.
-        var decision = await engine.ClaimAsync(
-            storeKey,
-            fingerprint,
-            policy,
+        // 3. A claim outlives the client's patience unless the policy says otherwise; waiting for another request's response never does.
+        var decision = await claims.ClaimAsync(
+            new ClaimRequest(request.StoreKey, fingerprint, policy),
             known,
             waiting: policy.WhenInProgress == InProgressBehavior.Wait ? context.RequestAborted : CancellationToken.None, // a server makes the token when it is asked for
             claiming: policy.CompleteAfterDisconnect ? CancellationToken.None : context.RequestAborted);
@@ -132,137 +83,11 @@ internal sealed class IdempotencyMiddleware(
         // 4. and 5.
         await (decision.Outcome switch
         {
-            ClaimOutcome.Acquired => RunAsync(context, body, decision.Claim!, key),
-            ClaimOutcome.Completed => ReplayAsync(context, policy, body, storeKey, decision.Record!),
-            ClaimOutcome.Reused => RejectAsync(context, IdempotencyProblem.KeyReused),
-            ClaimOutcome.InProgress => RejectAsync(context, IdempotencyProblem.RequestInProgress),
-            ClaimOutcome.OutcomeUnknown => RejectAsync(context, IdempotencyProblem.OutcomeUnknown),
-            ClaimOutcome.Unreadable => RejectAsync(context, IdempotencyProblem.RecordUnreadable),
-            _ when policy.WhenStoreUnavailable == StoreUnavailableBehavior.Execute => RunUnprotectedAsync(context, body, new UnprotectedRequest(key, storeKey, fingerprint, engine)),
-            _ => RejectAsync(context, IdempotencyProblem.StoreUnavailable),
+            ClaimOutcome.Acquired => executor.RunAsync(context, request, decision.Claim!, next),
+            _ when AntiforgeryCheck.HasFailed(context) => rejections.RejectForgeryAsync(context),
+            ClaimOutcome.Completed => replays.ReplayAsync(context, policy, request.Body, request.StoreKey, decision.Record!),
+            ClaimOutcome.StoreUnavailable when policy.WhenStoreUnavailable == StoreUnavailableBehavior.Execute => executor.RunUnprotectedAsync(context, request, fingerprint, next),
+            _ => rejections.RejectAsync(context, decision.Problem!),
         });
-    }
-
-    private async Task RunAsync(HttpContext context, RequestBody body, OwnedClaim claim, string key)
-    {
-        Completion? completion;
-        var retriesLeft = claim.Policy.TransactionRetries;
-        try
-        {
-            do
-            {
-                body.GiveBackTo(context);
-                completion = await new ProtectedRun(context, key, claim, policies.RulesOf(claim.Policy), engine, logger).RunAsync(next);
-            }
-            while (completion is { Outcome: CompletionOutcome.Conflict } && !claim.EffectsStarted && retriesLeft-- > 0);
-        }
-        catch
-        {
-            telemetry.RequestEnded(context, claim.EffectsStarted ? Telemetry.OutcomeUnknown : Telemetry.Failed);
-            throw;
-        }
-
-        if (completion is { Outcome: CompletionOutcome.Superseded } superseded)
-        {
-            // We came back too late. The answer that counts is the recorded one, so that no retry contradicts what is told here.
-            // The handler may have changed the request meanwhile: what it is now must not be recognised as what was asked.
-            await (superseded.Record is { } record
-                ? ReplayAsync(context, claim.Policy, requestBody: null, claim.Key, record)
-                : RejectAsync(context, IdempotencyProblem.RequestInProgress));
-            return;
-        }
-
-        if (completion is { Outcome: CompletionOutcome.Conflict or CompletionOutcome.Undone or CompletionOutcome.Unknown } undone)
-        {
-            if (undone.Outcome == CompletionOutcome.Conflict)
-            {
-                await engine.ReleaseAsync(claim);
-            }
-
-            // What was done outside the transaction is not undone with it.
-            await RejectAsync(context, claim.EffectsStarted ? IdempotencyProblem.OutcomeUnknown : undone.Outcome switch
-            {
-                CompletionOutcome.Conflict => IdempotencyProblem.TransactionConflict,
-                CompletionOutcome.Undone => IdempotencyProblem.StoreUnavailable,
-                _ => IdempotencyProblem.CommitUnknown,
-            });
-            return;
-        }
-
-        telemetry.RequestEnded(context, completion?.Outcome switch
-        {
-            null => claim.EffectsStarted ? Telemetry.OutcomeUnknown : Telemetry.Released,
-            CompletionOutcome.Recorded => Telemetry.Executed,
-            _ => Telemetry.NotRecorded,
-        });
-    }
-
-    private async Task ReplayAsync(HttpContext context, IdempotencyPolicy policy, RequestBody? requestBody, Sha256Hash storeKey, CompletedRecord record)
-    {
-        var stored = record.Decoded as StoredResponse;
-        var hasGrown = stored is null;
-        if (stored is null)
-        {
-            if (StoredResponse.Decode(record.Payload, out var reason) is not { } decoded)
-            {
-                Log.RecordUnreadable(logger, storeKey, reason, null);
-                await RejectAsync(context, IdempotencyProblem.RecordUnreadable);
-                return;
-            }
-
-            record.Decoded = stored = decoded;
-            record.Request = requestBody is { } asked ? SeenRequest.Of(context, policy, asked) : null;
-        }
-
-        var isBodyNew = false;
-        var body = stored.IsBodyKept ? stored.BodyWith(policies.RulesOf(policy).Flag, out isBodyNew) : default;
-        if (hasGrown || isBodyNew)
-        {
-            engine.LocalCache.Set(storeKey, record); // what was worked out for this replay is kept for the next, and counted
-        }
-
-        if (!stored.IsBodyKept)
-        {
-            await RejectAsync(context, IdempotencyProblem.ResponseUnavailable);
-            return;
-        }
-
-        if (!record.IsRecorded)
-        {
-            context.Response.Headers[IdempotencyHeaders.Stored] = "false"; // as the first answer said
-        }
-
-        telemetry.RequestEnded(context, Telemetry.Replayed);
-        Log.Replayed(logger, storeKey);
-        await ResponseReplay.WriteAsync(context, policy, stored, body, engine.LocalCache.RetentionLeft(record));
-    }
-
-    private Task RunUnprotectedAsync(HttpContext context, RequestBody body, UnprotectedRequest run)
-    {
-        body.GiveBackTo(context);
-        telemetry.RequestEnded(context, Telemetry.Unprotected);
-        Log.RunsUnprotected(logger, context.Request.Method, context.Request.Path);
-        context.Response.Headers[IdempotencyHeaders.Stored] = "false";
-        context.Features.Set<IIdempotencyFeature>(run);
-        return next(context);
-    }
-
-    private Task RunWithoutKeyAsync(HttpContext context, RequestBody body = default)
-    {
-        body.GiveBackTo(context);
-        telemetry.RequestEnded(context, Telemetry.WithoutKey);
-        return RunUnguardedAsync(context);
-    }
-
-    private Task RunUnguardedAsync(HttpContext context)
-    {
-        context.Features.Set(UnprotectedRun.Allowed);
-        return next(context);
-    }
-
-    private Task RejectAsync(HttpContext context, IdempotencyProblem problem)
-    {
-        telemetry.RequestEnded(context, problem.Code);
-        return ProblemWriter.WriteAsync(context, problem, logger);
     }
 }

@@ -18,7 +18,7 @@ public sealed class KillTests(PostgreSqlServer postgreSql, ITestOutputHelper out
 {
     private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_KILLS") ?? "25", CultureInfo.InvariantCulture);
 
-    // A twelfth of all requests asks for a death, and most instants lie after a write: the gap is seen at once.
+    // Every process dies after a write and before its record, so each should leave a key with two effects.
     private const int KillsForTheGap = 6;
 
     [Fact]

@@ -18,12 +18,16 @@ internal sealed class Massacre(string database, string connection, IdempotencyTr
     private const int Clients = 12;
 
     // The instants a process can be asked to die at; the rest of the deaths come from outside, whenever.
-    private static readonly string[] Points = ["entered", "between-saves", "saved", "committing", "at-commit", "committed", "sending"];
+    private static readonly string[] AllPoints = ["entered", "between-saves", "saved", "committing", "at-commit", "committed", "sending"];
+
+    // Those at which separate transactions leave an effect without its record. To show that, a process must not die before: no kills from outside either.
+    private static readonly string[] GapPoints = ["between-saves", "saved"];
 
     private readonly HttpClient _client = new(new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(2) }) { Timeout = TimeSpan.FromSeconds(30) };
     private readonly ConcurrentDictionary<string, ConcurrentBag<string>> _answers = new();
     private readonly ConcurrentDictionary<string, int> _deaths = new();
     private readonly int[] _ports = new int[Servers];
+    private readonly string[] _points = transaction == IdempotencyTransaction.Separate ? GapPoints : AllPoints;
     private int _killed;
 
     /// <summary>How many processes died, by the instant they were asked to die at; <c>whenever</c> for those killed from outside.</summary>
@@ -67,7 +71,7 @@ internal sealed class Massacre(string database, string connection, IdempotencyTr
             start.Environment["DOTNET_TieredCompilation"] = "1";
             using var process = await ServerProcess.StartAsync(start, port, "It comes with the .NET SDK.");
             Volatile.Write(ref _ports[server], port);
-            var untilKilled = Task.Delay(random.Next(50, 1500), stop);
+            var untilKilled = Task.Delay(transaction == IdempotencyTransaction.Separate ? Timeout.Infinite : random.Next(50, 1500), stop);
             var gone = process.GoneAsync();
             try
             {
@@ -98,7 +102,7 @@ internal sealed class Massacre(string database, string connection, IdempotencyTr
             for (var told = 0; told < 2;)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                var die = Killed < kills && random.Next(12) == 0 ? Points[random.Next(Points.Length)] : null;
+                var die = Killed < kills && random.Next(12) == 0 ? _points[random.Next(_points.Length)] : null;
                 if (await TryAsync(key, die, random, cancellationToken) is { } answer)
                 {
                     _answers.GetOrAdd(key, static _ => []).Add(answer);

@@ -3,7 +3,7 @@ namespace Idempotency.AspNetCore.EntityFrameworkCore.Tests;
 /// <summary>The store sits the exam on SQLite.</summary>
 public sealed class SqliteConformanceTests(SqliteDatabase database) : ListingConformanceTests, IClassFixture<SqliteDatabase>
 {
-    // Time passes by moving the records' moments; what is asserted while something lasts may take its time.
+    // Time passes by moving the records' moments.
     protected override TimeSpan Brief => TimeSpan.FromMinutes(1);
 
     protected override IIdempotencyStore Store => database.Store;

@@ -8,7 +8,7 @@ public sealed class PostgreSqlTests(PostgreSqlDatabase database) : IClassFixture
 {
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
-    private static async Task<(Sha256Hash Key, Guid Owner)> ClaimedAsync(EntityFrameworkCoreIdempotencyStore<Shop> store)
+    private static async Task<(StoreKey Key, Guid Owner)> ClaimedAsync(EntityFrameworkCoreIdempotencyStore<Shop> store)
     {
         var (key, claim) = (StoreTests.NewKey(), StoreTests.NewClaim());
         Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);

@@ -523,7 +523,7 @@ public abstract class SameTransactionTests(TestDatabase database)
             {
                 runs++;
                 await SaveAsync(shop, name);
-                await context.Features.Get<IIdempotencyFeature>()!.EffectsStarted();
+                await context.Features.Get<IIdempotencyFeature>()!.MarkEffectsStartedAsync();
                 throw Conflict();
             },
             ShopServer.Same with { TransactionRetries = 2 });

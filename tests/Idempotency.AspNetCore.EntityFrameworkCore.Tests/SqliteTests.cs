@@ -7,7 +7,7 @@ public sealed class SqliteTests(SqliteDatabase database) : IClassFixture<SqliteD
 {
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
-    private static async Task<Guid> ClaimAsync(EntityFrameworkCoreIdempotencyStore<Shop> store, Sha256Hash key)
+    private static async Task<Guid> ClaimAsync(EntityFrameworkCoreIdempotencyStore<Shop> store, StoreKey key)
     {
         var claim = StoreTests.NewClaim();
         Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);

@@ -1,5 +1,7 @@
 using System.Data;
+using System.Data.Common;
 using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
@@ -19,16 +21,22 @@ public sealed class StartupTests
         protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.AddIdempotencyRecords();
     }
 
-    private static async Task StartAsync<TDbContext>(Action<IServiceCollection> register, Action<EntityFrameworkCoreIdempotencyStoreOptions>? configure = null, Action<IIdempotencyBuilder>? more = null)
+    /// <summary>Starts a host, and stops it.</summary>
+    /// <returns>The store, and how many connections were opened.</returns>
+    private static async Task<(IIdempotencyStore Store, int Connections)> StartAsync<TDbContext>(Action<IServiceCollection> register, Action<EntityFrameworkCoreIdempotencyStoreOptions>? configure = null, Action<IIdempotencyBuilder>? more = null)
         where TDbContext : DbContext
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
         register(builder.Services);
         var idempotency = builder.Services.AddIdempotency().AddEntityFrameworkCoreStore<TDbContext>(configure);
         more?.Invoke(idempotency);
+        var connections = new CountedConnections();
+        builder.Services.ConfigureDbContext<TDbContext>(options => options.AddInterceptors(connections));
         using var host = builder.Build();
         await host.StartAsync();
+        var store = host.Services.GetRequiredService<IIdempotencyStore>();
         await host.StopAsync();
+        return (store, connections.Opened);
     }
 
     private static async Task FailsAsync<TDbContext>(string message, Action<IServiceCollection> register, Action<EntityFrameworkCoreIdempotencyStoreOptions>? configure = null)
@@ -42,7 +50,12 @@ public sealed class StartupTests
     private static void Register(IServiceCollection services) => services.AddDbContext<Shop>(options => options.UseNpgsql(Nowhere));
 
     [Fact]
-    public Task What_is_right_starts_without_a_connection() => StartAsync<Shop>(Register);
+    public async Task What_is_right_starts_without_a_connection()
+    {
+        var (store, connections) = await StartAsync<Shop>(Register);
+        Assert.IsType<EntityFrameworkCoreIdempotencyStore<Shop>>(store);
+        Assert.Equal(0, connections);
+    }
 
     [Fact]
     public Task A_context_that_is_not_registered_fails() => FailsAsync<Shop>("Call builder.Services.AddDbContext<Shop>(...)", _ => { });
@@ -77,10 +90,33 @@ public sealed class StartupTests
         await FailsAsync<Shop>("RemovalInterval", Register, options => options.RemovalInterval = TimeSpan.FromDays(2));
         await FailsAsync<Shop>("RemovalBatchSize", Register, options => options.RemovalBatchSize = 0);
         await FailsAsync<Shop>("IsolationLevel", Register, options => options.IsolationLevel = IsolationLevel.ReadUncommitted);
-        await StartAsync<Shop>(Register, options => options.RemovalInterval = TimeSpan.Zero);
+        Assert.Equal(0, (await StartAsync<Shop>(Register, options => options.RemovalInterval = TimeSpan.Zero)).Connections);
     }
 
     [Fact]
-    public Task Nothing_is_asked_of_a_context_whose_store_was_replaced_by_another() =>
-        StartAsync<WithoutRecords>(services => services.AddDbContext<WithoutRecords>(options => options.UseNpgsql(Nowhere)), more: builder => builder.AddInMemoryStore());
+    public async Task Nothing_is_asked_of_a_context_whose_store_was_replaced_by_another()
+    {
+        var (store, connections) = await StartAsync<WithoutRecords>(services => services.AddDbContext<WithoutRecords>(options => options.UseNpgsql(Nowhere)), more: builder => builder.AddInMemoryStore());
+        Assert.IsType<InMemoryIdempotencyStore>(store);
+        Assert.Equal(0, connections);
+    }
+
+    private sealed class CountedConnections : DbConnectionInterceptor
+    {
+        private int _opened;
+
+        public int Opened => _opened;
+
+        public override InterceptionResult ConnectionOpening(DbConnection connection, ConnectionEventData eventData, InterceptionResult result)
+        {
+            Interlocked.Increment(ref _opened);
+            return result;
+        }
+
+        public override ValueTask<InterceptionResult> ConnectionOpeningAsync(DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
+        {
+            Interlocked.Increment(ref _opened);
+            return ValueTask.FromResult(result);
+        }
+    }
 }

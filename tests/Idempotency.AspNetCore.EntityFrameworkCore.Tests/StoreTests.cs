@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Transactions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -12,19 +11,19 @@ public abstract class StoreTests(TestDatabase database)
 
     private const string CountRecords = "SELECT COUNT(*) FROM \"IdempotencyRecords\"";
 
-    internal static Sha256Hash NewKey() => Sha256Hash.Of(Guid.NewGuid().ToByteArray());
+    internal static StoreKey NewKey() => new(Sha256Hash.Of(Guid.NewGuid().ToByteArray()));
 
     internal static IdempotencyClaim NewClaim(Guid? supersedes = null) => new()
     {
         Owner = Guid.NewGuid(),
-        Fingerprint = NewKey(),
+        Fingerprint = new Fingerprint(NewKey().Hash),
         Attempt = supersedes is null ? 1 : 2,
         Lease = Hour,
         Retention = Hour,
         Supersedes = supersedes,
     };
 
-    private async Task<Guid> ClaimAsync(Sha256Hash key)
+    private async Task<Guid> ClaimAsync(StoreKey key)
     {
         var claim = NewClaim();
         Assert.True((await database.Store.ClaimAsync(key, claim, default)).IsAcquired);
@@ -111,13 +110,13 @@ public abstract class StoreTests(TestDatabase database)
     public async Task Removal_comes_round_by_the_clock_goes_on_after_a_failure_and_ends_with_the_host()
     {
         await database.ExecuteAsync("DELETE FROM \"IdempotencyRecords\"");
-        var time = new FakeTime();
-        var log = new LogOfRemoval();
+        var time = new FakeTimeProvider();
+        var logs = new FakeLogCollector();
         await using var server = database.NewApplication(options => options.RemovalInterval = TimeSpan.FromMinutes(3), services =>
         {
             services.AddDbContext<Shop>(database.Use);
             services.AddSingleton<TimeProvider>(time);
-            services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Debug).AddProvider(log));
+            services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Debug).AddProvider(new FakeLoggerProvider(logs)));
         });
         foreach (var hosted in server.GetServices<IHostedService>())
         {
@@ -127,10 +126,10 @@ public abstract class StoreTests(TestDatabase database)
         await ClaimAsync(NewKey());
         await database.PassAsync(3 * Hour);
         await database.ExecuteAsync("ALTER TABLE \"IdempotencyRecords\" RENAME TO \"Elsewhere\"");
-        await log.UntilAsync("RemovalFailed", time);
+        await UntilAsync("RemovalFailed");
         Assert.Equal(1, await database.CountAsync("SELECT COUNT(*) FROM \"Elsewhere\""));
         await database.ExecuteAsync("ALTER TABLE \"Elsewhere\" RENAME TO \"IdempotencyRecords\""); // from here on it may be removed: the clock has moved while we waited
-        await log.UntilAsync("Removed", time);
+        await UntilAsync("Removed");
         Assert.Equal(0, await database.CountAsync(CountRecords));
         foreach (var hosted in server.GetServices<IHostedService>())
         {
@@ -140,6 +139,19 @@ public abstract class StoreTests(TestDatabase database)
         foreach (var removal in server.GetServices<IHostedService>().OfType<BackgroundService>())
         {
             Assert.True(removal.ExecuteTask is null or { IsCompleted: true });
+        }
+
+        // The service begins to look at the clock when it comes to it: so the clock is moved until the event happens.
+        Task UntilAsync(string happens)
+        {
+            logs.Clear();
+            return Eventually.TrueAsync(
+                () =>
+                {
+                    time.Advance(TimeSpan.FromMinutes(3));
+                    return logs.Count(happens) > 0;
+                },
+                happens);
         }
     }
 
@@ -196,7 +208,7 @@ public abstract class StoreTests(TestDatabase database)
             await Task.WhenAll(chunk.Select(key => Task.Run(async () => await database.Store.ClaimAsync(key, NewClaim() with { Lease = TimeSpan.Zero }, default))));
         }
 
-        var listed = new List<Sha256Hash>();
+        var listed = new List<StoreKey>();
         await foreach (var claim in database.Store.ListAbandonedAsync(default))
         {
             listed.Add(claim.StoreKey);
@@ -204,43 +216,6 @@ public abstract class StoreTests(TestDatabase database)
 
         Assert.Equal(listed.Count, listed.Distinct().Count());
         Assert.Subset(listed.ToHashSet(), keys);
-    }
-
-    private sealed class LogOfRemoval : ILoggerProvider, ILogger
-    {
-        private readonly ConcurrentQueue<string> _events = new();
-
-        /// <summary>Moves the clock on by the interval until it happens: the service begins to look at the clock when it comes to it.</summary>
-        public async Task UntilAsync(string happens, FakeTime time)
-        {
-            _events.Clear();
-            using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-            using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-            while (!_events.Contains(happens))
-            {
-                time.Advance(TimeSpan.FromMinutes(3));
-                await tick.WaitForNextTickAsync(deadline.Token);
-            }
-        }
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (eventId.Name is "Removed" or "RemovalFailed")
-            {
-                _events.Enqueue(eventId.Name);
-            }
-        }
-
-        public void Dispose()
-        {
-        }
     }
 }
 

@@ -10,9 +10,9 @@ public abstract class TransactionTests(TestDatabase database)
     private static readonly byte[] Payload = [1, 2, 3];
 
     /// <summary>A handler's run: its scope, its claim and its transaction.</summary>
-    private sealed class Run(AsyncServiceScope scope, EntityFrameworkCoreIdempotencyStore<Shop> store, Sha256Hash key, Guid owner, IIdempotencyTransaction transaction) : IAsyncDisposable
+    private sealed class Run(AsyncServiceScope scope, EntityFrameworkCoreIdempotencyStore<Shop> store, StoreKey key, Guid owner, IIdempotencyTransaction transaction) : IAsyncDisposable
     {
-        public Sha256Hash Key => key;
+        public StoreKey Key => key;
 
         public Guid Owner => owner;
 

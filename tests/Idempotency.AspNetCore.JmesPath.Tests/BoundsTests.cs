@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 
@@ -57,8 +56,13 @@ public sealed class BoundsTests
         ];
         foreach (var expression in deepest)
         {
-            OnASmallStack(() => Table.Run(expression, "[[[1]]]"));
-            OnASmallStack(() => new JmesPathSelectorLanguage(Microsoft.Extensions.Options.Options.Create(new JmesPathOptions())).Compile(expression + " | [@, 'x']"));
+            var result = OnASmallStack(() => Table.Run(expression, "[[[1]]]"));
+            Assert.DoesNotContain("error", result, StringComparison.Ordinal);
+
+            var selection = new System.Buffers.ArrayBufferWriter<byte>();
+            OnASmallStack(() => new JmesPathSelectorLanguage(Microsoft.Extensions.Options.Options.Create(new JmesPathOptions()))
+                .Compile(expression + " | [@, 'x']").TrySelect(JsonElement.Parse("[[[1]]]"), selection));
+            Assert.Equal(result == "null" ? "null" : $"[{result},\"x\"]", Encoding.UTF8.GetString(selection.WrittenSpan)); // a list of null's members is null
         }
     }
 
@@ -98,11 +102,10 @@ public sealed class BoundsTests
 
     [Theory]
     [MemberData(nameof(Heavy))]
-    public void Too_much_work_is_an_invalid_value_and_soon(string expression, string document)
+    public void Too_much_work_is_an_invalid_value(string expression, string document)
     {
         var compiled = JmesPathExpression.Parse(expression);
         var element = JsonElement.Parse(document);
-        var clock = Stopwatch.StartNew();
         var before = GC.GetAllocatedBytesForCurrentThread();
 
         var refused = Assert.Throws<JmesPathException>(() => compiled.Evaluate(element));
@@ -110,7 +113,6 @@ public sealed class BoundsTests
         Assert.Equal(JmesPathError.InvalidValue, refused.Error);
         Assert.Contains("Too much work", refused.Message, StringComparison.Ordinal);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 400L * 1024 * 1024);
-        Assert.InRange(clock.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(10));
     }
 
     [Fact]

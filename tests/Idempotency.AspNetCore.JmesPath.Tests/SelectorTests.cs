@@ -229,6 +229,25 @@ public sealed class SelectorTests
         Assert.Equal(0, selection.WrittenCount);
     }
 
+    [Theory]
+    [InlineData("headers.\"x-a\"", "x-a")]
+    [InlineData("[headers.b, body.headers.c, headers.b]", "b")]
+    [InlineData("headers.[a, b]", "a b")]
+    [InlineData("headers | {x: a, y: b.c}", "a b")]
+    [InlineData("headers.a || query.b", "a")]
+    [InlineData("(headers || body).a", "a")]
+    [InlineData("@.headers.a", "a")]
+    [InlineData("let $h = headers, $q = query in [$h.a, $q.b]", "a")]
+    [InlineData("to_string(headers.a)", "a")]
+    [InlineData("items[?headers.a].id", "")]
+    [InlineData("headers", "")]
+    [InlineData("values(headers)", "")]
+    [InlineData("query.a", "")]
+    public void The_members_of_one_member_are_those_that_the_expression_shows(string expression, string names)
+    {
+        Assert.Equal(names, string.Join(' ', Language.Compile(expression).NamesUnder("headers")));
+    }
+
     [Fact]
     public void One_value_has_one_text_and_different_values_have_different_ones()
     {

@@ -22,7 +22,7 @@ public abstract class ClusterTests(Cluster cluster) : IAsyncLifetime
     /// <summary>Returns when the handler has begun.</summary>
     private protected async Task<Effect> RunsAsync(string key, int attempt = 1)
     {
-        await Eventually.BeSoAsync(() => cluster.Effects.Of(key).Any(effect => effect.Attempt == attempt));
+        await Eventually.TrueAsync(() => cluster.Effects.Of(key).Any(effect => effect.Attempt == attempt), $"the handler begins, attempt {attempt}");
         return cluster.Effects.Of(key).Single(effect => effect.Attempt == attempt);
     }
 

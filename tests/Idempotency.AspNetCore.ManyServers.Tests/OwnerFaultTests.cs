@@ -4,8 +4,8 @@ namespace Idempotency.AspNetCore.ManyServers.Tests;
 public abstract class OwnerFaultTests(Cluster cluster) : ClusterTests(cluster)
 {
     [Theory]
-    [InlineData("takeover")]
-    [InlineData("wait")]
+    [InlineData("patient")]
+    [InlineData("patient-wait")]
     public async Task Runs_once_for_a_burst_over_all_servers(string endpoint)
     {
         var key = Cluster.NewKey();
@@ -17,7 +17,7 @@ public abstract class OwnerFaultTests(Cluster cluster) : ClusterTests(cluster)
         var answers = await Task.WhenAll(burst);
 
         Assert.Single(Cluster.Effects.Of(key));
-        Assert.All(answers, answer => Assert.True(answer.IsSuccess || (endpoint == "takeover" && answer.Code == Answer.InProgress), $"{answer}"));
+        Assert.All(answers, answer => Assert.True(answer.IsSuccess || (endpoint == "patient" && answer.Code == Answer.InProgress), $"{answer}"));
         var first = Assert.Single(answers, answer => answer.IsSuccess && !answer.IsReplay);
         Assert.All(answers.Where(answer => answer.IsSuccess), answer => Assert.Equal(first.Body, answer.Body));
         await AllReplayAsync(endpoint, key, first);
@@ -28,9 +28,9 @@ public abstract class OwnerFaultTests(Cluster cluster) : ClusterTests(cluster)
     {
         var key = Cluster.NewKey();
 
-        var slow = A.PostAsync("takeover", key, new Ask(Delay: TimeSpan.FromSeconds(5))); // three leases and more
+        var slow = A.PostAsync("renewed", key, new Ask(Delay: TimeSpan.FromSeconds(9))); // two leases and more
         await RunsAsync(key);
-        var others = await Eventually.GetAsync(() => B.PostAsync("takeover", key), answer => answer.Code != Answer.InProgress);
+        var others = await Eventually.GetAsync(() => B.PostAsync("renewed", key), answer => answer.Code != Answer.InProgress);
 
         Assert.Equal(await slow with { IsReplay = true }, others);
         Assert.Single(Cluster.Effects.Of(key));
@@ -78,17 +78,17 @@ public abstract class OwnerFaultTests(Cluster cluster) : ClusterTests(cluster)
         var key = Cluster.NewKey();
         var gate = Cluster.NewGate();
         using var hangUp = new CancellationTokenSource();
-        var first = A.PostAsync("takeover", key, new Ask(gate), hangUp.Token);
+        var first = A.PostAsync("patient", key, new Ask(gate), hangUp.Token);
         var effect = await RunsAsync(key);
 
         await hangUp.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
-        Assert.Equal(Answer.InProgress, (await B.PostAsync("takeover", key)).Code);
+        Assert.Equal(Answer.InProgress, (await B.PostAsync("patient", key)).Code);
         gate.Open();
-        var answer = await AskUntilDecidedAsync(B, "takeover", key);
+        var answer = await AskUntilDecidedAsync(B, "patient", key);
 
         Assert.Equal((effect, true), (answer.Effect, answer.IsReplay));
-        await AllReplayAsync("takeover", key, answer);
+        await AllReplayAsync("patient", key, answer);
         Assert.Single(Cluster.Effects.Of(key));
     }
 
@@ -183,7 +183,7 @@ public abstract class OwnerFaultTests(Cluster cluster) : ClusterTests(cluster)
         // The claim is taken, and its reply comes when the successor has long answered.
         A.ToStore.HoldReplies();
         var late = A.PostAsync("takeover", key);
-        await Eventually.BeSoAsync(() => A.ToStore.RepliesHeld > 0);
+        await Eventually.TrueAsync(() => A.ToStore.RepliesHeld > 0, "a reply is held");
         var successors = await AskUntilDecidedAsync(B, "takeover", key);
         A.ToStore.PassReplies();
 

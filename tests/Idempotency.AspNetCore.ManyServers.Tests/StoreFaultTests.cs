@@ -5,8 +5,8 @@ namespace Idempotency.AspNetCore.ManyServers.Tests;
 /// <summary>A store that dies, hangs, is slow, or whose replies get lost.</summary>
 public abstract class StoreFaultTests(Cluster cluster) : ClusterTests(cluster)
 {
-    // The library's own budget for a store that does not answer is 10 s; the rest is this machine's.
-    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(14);
+    // The library's own budget for a store that does not answer is 10 s. The rest is for a slow machine; without the budget the client would wait for 60 s and give up.
+    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(40);
     private static readonly TimeSpan LeaseOfCareful = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan LongFailover = TimeSpan.FromSeconds(20);
 
@@ -49,8 +49,9 @@ public abstract class StoreFaultTests(Cluster cluster) : ClusterTests(cluster)
         Assert.All(refused, answer => Assert.Equal(Answer.StoreUnavailable, answer.Code));
         await EndAsync(outage);
 
-        // They were told "nothing was carried out, send it again": so that must help.
-        var retried = await Task.WhenAll(keys.Select(key => Eventually.GetAsync(() => A.PostAsync("careful", key), told => told.IsSuccess || told.Code == Answer.OutcomeUnknown)));
+        // They were told "nothing was carried out, send it again": so that must help. A claim that reaches a slow store after its own lease looks abandoned until its owner, who hears
+        // of it, releases it. If it were left behind it would look so for its retention, and this would end at the deadline.
+        var retried = await Task.WhenAll(keys.Select(key => Eventually.GetAsync(() => A.PostAsync("careful", key), told => told.IsSuccess)));
         Assert.All(retried, answer => Assert.Equal((200, null), (answer.Status, answer.Code)));
         Assert.All(keys, key => Assert.Single(Cluster.Effects.Of(key)));
     }
@@ -261,7 +262,7 @@ public sealed class DynamoDBStoreFaultTests(DynamoDBCluster cluster) : StoreFaul
         Assert.Equal(Answer.StoreUnavailable, (await A.PostAsync("careful", key)).Code);
 
         // What gives the key back overtakes it on a connection of its own.
-        await Eventually.BeSoAsync(() => A.ToStore.Requests > before);
+        await Eventually.TrueAsync(() => A.ToStore.Requests > before, "a request on another connection");
         A.ToStore.PassRequests();
 
         // The claim may land after its own lease, and is released when its owner hears of it: a moment in which it looks abandoned. If it were left

@@ -78,6 +78,22 @@ public sealed class AnswerMarkTests
     }
 
     [Fact]
+    public async Task Not_modified_is_no_answer_where_If_None_Match_is_a_precondition_of_the_operation()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPut("/payments", (Payment payment) => payment).WithIdempotency());
+        Assert.DoesNotContain("304", (await api.OperationAsync("/payments", "put")).Statuses());
+    }
+
+    [Theory]
+    [InlineData("application/json", true)]
+    [InlineData("application/vnd.payment+json", false)]
+    public async Task The_flag_is_documented_where_it_is_added(string type, bool isFlagged)
+    {
+        var operation = await Api.OperationUnderAsync(new IdempotencyPolicy(), with: endpoint => endpoint.Produces<Payment>(200, type));
+        Assert.Equal(isFlagged, ((string)operation.Header(200, "Idempotent-Replayed")["description"]!).Contains("serverCacheHit", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_header_that_the_application_documents_stays_and_counts()
     {
         await using var api = await Api.StartAsync(

@@ -120,6 +120,42 @@ public sealed class ParticipationTests
     }
 
     [Fact]
+    public async Task A_method_that_is_not_protected_is_documented_as_without_the_package()
+    {
+        static void Map(WebApplication app)
+        {
+            var group = app.MapGroup("/payments").WithIdempotency();
+            group.MapGet("/", () => new Payment(1));
+            group.MapPost("/", (Payment payment) => payment);
+            app.MapGet("/listed", () => new Payment(1)).WithIdempotency(new IdempotencyPolicy { Methods = ["GET"] });
+            app.MapPut("/unlisted", (Payment payment) => payment).WithIdempotency(new IdempotencyPolicy { Methods = ["POST"] });
+        }
+
+        await using var with = await Api.StartAsync(Map);
+        await using var without = await Api.StartAsync(Map, document: _ => { });
+        var expected = await without.DocumentAsync();
+        var actual = await with.DocumentAsync();
+        foreach (var (path, method) in new[] { ("/payments", "get"), ("/unlisted", "put") })
+        {
+            Assert.Equal(expected["paths"]![path]![method]!.ToJsonString(), actual["paths"]![path]![method]!.ToJsonString());
+        }
+
+        Assert.NotNull((await with.OperationAsync("/payments")).KeyParameter());
+        Assert.Contains("Idempotency-Key", actual["paths"]!["/listed"]!["get"]!.ToJsonString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Headers_of_the_fingerprint_are_told()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/payments", (Payment payment) => payment).WithIdempotency(
+            new IdempotencyPolicy { FingerprintHeaders = ["X-Api-Version", "X-Tenant"], Fingerprint = RequestFingerprintMode.None, ClientCaching = true }));
+        var operation = await api.OperationAsync("/payments");
+        Assert.Contains("the same `X-Api-Version`, `X-Tenant` as the first request", operation.KeyParameter()!["description"]!.ToString(), StringComparison.Ordinal);
+        Assert.NotNull(operation["responses"]!["422"]);
+        Assert.Equal("Idempotency-Key, X-Api-Version, X-Tenant", operation["responses"]!["200"]!["headers"]!["Vary"]!["example"]!.ToString());
+    }
+
+    [Fact]
     public async Task Switched_off_the_document_is_the_one_without_the_package()
     {
         static void Map(WebApplication app) => app.MapPost("/payments", (Payment payment) => payment).WithIdempotency();

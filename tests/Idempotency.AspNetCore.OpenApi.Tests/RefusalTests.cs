@@ -25,6 +25,7 @@ public sealed class RefusalTests
         { new() { KeySource = IdempotencyKeySource.HeaderOrBody }, [], [] },
         { new() { WhenAbandoned = AbandonedBehavior.Refuse }, [], ["409 idempotency-outcome-unknown"] },
         { new() { WhenInProgress = InProgressBehavior.Wait }, [], [] },
+        { new() { AuthorizeReplay = _ => ValueTask.FromResult(true) }, [], ["403 idempotency-replay-forbidden"] },
         { new() { Fingerprint = RequestFingerprintMode.None }, ["422 idempotency-key-reused"], [] },
         { new() { Fingerprint = RequestFingerprintMode.Raw }, [], [] },
         { new() { WhenStoreUnavailable = StoreUnavailableBehavior.Execute }, [], [] },
@@ -87,7 +88,7 @@ public sealed class RefusalTests
     [InlineData("PATCH", true)]
     public async Task A_body_is_too_large_only_where_a_client_would_send_one(string method, bool expected)
     {
-        await using var api = await Api.StartAsync(app => app.MapMethods("/payments", [method], () => 1).WithIdempotency());
+        await using var api = await Api.StartAsync(app => app.MapMethods("/payments", [method], () => 1).WithIdempotency(new IdempotencyPolicy { Methods = [method] }));
         var operation = await api.OperationAsync("/payments", method.ToLowerInvariant());
         Assert.Equal(expected, operation.Statuses().Contains("413"));
     }

@@ -1,5 +1,6 @@
 using Garnet;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Testing;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -25,7 +26,7 @@ public sealed class GarnetTests : IDisposable
     public async Task Is_rejected_with_a_message_that_names_the_fix(bool isShared)
     {
         using var shared = isShared ? await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{_port}") : null;
-        var log = new LogLines();
+        var log = new FakeLogCollector();
         using var store = RedisStoreTests.Create(isShared ? null : $"127.0.0.1:{_port}", shared: shared, log: log);
 
         for (var i = 0; i < 2; i++)
@@ -35,7 +36,7 @@ public sealed class GarnetTests : IDisposable
             Assert.Contains(nameof(RedisIdempotencyStoreOptions.GarnetRunsScriptsAsTransactions), rejection.Message, StringComparison.Ordinal);
         }
 
-        Assert.Equal(LogLevel.Critical, Assert.Single(log.Lines).Level);
+        Assert.Equal(LogLevel.Critical, Assert.Single(log.Entries).Level);
     }
 
     [Fact]

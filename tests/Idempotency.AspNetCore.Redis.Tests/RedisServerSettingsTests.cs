@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Testing;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -16,14 +17,14 @@ public sealed class RedisServerSettingsTests
         using var replica = new RedisNode(["--save", "", "--replicaof", "127.0.0.1", $"{primary.Port}"]);
         await replica.StartAsync();
         await RedisNode.UntilAsync(async () => await primary.InfoAsync("connected_slaves") == "1");
-        var log = new LogLines();
+        var log = new FakeLogCollector();
         using var shared = isShared ? await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{primary.Port}") : null;
 
         using var store = RedisStoreTests.Create(isShared ? null : $"127.0.0.1:{primary.Port}", shared: shared, log: log);
         await store.ReadAsync(RedisStoreTests.NewKey(), default);
-        await RedisNode.UntilAsync(() => Task.FromResult(log.Lines.Count > 0));
+        await RedisNode.UntilAsync(() => Task.FromResult(log.Entries.Any()));
 
-        var (level, text) = Assert.Single(log.Lines);
+        var (level, _, text) = Assert.Single(log.Entries);
         Assert.Equal(LogLevel.Warning, level);
         foreach (var part in (string[])[$"127.0.0.1:{primary.Port}", "maxmemory-policy is 'allkeys-lru'", "appendonly is 'no'", "min-replicas-to-write is 0"])
         {
@@ -80,8 +81,8 @@ public sealed class RedisServerSettingsTests
     private static async Task<IReadOnlyCollection<(LogLevel Level, string Text)>> WarningsAsync(RedisNode node)
     {
         using var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{node.Port}");
-        var log = new LogLines();
-        await RedisServerSettings.WarnAsync(connection.GetServers(), log);
-        return log.Lines;
+        var log = new FakeLogCollector();
+        await RedisServerSettings.WarnAsync(connection.GetServers(), new FakeLogger(log));
+        return [.. log.Entries.Select(entry => (entry.Level, entry.Text))];
     }
 }

@@ -56,8 +56,8 @@ public sealed class ReturningPrimaryTests(ITestOutputHelper output)
         };
         await nodes.StartAsync();
         var killed = Stopwatch.StartNew();
-        var completed = new List<Sha256Hash>();
-        var granted = new HashSet<Sha256Hash>();
+        var completed = new List<StoreKey>();
+        var granted = new HashSet<StoreKey>();
         using var store = Create();
         await CompleteAsync();
 

@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore.Tests;
 
-/// <summary>The exam of a store that can list abandoned claims too (<see cref="IAbandonedClaimsLister"/>).</summary>
+/// <summary>The exam of a store that can list abandoned claims too (<see cref="IAbandonedClaimSource"/>).</summary>
 public abstract class ListingConformanceTests : StoreConformanceTests
 {
     [Fact]
@@ -15,9 +15,9 @@ public abstract class ListingConformanceTests : StoreConformanceTests
         await Store.CompleteAsync(done, doneClaim.Owner, new byte[] { 1 }, Hour, default);
         await ClaimedAsync(gone, lease: TimeSpan.FromMilliseconds(1), retention: TimeSpan.FromMilliseconds(1));
         await PassAsync(Longer);
-        var mine = new HashSet<Sha256Hash> { abandoned, marked, running, done, gone };
+        var mine = new HashSet<StoreKey> { abandoned, marked, running, done, gone };
         var listed = new List<AbandonedClaim>();
-        await foreach (var claim in ((IAbandonedClaimsLister)Store).ListAbandonedAsync(default))
+        await foreach (var claim in ((IAbandonedClaimSource)Store).ListAbandonedAsync(default))
         {
             if (mine.Contains(claim.StoreKey))
             {
@@ -25,7 +25,7 @@ public abstract class ListingConformanceTests : StoreConformanceTests
             }
         }
 
-        Assert.Equal(new HashSet<Sha256Hash> { abandoned, marked }, listed.Select(claim => claim.StoreKey).ToHashSet());
+        Assert.Equal(new HashSet<StoreKey> { abandoned, marked }, listed.Select(claim => claim.StoreKey).ToHashSet());
         Assert.All(listed, claim => Assert.True(claim is { Attempt: 1 } && claim.SinceLeaseEnd >= TimeSpan.Zero));
         Assert.Equal(2, listed.Count);
     }

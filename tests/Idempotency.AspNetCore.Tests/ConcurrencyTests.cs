@@ -118,7 +118,7 @@ public sealed class ConcurrencyTests
         var key = api.Store.LastKey;
         var record = await api.Store.Inner.ReadAsync(key, default);
         await api.Store.Inner.DeleteAsync(key, default);
-        api.LocalCache.Set(key, new CompletedRecord(default, default, 0));
+        api.CompletedRecords.Set(key, new CompletedRecord(default, default, 0));
         var owner = Guid.NewGuid();
         await api.Store.Inner.ClaimAsync(key, new IdempotencyClaim { Owner = owner, Fingerprint = record!.Fingerprint, Attempt = 1, Lease = TimeSpan.FromSeconds(60), Retention = TimeSpan.FromHours(1) }, default);
         var waiting = api.SendAsync();
@@ -164,10 +164,10 @@ public sealed class ConcurrencyTests
         await using var api = await Api.StartAsync(
             app => app.MapPost("/", async () => { await gate.PassAsync(); return "x"; }).WithIdempotency(Wait),
             services: services => services.AddRequestTimeouts(options => options.DefaultPolicy = new() { Timeout = TimeSpan.FromMilliseconds(200) }),
-            outer: app => app.UseRequestTimeouts());
+            outer: app => app.UseWhen(context => context.Request.Headers.ContainsKey("X-Impatient"), app => app.UseRequestTimeouts()));
         var first = api.SendAsync();
         await gate.ArrivedAsync();
-        using var second = await api.SendAsync();
+        using var second = await api.SendAsync(with: request => request.Headers.Add("X-Impatient", "yes"));
         Assert.Equal(HttpStatusCode.GatewayTimeout, second.StatusCode);
         gate.Open();
         using var answer = await first;

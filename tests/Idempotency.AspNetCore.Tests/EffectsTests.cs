@@ -8,6 +8,23 @@ public sealed class EffectsTests
     private static readonly TimeSpan Lease = new IdempotencyPolicy().ClaimDuration;
 
     [Fact]
+    public async Task After_the_mark_success_is_recorded_and_replayed_and_the_mark_costs_one_call()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async (HttpContext context) =>
+        {
+            var run = context.Features.Get<IIdempotencyFeature>()!;
+            await run.MarkEffectsStartedAsync();
+            await run.MarkEffectsStartedAsync();
+            return "done";
+        }).WithIdempotency());
+        using var first = await api.SendAsync();
+        using var replay = await api.SendAsync();
+        Assert.Equal("done", await replay.TextAsync());
+        Assert.True(replay.IsReplay());
+        Assert.Equal(1, api.Store.Calls("mark"));
+    }
+
+    [Fact]
     public async Task Effects_may_start_after_streaming_has()
     {
         Exception? seen = null;
@@ -15,7 +32,7 @@ public sealed class EffectsTests
         {
             context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpResponseBodyFeature>()!.DisableBuffering();
             await context.Response.WriteAsync("working...");
-            seen = await Record.ExceptionAsync(() => context.Features.Get<IIdempotencyFeature>()!.EffectsStarted());
+            seen = await Record.ExceptionAsync(() => context.Features.Get<IIdempotencyFeature>()!.MarkEffectsStartedAsync());
         }).WithIdempotency());
         using var first = await api.SendAsync();
         await first.TextAsync();
@@ -68,7 +85,7 @@ public sealed class EffectsTests
         using var successor = await api.SendAsync();
         gate.Open();
         using var _ = await late;
-        api.LocalCache.Remove(api.Store.LastKey);
+        api.CompletedRecords.Remove(api.Store.LastKey);
         api.Store.Before = _ => throw new IOException("away");
         using var unprotected = await api.SendAsync();
         Assert.Equal("false", unprotected.Header("Idempotency-Stored"));
@@ -93,7 +110,7 @@ public sealed class EffectsTests
         await using var api = await Api.StartAsync(app => app.MapPost("/", async (HttpContext context) =>
         {
             Interlocked.Increment(ref runs);
-            await context.Features.Get<IIdempotencyFeature>()!.EffectsStarted();
+            await context.Features.Get<IIdempotencyFeature>()!.MarkEffectsStartedAsync();
             switch (end)
             {
                 case Ending.Throws:
@@ -152,23 +169,6 @@ public sealed class EffectsTests
         Assert.Equal(0, api.Store.Calls("mark"));
     }
 
-    [Fact]
-    public async Task After_the_mark_success_is_recorded_and_replayed_and_the_mark_costs_one_call()
-    {
-        await using var api = await Api.StartAsync(app => app.MapPost("/", async (HttpContext context) =>
-        {
-            var run = context.Features.Get<IIdempotencyFeature>()!;
-            await run.EffectsStarted();
-            await run.EffectsStarted();
-            return "done";
-        }).WithIdempotency());
-        using var first = await api.SendAsync();
-        using var replay = await api.SendAsync();
-        Assert.Equal("done", await replay.TextAsync());
-        Assert.True(replay.IsReplay());
-        Assert.Equal(1, api.Store.Calls("mark"));
-    }
-
     [Theory]
     [InlineData(AbandonedBehavior.TakeOver)]
     [InlineData(AbandonedBehavior.Refuse)]
@@ -179,7 +179,7 @@ public sealed class EffectsTests
         await using var api = await Api.StartAsync(app => app.MapPost("/", async (HttpContext context) =>
         {
             Interlocked.Increment(ref runs);
-            await context.Features.Get<IIdempotencyFeature>()!.EffectsStarted();
+            await context.Features.Get<IIdempotencyFeature>()!.MarkEffectsStartedAsync();
             await gate.PassAsync();
             return "late";
         }).WithIdempotency(new IdempotencyPolicy { WhenAbandoned = abandoned }));
@@ -206,7 +206,7 @@ public sealed class EffectsTests
         var gate = new Gate();
         await using var api = await Api.StartAsync(app => app.MapPost("/", async (HttpContext context) =>
         {
-            await context.Features.Get<IIdempotencyFeature>()!.EffectsStarted();
+            await context.Features.Get<IIdempotencyFeature>()!.MarkEffectsStartedAsync();
             await gate.PassAsync();
             return Results.StatusCode(500);
         }).WithIdempotency(new IdempotencyPolicy { WhenInProgress = InProgressBehavior.Wait }));
@@ -237,7 +237,7 @@ public sealed class EffectsTests
 
             try
             {
-                await context.Features.Get<IIdempotencyFeature>()!.EffectsStarted();
+                await context.Features.Get<IIdempotencyFeature>()!.MarkEffectsStartedAsync();
             }
             catch (IdempotencyClaimLostException lost)
             {
@@ -270,7 +270,7 @@ public sealed class EffectsTests
         var effects = 0;
         await using var api = await Api.StartAsync(app => app.MapPost("/", async (HttpContext context) =>
         {
-            await context.Features.Get<IIdempotencyFeature>()!.EffectsStarted();
+            await context.Features.Get<IIdempotencyFeature>()!.MarkEffectsStartedAsync();
             return $"{Interlocked.Increment(ref effects)}";
         }).WithIdempotency());
         void Fail(string operation)
@@ -301,7 +301,7 @@ public sealed class EffectsTests
         Task<int> CallAsync() => executor.ExecuteAsync("pay", "key", async (run, cancellation) =>
         {
             keys.Add(run.DownstreamKey("charge"));
-            await run.EffectsStarted(cancellation);
+            await run.MarkEffectsStartedAsync(cancellation);
             return ++runs > 0 ? throw new InvalidTimeZoneException() : 0;
         });
         await Assert.ThrowsAsync<InvalidTimeZoneException>(CallAsync);
@@ -325,7 +325,7 @@ public sealed class EffectsTests
         await using var api = await Api.StartAsync(app => app.MapPost("/", async (HttpContext context) =>
         {
             Interlocked.Increment(ref runs);
-            await context.Features.Get<IIdempotencyFeature>()!.EffectsStarted();
+            await context.Features.Get<IIdempotencyFeature>()!.MarkEffectsStartedAsync();
             return "x";
         }).WithIdempotency());
         api.Store.Before = async operation =>

@@ -76,7 +76,7 @@ public sealed class EndpointKindsTests
                     refusal = exception;
                     throw;
                 }
-            }).WithIdempotency(new IdempotencyPolicy { KeyRequired = true }),
+            }).WithIdempotency(new IdempotencyPolicy { Methods = ["GET"] }),
             outer: app => app.UseWebSockets(),
             kestrel: true,
             host: http2 ? DisconnectTests.Http2 : null);
@@ -92,6 +92,33 @@ public sealed class EndpointKindsTests
         await Assert.ThrowsAsync<WebSocketException>(() => socket.ConnectAsync(new UriBuilder(api.Address) { Scheme = "ws", Path = "/socket" }.Uri, invoker, TestContext.Current.CancellationToken));
         Assert.Contains(".DisableIdempotency()", refusal?.Message, StringComparison.Ordinal);
         Assert.Equal(1, api.Store.Calls("release"));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_WebSocket_is_a_GET_and_passes_through(bool http2)
+    {
+        await using var api = await Api.StartAsync(
+            app => app.MapGroup("/g").WithIdempotency().Map("/socket", async (HttpContext context) =>
+            {
+                using var socket = await context.WebSockets.AcceptWebSocketAsync();
+                await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "told", context.RequestAborted);
+            }),
+            outer: app => app.UseWebSockets(),
+            kestrel: true,
+            host: http2 ? DisconnectTests.Http2 : null);
+        using var socket = new ClientWebSocket();
+        if (http2)
+        {
+            socket.Options.HttpVersion = HttpVersion.Version20;
+            socket.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
+        }
+
+        using var invoker = new HttpClient(new SocketsHttpHandler());
+        await socket.ConnectAsync(new UriBuilder(api.Address) { Scheme = "ws", Path = "/g/socket" }.Uri, invoker, TestContext.Current.CancellationToken);
+        await socket.ReceiveAsync(new byte[10], TestContext.Current.CancellationToken);
+        Assert.Equal("told", socket.CloseStatusDescription);
     }
 
     [Fact]
@@ -115,7 +142,7 @@ public sealed class EndpointKindsTests
     [Fact]
     public async Task A_request_that_offers_an_upgrade_nobody_takes_is_as_any()
     {
-        await using var api = await Api.StartAsync(app => app.MapGet("/", () => "x").WithIdempotency(), kestrel: true);
+        await using var api = await Api.StartAsync(app => app.MapGet("/", () => "x").WithIdempotency(new IdempotencyPolicy { Methods = ["GET"] }), kestrel: true);
         for (var i = 0; i < 2; i++)
         {
             using var response = await api.SendAsync(json: null, method: HttpMethod.Get, with: request =>
@@ -130,7 +157,7 @@ public sealed class EndpointKindsTests
 
     public static TheoryData<string, Action<WebApplication>> Unsuitable() => new()
     {
-        { "gRPC", app => app.MapPost("/greeter/hello", () => "x").WithIdempotency().WithMetadata(new Grpc.AspNetCore.Server.GrpcMethodMetadata()) },
+        { "gRPC", app => app.MapGrpcService<TransfersService>().WithIdempotency() },
         { "SignalR", app => app.MapHub<SomeHub>("/hub").WithIdempotency() },
     };
 
@@ -138,7 +165,7 @@ public sealed class EndpointKindsTests
     [MemberData(nameof(Unsuitable))]
     public async Task What_has_no_answer_to_keep_fails_at_start_up(string kind, Action<WebApplication> map)
     {
-        var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => Api.StartAsync(map, services: services => services.AddSignalR()));
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => Api.StartAsync(map, services: services => services.AddGrpc().Services.AddSignalR()));
         Assert.Contains(kind, failure.Message, StringComparison.Ordinal);
         Assert.Contains("IIdempotentExecutor", failure.Message, StringComparison.Ordinal);
     }

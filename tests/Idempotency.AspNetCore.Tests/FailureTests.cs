@@ -52,7 +52,7 @@ public sealed class FailureTests
     {
         var runs = 0;
         await using var api = await Api.StartAsync(app => app.MapPost("/{status:int}", (int status) => { runs++; return Results.StatusCode(status); })
-            .WithIdempotency(new IdempotencyPolicy { ShouldStore = context => context.Response.StatusCode != 400 }));
+            .WithIdempotency(new IdempotencyPolicy { ShouldStore = response => response.StatusCode != 400 }));
         foreach (var (status, isStored) in new[] { (500, true), (409, true), (400, false), (304, false), (412, false) })
         {
             using var first = await api.SendAsync($"/{status}");

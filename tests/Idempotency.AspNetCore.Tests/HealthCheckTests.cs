@@ -11,7 +11,7 @@ public sealed class HealthCheckTests
     {
         await using var api = await Api.StartAsync(
             app => app.MapHealthChecks("/health"),
-            services: services => services.AddHealthChecks().AddIdempotencyStore(failureStatus: HealthStatus.Degraded, timeout: TimeSpan.FromMilliseconds(200)).AddIdempotencyStore("strict", timeout: TimeSpan.FromMilliseconds(200)));
+            services: services => services.AddHealthChecks().AddIdempotencyStore(failureStatus: HealthStatus.Degraded).AddIdempotencyStore("strict"));
         using (var healthy = await api.Client.GetAsync("/health"))
         {
             Assert.Equal("Healthy", await healthy.TextAsync());
@@ -23,7 +23,14 @@ public sealed class HealthCheckTests
         api.Store.Before = _ => throw new IOException("away");
         using var unhealthy = await api.Client.GetAsync("/health");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, unhealthy.StatusCode);
+    }
 
+    [Fact]
+    public async Task A_store_that_does_not_answer_in_time_is_unhealthy()
+    {
+        await using var api = await Api.StartAsync(
+            app => app.MapHealthChecks("/health"),
+            services: services => services.AddHealthChecks().AddIdempotencyStore(timeout: TimeSpan.FromMilliseconds(50)));
         var never = new TaskCompletionSource();
         api.Store.Before = _ => never.Task;
         using var hanging = await api.Client.GetAsync("/health");

@@ -5,7 +5,7 @@ namespace Idempotency.AspNetCore.Tests;
 /// <summary>The in-memory store sits the exam.</summary>
 public sealed class InMemoryStoreConformanceTests : ListingConformanceTests, IDisposable
 {
-    private readonly FakeTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly InMemoryIdempotencyStore _store;
 
     public InMemoryStoreConformanceTests() => _store = new InMemoryIdempotencyStore(Options.Create(new InMemoryIdempotencyStoreOptions()), _time);
@@ -26,24 +26,24 @@ public sealed class InMemoryStoreTests
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
-    private static (InMemoryIdempotencyStore Store, FakeTime Time) Create(Action<InMemoryIdempotencyStoreOptions>? configure = null)
+    private static (InMemoryIdempotencyStore Store, FakeTimeProvider Time) Create(Action<InMemoryIdempotencyStoreOptions>? configure = null)
     {
-        var time = new FakeTime();
+        var time = new FakeTimeProvider();
         var options = new InMemoryIdempotencyStoreOptions();
         configure?.Invoke(options);
         return (new InMemoryIdempotencyStore(Options.Create(options), time), time);
     }
 
-    private static Sha256Hash Key(int number) => Sha256Hash.Of(BitConverter.GetBytes(number));
+    private static StoreKey Key(int number) => new(Sha256Hash.Of(BitConverter.GetBytes(number)));
 
-    private static async Task<Guid> ClaimAsync(InMemoryIdempotencyStore store, Sha256Hash key, TimeSpan? retention = null)
+    private static async Task<Guid> ClaimAsync(InMemoryIdempotencyStore store, StoreKey key, TimeSpan? retention = null)
     {
         var owner = Guid.NewGuid();
-        Assert.True((await store.ClaimAsync(key, new IdempotencyClaim { Owner = owner, Fingerprint = key, Attempt = 1, Lease = Minute, Retention = retention ?? Minute }, default)).IsAcquired);
+        Assert.True((await store.ClaimAsync(key, new IdempotencyClaim { Owner = owner, Fingerprint = new Fingerprint(key.Hash), Attempt = 1, Lease = Minute, Retention = retention ?? Minute }, default)).IsAcquired);
         return owner;
     }
 
-    private static async Task CompleteAsync(InMemoryIdempotencyStore store, Sha256Hash key, TimeSpan retention, int size = 10) =>
+    private static async Task CompleteAsync(InMemoryIdempotencyStore store, StoreKey key, TimeSpan retention, int size = 10) =>
         Assert.True(await store.CompleteAsync(key, await ClaimAsync(store, key), new byte[size], retention, default));
 
     [Fact]
@@ -89,7 +89,7 @@ public sealed class InMemoryStoreTests
     public void The_agenda_holds_no_more_than_there_is()
     {
         var meetings = new Meetings();
-        var agenda = new ExpiryAgenda(meetings);
+        var agenda = new ExpiryQueue(meetings);
         for (var i = 0; i < 100; i++)
         {
             meetings.ItemOf(i + 1).GoneAt = i * TimeSpan.TicksPerDay;
@@ -113,11 +113,11 @@ public sealed class InMemoryStoreTests
         }
     }
 
-    private sealed class Meetings : ExpiryAgenda.IItems
+    private sealed class Meetings : ExpiryQueue.IItems
     {
-        private readonly ExpiryAgenda.Item[] _items = new ExpiryAgenda.Item[102];
+        private readonly ExpiryQueue.Item[] _items = new ExpiryQueue.Item[102];
 
-        public ref ExpiryAgenda.Item ItemOf(int number) => ref _items[number];
+        public ref ExpiryQueue.Item ItemOf(int number) => ref _items[number];
     }
 
     [Fact]
@@ -234,7 +234,7 @@ public sealed class InMemoryStoreTests
             try
             {
                 var owner = Guid.NewGuid();
-                var result = await store.ClaimAsync(key, new IdempotencyClaim { Owner = owner, Fingerprint = key, Attempt = 1, Lease = Minute, Retention = Minute }, default);
+                var result = await store.ClaimAsync(key, new IdempotencyClaim { Owner = owner, Fingerprint = new Fingerprint(key.Hash), Attempt = 1, Lease = Minute, Retention = Minute }, default);
                 if (result.IsAcquired)
                 {
                     Assert.True(i % 3 == 0 ? await store.ReleaseAsync(key, owner, default) : await store.CompleteAsync(key, owner, new byte[i % 50], Minute, default));

@@ -153,7 +153,7 @@ public sealed class KeyTests
     {
         var user = (string issuer, string subject) => new System.Security.Claims.ClaimsPrincipal(new System.Security.Claims.ClaimsIdentity(
             [new System.Security.Claims.Claim("sub", subject, null, issuer)], "test"));
-        var keys = new HashSet<Sha256Hash>();
+        var keys = new HashSet<StoreKey>();
         var custom = new IdempotencyPolicy { Partition = context => context.Request.Headers["X-Tenant"] };
         foreach (var (principal, policy, tenant) in new (System.Security.Claims.ClaimsPrincipal, IdempotencyPolicy, string?)[]
         {
@@ -176,7 +176,7 @@ public sealed class KeyTests
     {
         static System.Security.Claims.ClaimsIdentity Identity(string scheme, string? subject) =>
             new(subject is null ? [] : [new System.Security.Claims.Claim(System.Security.Claims.ClaimTypes.NameIdentifier, subject)], scheme);
-        var keys = new HashSet<Sha256Hash>();
+        var keys = new HashSet<StoreKey>();
         foreach (var identities in new System.Security.Claims.ClaimsIdentity[][]
         {
             [Identity("Customers", "1")], [Identity("Staff", "1")], [Identity("ApiKey", "app"), Identity("Bearer", "ann")], [Identity("ApiKey", "app"), Identity("Bearer", "bob")],

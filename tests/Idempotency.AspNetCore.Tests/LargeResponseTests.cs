@@ -53,21 +53,6 @@ public sealed class LargeResponseTests
         return kinds;
     }
 
-    [Fact]
-    public async Task A_larger_payload_than_a_store_holds_is_not_offered_even_for_its_headers()
-    {
-        var runs = 0;
-        await using var api = await Api.StartAsync(app => app.MapPost("/", (HttpContext context) =>
-        {
-            context.Response.Headers["X-Big"] = new string('x', 2000);
-            return ++runs;
-        }).WithIdempotency());
-        api.Store.MaxPayloadSize = 1000;
-        using var first = await api.SendAsync();
-        var record = await api.Store.Inner.ReadAsync(api.Store.LastKey, default);
-        Assert.InRange(record!.Payload.Length, 1, 1000);
-    }
-
     [Theory]
     [MemberData(nameof(Kinds))]
     public async Task The_first_caller_gets_it_in_full_and_a_retry_is_refused(string kind, bool kestrel)
@@ -111,6 +96,21 @@ public sealed class LargeResponseTests
         Assert.True(replay.IsReplay());
         Assert.Equal(Content(Limit), await replay.BytesAsync());
         Assert.Equal(3, runs);
+    }
+
+    [Fact]
+    public async Task A_larger_payload_than_a_store_holds_is_not_offered_even_for_its_headers()
+    {
+        var runs = 0;
+        await using var api = await Api.StartAsync(app => app.MapPost("/", (HttpContext context) =>
+        {
+            context.Response.Headers["X-Big"] = new string('x', 2000);
+            return ++runs;
+        }).WithIdempotency());
+        api.Store.MaxPayloadSize = 1000;
+        using var first = await api.SendAsync();
+        var record = await api.Store.Inner.ReadAsync(api.Store.LastKey, default);
+        Assert.InRange(record!.Payload.Length, 1, 1000);
     }
 
     [Fact]
@@ -301,7 +301,7 @@ public sealed class LargeResponseTests
                 context.Response.ContentLength = 5 * Limit;
                 await context.Response.Body.WriteAsync(Content(Limit));
                 await context.Response.SendFileAsync(File, 0, 4 * Limit);
-            }).WithIdempotency(Policy),
+            }).WithIdempotency(Policy with { Methods = ["HEAD"] }),
             kestrel: true);
         using var first = await api.SendAsync(method: HttpMethod.Head, json: null);
         using var replay = await api.SendAsync(method: HttpMethod.Head, json: null);

@@ -5,17 +5,23 @@ namespace Idempotency.AspNetCore.Tests;
 /// <summary>The local cache: what it saves, and its bounds.</summary>
 public sealed class LocalCacheTests
 {
-    private static readonly DateTimeOffset Start = new FakeTime().GetUtcNow();
+    private static readonly DateTimeOffset Start = new FakeTimeProvider().GetUtcNow();
 
-    private static Sha256Hash Key(int number) => Sha256Hash.Of(BitConverter.GetBytes(number));
+    private static StoreKey Key(int number) => new(Sha256Hash.Of(BitConverter.GetBytes(number)));
 
-    private static (LocalCache Cache, FakeTime Time) Create(int entries = 3, long bytes = 1_000_000)
+    private static (CompletedRecords Cache, FakeTimeProvider Time) Create(int entries = 3, long bytes = 1_000_000)
     {
-        var time = new FakeTime();
-        return (new LocalCache(Options.Create(new IdempotencyOptions { LocalCacheMaxEntries = entries, LocalCacheMaxBytes = bytes }), time), time);
+        var time = new FakeTimeProvider();
+        var services = new ServiceCollection().AddSingleton<TimeProvider>(time);
+        services.AddIdempotency(options =>
+        {
+            options.LocalCacheMaxEntries = entries;
+            options.LocalCacheMaxBytes = bytes;
+        });
+        return (services.BuildServiceProvider().GetRequiredService<CompletedRecords>(), time);
     }
 
-    private static void Set(LocalCache cache, int number, int size = 10, TimeSpan? retention = null) =>
+    private static void Set(CompletedRecords cache, int number, int size = 10, TimeSpan? retention = null) =>
         cache.Set(Key(number), new CompletedRecord(default, new byte[size], (Start + (retention ?? TimeSpan.FromHours(1))).UtcTicks));
 
     [Fact]
@@ -33,7 +39,7 @@ public sealed class LocalCacheTests
         Assert.Equal(2, api.Store.AllCalls);
 
         // As another server would find it.
-        api.LocalCache.Set(api.Store.LastKey, new CompletedRecord(default, default, 0));
+        api.CompletedRecords.Set(api.Store.LastKey, new CompletedRecord(default, default, 0));
         using var cold = await api.SendAsync();
         Assert.True(cold.IsReplay());
         Assert.Equal(3, api.Store.AllCalls);
@@ -144,12 +150,12 @@ public sealed class LocalCacheTests
     {
         await using var api = await Api.StartAsync(app => app.MapPost("/", () => new { text = new string('x', 10_000) }).WithIdempotency());
         using var first = await api.SendAsync();
-        var before = api.LocalCache.Bytes;
+        var before = api.CompletedRecords.Bytes;
         using var replay = await api.SendAsync();
-        Assert.InRange(api.LocalCache.Bytes, before + 10_000, before + 25_000);
-        var after = api.LocalCache.Bytes;
+        Assert.InRange(api.CompletedRecords.Bytes, before + 10_000, before + 25_000);
+        var after = api.CompletedRecords.Bytes;
         using var replayAgain = await api.SendAsync();
-        Assert.Equal(after, api.LocalCache.Bytes);
+        Assert.Equal(after, api.CompletedRecords.Bytes);
     }
 
     [Fact]
@@ -195,7 +201,8 @@ public sealed class LocalCacheTests
             });
         }
 
-        Assert.True(api.LocalCache.TryGet(api.Store.LastKey, out var record));
-        Assert.InRange(record.Request!.MemoryTaken, size, record.Request.Size);
+        Assert.True(api.CompletedRecords.TryGet(api.Store.LastKey, out var record));
+        var request = ((StoredResponse)record.Decoded!).Request!;
+        Assert.InRange(request.MemoryTaken, size, request.Size);
     }
 }

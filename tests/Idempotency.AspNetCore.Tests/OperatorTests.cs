@@ -150,7 +150,7 @@ public sealed class OperatorTests
         var builder = WebApplication.CreateBuilder();
         builder.Configuration.Sources.Clear();
         builder.Logging.ClearProviders();
-        var time = new FakeTime();
+        var time = new FakeTimeProvider();
         builder.WebHost.UseKestrel(server => server.Listen(IPAddress.Loopback, 0));
         builder.Services.AddSingleton<TimeProvider>(time);
         builder.Services.AddIdempotency();
@@ -162,7 +162,7 @@ public sealed class OperatorTests
         var store = app.Services.GetRequiredService<IIdempotencyStore>();
         for (var i = 0; i < 120; i++)
         {
-            await store.ClaimAsync(Sha256Hash.Of([(byte)i]), new IdempotencyClaim { Owner = Guid.NewGuid(), Fingerprint = default, Attempt = 2, Lease = TimeSpan.FromSeconds(1), Retention = TimeSpan.FromHours(1) }, default);
+            await store.ClaimAsync(new StoreKey(Sha256Hash.Of([(byte)i])), new IdempotencyClaim { Owner = Guid.NewGuid(), Fingerprint = default, Attempt = 2, Lease = TimeSpan.FromSeconds(1), Retention = TimeSpan.FromHours(1) }, default);
         }
 
         time.Advance(TimeSpan.FromSeconds(3));
@@ -229,7 +229,7 @@ public sealed class OperatorTests
         var runs = 0;
         await using var api = await Api.StartAsync(app => app.MapPost("/", () => ++runs).WithIdempotency());
         using var first = await api.SendAsync();
-        api.LocalCache.Remove(api.Store.LastKey);
+        api.CompletedRecords.Remove(api.Store.LastKey);
         var gate = new Gate();
         api.Store.AfterAsync = operation => operation == "claim" ? gate.PassAsync() : Task.CompletedTask;
         var replay = api.SendAsync();

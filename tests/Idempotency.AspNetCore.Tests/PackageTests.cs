@@ -18,6 +18,7 @@ public sealed class PackageTests
     [InlineData("Idempotency.AspNetCore.OpenApi", "AddIdempotency")]
     [InlineData("Idempotency.AspNetCore.Redis", "AddRedisStore")]
     [InlineData("Idempotency.Http", "AddIdempotencyKeys")]
+    [InlineData("Idempotency.Http.Resilience", "AddIdempotentResilienceHandler")]
     public async Task The_package_has_its_readme_documentation_and_symbols(string name, string inReadme)
     {
         var output = Directory.CreateTempSubdirectory("idempotency-pack-").FullName;
@@ -45,6 +46,7 @@ public sealed class PackageTests
 
         // What is built on the core's internals must not meet another version of them.
         Assert.Equal(name == "Idempotency.AspNetCore.OpenApi", nuspec.Contains("<dependency id=\"Idempotency.AspNetCore\" version=\"[", StringComparison.Ordinal));
+        Assert.Equal(name == "Idempotency.Http.Resilience", nuspec.Contains("<dependency id=\"Idempotency.Http\" version=\"[", StringComparison.Ordinal));
         Directory.Delete(output, recursive: true);
     }
 }

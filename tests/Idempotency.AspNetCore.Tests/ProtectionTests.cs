@@ -21,6 +21,26 @@ public sealed class ProtectionTests : IDisposable
 
     public void Dispose() => _records.Dispose();
 
+    [Theory]
+    [InlineData(10)]
+    [InlineData(100_000)]
+    public async Task The_store_holds_no_plain_text_and_replays_are_the_same(int size)
+    {
+        await using var api = await StartAsync();
+        using var first = await api.SendAsync($"/?size={size}");
+        using var replay = await api.SendAsync($"/?size={size}");
+        Assert.Equal(await first.TextAsync(), await replay.TextAsync());
+        Assert.True(replay.IsReplay());
+        await using var other = await StartAsync(); // a server that has nothing in its cache
+        using var elsewhere = await other.SendAsync($"/?size={size}");
+        Assert.Equal(await first.TextAsync(), await elsewhere.TextAsync());
+        Assert.True(elsewhere.IsReplay());
+        Assert.Equal(1, _runs);
+        var stored = await _records.ReadAsync(api.Store.LastKey, default);
+        Assert.DoesNotContain("account", Encoding.Latin1.GetString(stored!.Payload.Span), StringComparison.Ordinal);
+        Assert.DoesNotContain("text/plain", Encoding.Latin1.GetString(stored.Payload.Span), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Keys_that_are_away_run_nothing()
     {
@@ -51,26 +71,6 @@ public sealed class ProtectionTests : IDisposable
         Assert.Equal(0, runs);
     }
 
-    [Theory]
-    [InlineData(10)]
-    [InlineData(100_000)]
-    public async Task The_store_holds_no_plain_text_and_replays_are_the_same(int size)
-    {
-        await using var api = await StartAsync();
-        using var first = await api.SendAsync($"/?size={size}");
-        using var replay = await api.SendAsync($"/?size={size}");
-        Assert.Equal(await first.TextAsync(), await replay.TextAsync());
-        Assert.True(replay.IsReplay());
-        await using var other = await StartAsync(); // a server that has nothing in its cache
-        using var elsewhere = await other.SendAsync($"/?size={size}");
-        Assert.Equal(await first.TextAsync(), await elsewhere.TextAsync());
-        Assert.True(elsewhere.IsReplay());
-        Assert.Equal(1, _runs);
-        var stored = await _records.ReadAsync(api.Store.LastKey, default);
-        Assert.DoesNotContain("account", Encoding.Latin1.GetString(stored!.Payload.Span), StringComparison.Ordinal);
-        Assert.DoesNotContain("text/plain", Encoding.Latin1.GetString(stored.Payload.Span), StringComparison.Ordinal);
-    }
-
     [Fact]
     public async Task Answers_outlive_the_rotation_of_keys()
     {
@@ -86,7 +86,7 @@ public sealed class ProtectionTests : IDisposable
         Assert.Equal(2, _runs);
 
         // The id of a Data Protection key comes after the four bytes that everything it makes begins with.
-        async Task<Guid> KeyIdAsync(Sha256Hash key) => new((await _records.ReadAsync(key, default))!.Payload.Span.Slice(4, 16));
+        async Task<Guid> KeyIdAsync(StoreKey key) => new((await _records.ReadAsync(key, default))!.Payload.Span.Slice(4, 16));
     }
 
     [Fact]
@@ -187,7 +187,7 @@ public sealed class ProtectionTests : IDisposable
         Assert.Equal(before, _runs);
     }
 
-    private async Task ReplaceAsync(Sha256Hash key, IdempotencyRecord record, byte[] payload)
+    private async Task ReplaceAsync(StoreKey key, IdempotencyRecord record, byte[] payload)
     {
         var claim = new IdempotencyClaim { Owner = Guid.NewGuid(), Fingerprint = record.Fingerprint, Attempt = 1, Lease = TimeSpan.FromMinutes(1), Retention = TimeSpan.FromHours(1) };
         await _records.DeleteAsync(key, default);
@@ -267,7 +267,7 @@ public sealed class ProtectionTests : IDisposable
                 services.AddSingleton<IDataProtectionProvider>(keys);
             });
         using var first = await api.SendAsync();
-        api.LocalCache.Remove(api.Store.LastKey);
+        api.CompletedRecords.Remove(api.Store.LastKey);
         keys.AreAway = true;
         using var retry = await api.SendAsync();
         await retry.AssertProblemAsync(503, "idempotency-store-unavailable", "same-key");

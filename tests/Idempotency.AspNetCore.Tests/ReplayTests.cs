@@ -107,7 +107,7 @@ public sealed class ReplayTests
     public async Task HEAD_is_replayed_with_the_length_the_handler_declared()
     {
         await using var api = await Api.StartAsync(
-            app => app.MapMethods("/", ["HEAD"], (HttpContext context) => { context.Response.ContentLength = 1234; context.Response.ContentType = "text/plain"; }).WithIdempotency(),
+            app => app.MapMethods("/", ["HEAD"], (HttpContext context) => { context.Response.ContentLength = 1234; context.Response.ContentType = "text/plain"; }).WithIdempotency(new IdempotencyPolicy { Methods = ["HEAD"] }),
             kestrel: true);
         using var first = await api.SendAsync(method: HttpMethod.Head, json: null);
         using var replay = await api.SendAsync(method: HttpMethod.Head, json: null);
@@ -242,8 +242,8 @@ public sealed class ReplayTests
         using var answer = await api.SendAsync(key: "a");
         var tag = Base64Url.DecodeFromChars(answer.Headers.ETag!.Tag.AsSpan().Trim('"'));
         var key = new byte[Sha256Hash.Length];
-        RequestIdentity.StoreKeyOf(new IdempotencyRequestName { Method = "POST", Path = "/", Key = "a" }, "a").CopyTo(key);
-        Assert.Equal(Sha256Hash.FromBytes(key), api.Store.LastKey);
+        RequestIdentity.StoreKeyOf(new IdempotencyRecordQuery { Method = "POST", Path = "/", Key = "a" }, "a").Hash.CopyTo(key);
+        Assert.Equal(Sha256Hash.FromBytes(key), api.Store.LastKey.Hash);
         var owner = api.Store.LastOwner.ToByteArray();
         Assert.NotEqual(owner, tag);
         Assert.DoesNotContain(owner.Zip(tag, (left, right) => (byte)(left ^ right)).ToArray(), key.Chunk(owner.Length));

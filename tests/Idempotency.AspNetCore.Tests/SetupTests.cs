@@ -33,7 +33,7 @@ public sealed class SetupTests
             { "Idempotency": {
               "Enabled": false, "LocalCacheMaxEntries": 5, "LocalCacheMaxBytes": 6,
               "DefaultPolicy": {
-                "KeySource": "HeaderOrBody", "KeyRequired": false, "HeaderName": "X-Key", "Fingerprint": "Raw", "Retention": "01:00:00",
+                "KeySource": "HeaderOrBody", "KeyRequired": false, "FingerprintHeaders": ["X-Api-Version"], "Methods": ["POST", "GET"], "HeaderName": "X-Key", "Fingerprint": "Raw", "Retention": "01:00:00",
                 "ClaimDuration": "00:00:05", "WhenInProgress": "Wait", "WaitTimeout": "00:00:07", "WhenAbandoned": "Refuse",
                 "WhenStoreUnavailable": "Execute", "MaxRequestBodySize": 8, "MaxResponseBodySize": 9, "CompleteAfterDisconnect": false,
                 "ReplayFlagName": "again", "EmitETag": false, "AnswerNotModified": false, "ClientCaching": true, "ExcludedHeaders": ["X-A", "X-B"] },
@@ -48,6 +48,8 @@ public sealed class SetupTests
                 KeySource = IdempotencyKeySource.HeaderOrBody,
                 KeyRequired = false,
                 HeaderName = "X-Key",
+                FingerprintHeaders = policy.FingerprintHeaders,
+                Methods = policy.Methods,
                 Fingerprint = RequestFingerprintMode.Raw,
                 Retention = TimeSpan.FromHours(1),
                 ClaimDuration = TimeSpan.FromSeconds(5),
@@ -66,6 +68,8 @@ public sealed class SetupTests
             },
             policy);
         Assert.Equal(["X-A", "X-B"], policy.ExcludedHeaders);
+        Assert.Equal(["X-Api-Version"], policy.FingerprintHeaders);
+        Assert.Equal(["POST", "GET"], policy.Methods);
         Assert.Equal(policy with { Retention = TimeSpan.FromDays(7) }, options.Policies["payments"]);
         Assert.Null(options.Policies["plain"].ReplayFlagName);
     }
@@ -73,7 +77,7 @@ public sealed class SetupTests
     [Fact]
     public void The_frameworks_binder_works_too()
     {
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("DefaultPolicy:Retention", "01:00:00"), new("Policies:a:KeySource", "Body"), new("Policies:a:ExcludedHeaders:0", "X-A")]).Build();
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("DefaultPolicy:Retention", "01:00:00"), new("Policies:a:KeySource", "Body"), new("Policies:a:ExcludedHeaders:0", "X-A"), new("Policies:a:FingerprintHeaders:0", "X-B"), new("Policies:a:Methods:0", "PUT")]).Build();
         var services = new ServiceCollection();
         services.AddIdempotency();
         services.Configure<IdempotencyOptions>(configuration);
@@ -81,6 +85,8 @@ public sealed class SetupTests
         Assert.Equal(TimeSpan.FromHours(1), options.DefaultPolicy.Retention);
         Assert.Equal(IdempotencyKeySource.Body, options.Policies["a"].KeySource);
         Assert.Equal(["X-A"], options.Policies["a"].ExcludedHeaders);
+        Assert.Equal(["X-B"], options.Policies["A"].FingerprintHeaders);
+        Assert.Equal(["PUT"], options.Policies["A"].Methods);
     }
 
     [Theory]
@@ -114,6 +120,10 @@ public sealed class SetupTests
         { "HeaderName", new() { HeaderName = "" } },
         { "ReplayFlagName", new() { ReplayFlagName = "" } },
         { "ExcludedHeaders", new() { ExcludedHeaders = ["a:b"] } },
+        { "FingerprintHeaders", new() { FingerprintHeaders = ["a b"] } },
+        { "FingerprintHeaders", new() { FingerprintHeaders = null! } },
+        { "Methods", new() { Methods = [] } },
+        { "Methods", new() { Methods = ["POST, PUT"] } },
         { "enum", new() { KeySource = (IdempotencyKeySource)9 } },
     };
 
@@ -143,8 +153,32 @@ public sealed class SetupTests
     }
 
     [Fact]
+    public async Task Policy_names_are_not_case_sensitive()
+    {
+        var options = Read("""{ "Idempotency": { "Policies": { "Payments": { "Retention": "01:00:00" } } } }""");
+        Assert.Equal(TimeSpan.FromHours(1), options.Policies["payments"].Retention);
+        await using var api = await Api.StartAsync(
+            app =>
+            {
+                app.MapPost("/call", () => "x").WithIdempotency("payments");
+                app.MapPost("/attribute", [Idempotent("PAYMENTS")] () => "x");
+                app.MapPost("/function", (IIdempotentExecutor executor) => executor.ExecuteAsync("operation", "key", (_, _) => Task.FromResult("x"), new() { PolicyName = "pAyments" }));
+            },
+            options => options.AddPolicy("Payments", new IdempotencyPolicy { ClientCaching = true, Retention = TimeSpan.FromSeconds(7) }));
+        foreach (var path in new[] { "/call", "/attribute" })
+        {
+            using var response = await api.SendAsync(path);
+            Assert.Contains("max-age=7", response.Header("Cache-Control"), StringComparison.Ordinal);
+        }
+
+        using var function = await api.SendAsync("/function");
+        Assert.Equal("x", await function.TextAsync());
+    }
+
+    [Fact]
     public async Task The_same_name_twice_is_an_error()
     {
+        await Assert.ThrowsAsync<ArgumentException>(() => Api.StartAsync(_ => { }, options => options.AddPolicy("a", new()).AddPolicy("A", new())));
         await Assert.ThrowsAsync<ArgumentException>(() => Api.StartAsync(_ => { }, options => options.AddPolicy("a", new()).AddPolicy("a", new())));
     }
 
@@ -407,9 +441,30 @@ public sealed class SetupTests
     public async Task An_endpoint_that_does_not_take_part_costs_no_allocation()
     {
         await using var api = await Api.StartAsync(app => app.MapPost("/", () => 1));
-        var middleware = new IdempotencyMiddleware(_ => Task.CompletedTask, api.Services.GetRequiredService<EffectivePolicies>(), api.Services.GetRequiredService<ClaimEngine>(), api.Services.GetRequiredService<Telemetry>(), api.Services.GetRequiredService<ILogger<IdempotencyMiddleware>>());
+        var middleware = ActivatorUtilities.CreateInstance<IdempotencyMiddleware>(api.Services, new RequestDelegate(_ => Task.CompletedTask));
         var context = new DefaultHttpContext();
         context.SetEndpoint(new Endpoint(null, new EndpointMetadataCollection(new HttpPostAttribute()), "open"));
+        await middleware.InvokeAsync(context);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 1000; i++)
+        {
+            _ = middleware.InvokeAsync(context);
+        }
+
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
+    [Theory]
+    [InlineData("GET", null)]
+    [InlineData("head", null)]
+    [InlineData("POST", "PUT")]
+    public async Task A_request_with_a_method_that_is_not_protected_costs_no_allocation(string method, string? only)
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => 1));
+        var middleware = ActivatorUtilities.CreateInstance<IdempotencyMiddleware>(api.Services, new RequestDelegate(_ => Task.CompletedTask));
+        var policy = new IdempotencyPolicy { Methods = only is null ? null : new List<string> { only } };
+        var context = new DefaultHttpContext { Request = { Method = method } };
+        context.SetEndpoint(new Endpoint(null, new EndpointMetadataCollection(new PolicyMetadata(policy)), "protected"));
         await middleware.InvokeAsync(context);
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < 1000; i++)

@@ -107,7 +107,7 @@ public sealed class TelemetryTests
         Assert.Equal(1, meter.Sum("idempotency.claims.lost"));
         Assert.Equal(0, meter.Observe("idempotency.claims.active"));
         Assert.Equal(1, meter.Observe("idempotency.local_cache.entries"));
-        Assert.Equal(api.LocalCache.Bytes, meter.Observe("idempotency.local_cache.size"));
+        Assert.Equal(api.CompletedRecords.Bytes, meter.Observe("idempotency.local_cache.size"));
     }
 
     [Fact]
@@ -116,10 +116,10 @@ public sealed class TelemetryTests
         using var services = new ServiceCollection().AddLogging().AddIdempotency().Services.BuildServiceProvider();
         using var meter = new Measurements(services);
         var store = services.GetRequiredService<IIdempotencyStore>();
-        services.GetRequiredService<ClaimEngine>();
+        services.GetRequiredService<Claims>();
         var claim = new IdempotencyClaim { Owner = Guid.NewGuid(), Fingerprint = default, Attempt = 1, Lease = TimeSpan.FromMinutes(1), Retention = TimeSpan.FromHours(1) };
-        await store.ClaimAsync(Sha256Hash.Of("a"u8), claim, default);
-        await store.CompleteAsync(Sha256Hash.Of("a"u8), claim.Owner, new byte[1000], TimeSpan.FromHours(1), default);
+        await store.ClaimAsync(new StoreKey(Sha256Hash.Of("a"u8)), claim, default);
+        await store.CompleteAsync(new StoreKey(Sha256Hash.Of("a"u8)), claim.Owner, new byte[1000], TimeSpan.FromHours(1), default);
         Assert.Equal(1, meter.Observe("idempotency.in_memory_store.records"));
         Assert.Equal(1350, meter.Observe("idempotency.in_memory_store.size"));
     }
@@ -182,19 +182,19 @@ public sealed class TelemetryTests
     public void Every_log_event_and_every_instrument_is_on_the_operators_page()
     {
         var page = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "../../../../../docs/operations.md"));
-        var events = typeof(ClaimEngine).Assembly.GetType("Idempotency.AspNetCore.Log")!.GetMethods(BindingFlags.Public | BindingFlags.Static)
+        var events = typeof(Claims).Assembly.GetType("Idempotency.AspNetCore.Log")!.GetMethods(BindingFlags.Public | BindingFlags.Static)
             .Select(method => method.GetCustomAttribute<LoggerMessageAttribute>()).OfType<LoggerMessageAttribute>().ToList();
         Assert.Equal(events.Count, events.Select(log => log.EventId).Distinct().Count());
         Assert.All(events, log => Assert.Matches($@"\| {log.EventId} \| `{log.EventName}` \| {log.Level} \|", page));
         using var services = new ServiceCollection().AddLogging().AddIdempotency().Services.BuildServiceProvider();
         using var meter = new Measurements(services);
-        services.GetRequiredService<ClaimEngine>();
+        services.GetRequiredService<Claims>();
         Assert.All(meter.Instruments, instrument => Assert.Contains($"| `{instrument.Name}` |", page, StringComparison.Ordinal));
         Assert.Equal(meter.Instruments.Count, Regex.Count(page, @"(?m)^\| `idempotency\.[a-z_.]+` \|"));
         Assert.All(Outcomes, outcome => Assert.Contains($"`{outcome}`", page, StringComparison.Ordinal));
     }
 
-    /// <summary>What one application's meter has measured.</summary>
+    /// <summary>What one application's meter has measured. (A MetricCollector collects one instrument that is known by name; this finds out which there are.)</summary>
     private sealed class Measurements : IDisposable
     {
         private readonly MeterListener _listener = new();

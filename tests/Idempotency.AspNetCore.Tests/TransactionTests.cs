@@ -331,7 +331,7 @@ public sealed class TransactionTests
             async (HttpContext context, BankSession session) =>
             {
                 ran++;
-                await context.Features.Get<IIdempotencyFeature>()!.EffectsStarted();
+                await context.Features.Get<IIdempotencyFeature>()!.MarkEffectsStartedAsync();
                 return "x";
             },
             Same with { TransactionRetries = 3 });
@@ -352,7 +352,7 @@ public sealed class TransactionTests
         {
             session.Add("payment");
             await gate.PassAsync();
-            await context.Features.Get<IIdempotencyFeature>()!.EffectsStarted();
+            await context.Features.Get<IIdempotencyFeature>()!.MarkEffectsStartedAsync();
             return "x";
         });
         StoreOf(api).AllowsOtherWriters = false;

@@ -1,10 +1,12 @@
 using System.Net.Http.Json;
 using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 
 namespace Idempotency.Http.Tests;
 
-/// <summary>The code of the READMEs, run.</summary>
+/// <summary>The code of the README, run.</summary>
 public sealed class ReadmeTests
 {
     [Fact]
@@ -16,7 +18,7 @@ public sealed class ReadmeTests
         builder.Services.ConfigureHttpClientDefaults(client => client.ConfigurePrimaryHttpMessageHandler(() => service));
 
         builder.Services.AddHttpClient<BankClient>(client => client.BaseAddress = new Uri("https://bank.example/"))
-            .AddIdempotencyKeys(options => options.Retry = new());
+            .AddIdempotencyKeys();
 
         using var host = builder.Build();
         await host.StartAsync();
@@ -43,20 +45,37 @@ public sealed class ReadmeTests
         Assert.Equal(["order-7-payment", "order-7-payment"], service.Keys);
         await host.StopAsync();
 
-        using var plain = new HttpClient(new IdempotencyKeyHandler { InnerHandler = new SocketsHttpHandler() });
-        Assert.NotNull(plain);
     }
 
-    [Theory]
-    [InlineData("src/Idempotency.Http/README.md", "# Idempotency.Http")]
-    [InlineData("README.md", "## The client")]
-    public async Task Every_line_of_code_in_a_readme_stands_in_this_file(string path, string chapter)
+    [Fact]
+    public async Task Without_dependency_injection_the_handler_of_the_readme_gives_each_request_a_key()
+    {
+        var app = WebApplication.CreateSlimBuilder().Build();
+        app.Urls.Add("http://127.0.0.1:0");
+        app.MapPost("/", (HttpContext context) => context.Request.Headers["Idempotency-Key"].ToString());
+        await app.StartAsync();
+        await using (app)
+        {
+            using var plain = new HttpClient(new IdempotencyKeyHandler { InnerHandler = new SocketsHttpHandler() });
+
+            var keys = new HashSet<string>();
+            for (var i = 0; i < 2; i++)
+            {
+                using var response = await plain.PostAsync(app.Urls.First(), null);
+                keys.Add(await response.Content.ReadAsStringAsync());
+            }
+
+            Assert.Equal(2, keys.Count);
+            Assert.All(keys, key => Assert.True(Guid.TryParse(key.Trim('"'), out _), key));
+        }
+    }
+
+    [Fact]
+    public async Task Every_line_of_code_in_the_readme_stands_in_this_file()
     {
         var here = (await File.ReadAllLinesAsync(ThisFile())).Select(line => line.Trim()).ToHashSet();
-        var readme = await File.ReadAllTextAsync(Path.Combine(Path.GetDirectoryName(ThisFile())!, "../..", path));
-        var text = readme[readme.IndexOf(chapter + "\n", StringComparison.Ordinal)..];
-        text = chapter.StartsWith("## ", StringComparison.Ordinal) && text.IndexOf("\n## ", StringComparison.Ordinal) is > 0 and var end ? text[..end] : text;
-        var code = text.Split("```csharp\n").Skip(1).SelectMany(block => block.Split("```")[0].Split('\n')).Select(line => line.Trim()).Where(line => line.Length > 0).ToList();
+        var readme = await File.ReadAllTextAsync(Path.Combine(Path.GetDirectoryName(ThisFile())!, "../../src/Idempotency.Http/README.md"));
+        var code = readme.Split("```csharp\n").Skip(1).SelectMany(block => block.Split("```")[0].Split('\n')).Select(line => line.Trim()).Where(line => line.Length > 0).ToList();
         Assert.NotEmpty(code);
         Assert.All(code, line => Assert.Contains(line, here));
     }

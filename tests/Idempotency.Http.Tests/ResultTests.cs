@@ -2,7 +2,6 @@ using System.Net.Http.Headers;
 using System.Reflection;
 using Idempotency.AspNetCore;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Idempotency.Http.Tests;
 
@@ -42,11 +41,17 @@ public sealed class ResultTests
     /// <summary>The very bytes and headers that the server's library writes.</summary>
     private static async Task<HttpResponseMessage> WrittenByServerAsync(IdempotencyProblem problem, bool withService)
     {
-        var services = withService ? new ServiceCollection().AddLogging().AddProblemDetails() : new ServiceCollection();
+        var services = new ServiceCollection();
+        services.AddIdempotency();
+        if (withService)
+        {
+            services.AddProblemDetails();
+        }
+
         await using var provider = services.BuildServiceProvider();
         var body = new MemoryStream();
         var context = new DefaultHttpContext { RequestServices = provider, Response = { Body = body } };
-        await ProblemWriter.WriteAsync(context, problem, NullLogger.Instance);
+        await provider.GetRequiredService<Rejections>().RejectAsync(context, problem);
         await context.Response.BodyWriter.FlushAsync();
         var response = Response(context.Response.StatusCode);
         response.Content = new StreamContent(new OneTimeStream(body.ToArray()));

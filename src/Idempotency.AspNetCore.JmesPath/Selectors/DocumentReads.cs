@@ -2,100 +2,105 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>What an expression reads of the document, told from the expression alone.</summary>
 /// <remarks>
-/// <para>Two questions, for which the tree is walked once each at start-up.</para>
-/// <para>1. Which members of the document's root does it name? (<see cref="RootNames"/>)</para>
+/// <para>Two questions, for which the tree is walked at start-up.</para>
+/// <para>1. Which members of the document's root does it name (<see cref="RootNames"/>), and which of one of those (<see cref="NamesUnder"/>)?</para>
 /// <para>2. Which of its parts select from the document, and nothing but from the document? (<see cref="Parts(Node)"/>) A constant beside an absent member, <c>['tenant', user_id]</c>, and a
 /// function that makes something of nothing, <c>to_string(user_id)</c>, would give one and the same key to all requests that lack it. So one of these parts must select something.</para>
 /// </remarks>
 internal static class DocumentReads
 {
     /// <summary>The members of the root that an expression names, in the order in which it does.</summary>
-    public static IReadOnlyCollection<string> RootNames(Node expression)
+    public static IReadOnlyCollection<string> RootNames(Node expression) => Names(expression, under: null);
+
+    /// <summary>The members that an expression names of one member of the root, in the order in which it does.</summary>
+    public static IReadOnlyCollection<string> NamesUnder(Node expression, string rootName) => Names(expression, rootName);
+
+    private static List<string> Names(Node expression, string? under)
     {
         var names = new List<string>();
-        Walk(expression, isRoot: true, null);
+        Walk(expression, Place.Root, null);
         return names;
 
-        // Whether what a node gives is the root itself.
-        bool Walk(Node node, bool isRoot, Bound? scope)
+        // Whether what a node gives is the root itself, or the member that is looked into.
+        Place Walk(Node node, Place at, Bound<Place>? scope)
         {
             switch (node)
             {
                 case CurrentNode:
-                    return isRoot;
+                    return at;
                 case FieldNode field:
-                    if (isRoot && !names.Contains(field.Name))
+                    if (at.HasFlag(under is null ? Place.Root : Place.Member) && !names.Contains(field.Name))
                     {
                         names.Add(field.Name);
                     }
 
-                    return false;
+                    return at.HasFlag(Place.Root) && field.Name == under ? Place.Member : Place.Elsewhere;
                 case ThenNode then:
-                    return Walk(then.Right, Walk(then.Left, isRoot, scope), scope);
+                    return Walk(then.Right, Walk(then.Left, at, scope), scope);
                 case ProjectionNode projection:
-                    Walk(projection.Left, isRoot, scope);
-                    Walk(projection.Right, false, scope);
-                    return false;
+                    Walk(projection.Left, at, scope);
+                    Walk(projection.Right, Place.Elsewhere, scope);
+                    return Place.Elsewhere;
                 case ValuesNode values:
-                    Walk(values.Left, isRoot, scope);
-                    Walk(values.Right, false, scope);
-                    return false;
+                    Walk(values.Left, at, scope);
+                    Walk(values.Right, Place.Elsewhere, scope);
+                    return Place.Elsewhere;
                 case FilterNode filter:
-                    Walk(filter.Left, isRoot, scope);
-                    Walk(filter.Condition, false, scope);
-                    Walk(filter.Right, false, scope);
-                    return false;
+                    Walk(filter.Left, at, scope);
+                    Walk(filter.Condition, Place.Elsewhere, scope);
+                    Walk(filter.Right, Place.Elsewhere, scope);
+                    return Place.Elsewhere;
                 case IndexNode index:
-                    Walk(index.Left, isRoot, scope);
-                    return false;
+                    Walk(index.Left, at, scope);
+                    return Place.Elsewhere;
                 case SliceNode slice:
-                    Walk(slice.Left, isRoot, scope);
-                    return false;
+                    Walk(slice.Left, at, scope);
+                    return Place.Elsewhere;
                 case FlattenNode flatten:
-                    Walk(flatten.Left, isRoot, scope);
-                    return false;
+                    Walk(flatten.Left, at, scope);
+                    return Place.Elsewhere;
                 case OrNode or:
-                    return Walk(or.Left, isRoot, scope) | Walk(or.Right, isRoot, scope);
+                    return Walk(or.Left, at, scope) | Walk(or.Right, at, scope);
                 case AndNode and:
-                    return Walk(and.Left, isRoot, scope) | Walk(and.Right, isRoot, scope);
+                    return Walk(and.Left, at, scope) | Walk(and.Right, at, scope);
                 case NotNode not:
-                    Walk(not.Operand, isRoot, scope);
-                    return false;
+                    Walk(not.Operand, at, scope);
+                    return Place.Elsewhere;
                 case ComparisonNode comparison:
-                    Walk(comparison.Left, isRoot, scope);
-                    Walk(comparison.Right, isRoot, scope);
-                    return false;
+                    Walk(comparison.Left, at, scope);
+                    Walk(comparison.Right, at, scope);
+                    return Place.Elsewhere;
                 case MultiSelectListNode list:
                     WalkAll(list.Items);
-                    return false;
+                    return Place.Elsewhere;
                 case MultiSelectHashNode hash:
                     WalkAll(hash.Values);
-                    return false;
+                    return Place.Elsewhere;
                 case CallNode call:
                     WalkAll(call.Arguments);
-                    return false;
+                    return Place.Elsewhere;
                 case ReferenceNode reference:
-                    Walk(reference.Expression, false, scope);
-                    return false;
+                    Walk(reference.Expression, Place.Elsewhere, scope);
+                    return Place.Elsewhere;
                 case VariableNode variable:
-                    return Bound.Find(scope, variable.Name) is { Holds: true };
+                    return Bound<Place>.Find(scope, variable.Name)?.Holds ?? Place.Elsewhere;
                 case LetNode let:
                     var inner = scope;
                     for (var i = 0; i < let.Names.Length; i++)
                     {
-                        inner = new Bound(let.Names[i], Walk(let.Values[i], isRoot, scope), inner);
+                        inner = new Bound<Place>(let.Names[i], Walk(let.Values[i], at, scope), inner);
                     }
 
-                    return Walk(let.Body, isRoot, inner);
+                    return Walk(let.Body, at, inner);
                 default:
-                    return false;
+                    return Place.Elsewhere;
             }
 
             void WalkAll(Node[] nodes)
             {
                 foreach (var part in nodes)
                 {
-                    Walk(part, isRoot, scope);
+                    Walk(part, at, scope);
                 }
             }
         }
@@ -113,11 +118,11 @@ internal static class DocumentReads
     {
         return Find(expression, null);
 
-        static VariableNode? Find(Node node, Bound? scope)
+        static VariableNode? Find(Node node, Bound<bool>? scope)
         {
             if (node is VariableNode variable)
             {
-                return Bound.Find(scope, variable.Name) is null ? variable : null;
+                return Bound<bool>.Find(scope, variable.Name) is null ? variable : null;
             }
 
             var inner = scope;
@@ -125,7 +130,7 @@ internal static class DocumentReads
             {
                 foreach (var name in let.Names)
                 {
-                    inner = new Bound(name, true, inner);
+                    inner = new Bound<bool>(name, true, inner);
                 }
             }
 
@@ -141,7 +146,7 @@ internal static class DocumentReads
         }
     }
 
-    private static List<Node> Parts(Node node, Bound? scope)
+    private static List<Node> Parts(Node node, Bound<bool>? scope)
     {
         if (OnlySelects(node, scope))
         {
@@ -197,7 +202,7 @@ internal static class DocumentReads
             {
                 var selects = OnlySelects(let.Values[i], scope);
                 List<Node> read = selects ? [] : Parts(let.Values[i], scope);
-                inner = new Bound(let.Names[i], selects || read.Count > 0, inner);
+                inner = new Bound<bool>(let.Names[i], selects || read.Count > 0, inner);
                 computed.Add((let.Names[i], read));
             }
 
@@ -214,7 +219,7 @@ internal static class DocumentReads
     }
 
     /// <summary>Whether all scalars of a result come from the document.</summary>
-    private static bool OnlySelects(Node node, Bound? scope)
+    private static bool OnlySelects(Node node, Bound<bool>? scope)
     {
         switch (node)
         {
@@ -223,12 +228,12 @@ internal static class DocumentReads
             case CallNode { Function.OnlySelects: false, Function.Name: not "map" }:
                 return false;
             case VariableNode variable:
-                return Bound.Find(scope, variable.Name) is { Holds: true };
+                return Bound<bool>.Find(scope, variable.Name) is { Holds: true };
             case LetNode let:
                 var inner = scope;
                 for (var i = 0; i < let.Names.Length; i++)
                 {
-                    inner = new Bound(let.Names[i], OnlySelects(let.Values[i], scope), inner);
+                    inner = new Bound<bool>(let.Names[i], OnlySelects(let.Values[i], scope), inner);
                 }
 
                 return OnlySelects(let.Body, inner);
@@ -289,10 +294,18 @@ internal static class DocumentReads
         _ => [],
     };
 
-    /// <summary>A variable, and what is to be known of its value: that it is the root, or that it selects.</summary>
-    private sealed record Bound(string Name, bool Holds, Bound? Outer)
+    [Flags]
+    private enum Place
     {
-        public static Bound? Find(Bound? scope, string name)
+        Elsewhere = 0,
+        Root = 1,
+        Member = 2,
+    }
+
+    /// <summary>A variable, and what is to be known of its value: that it is the root, or that it selects.</summary>
+    private sealed record Bound<T>(string Name, T Holds, Bound<T>? Outer)
+    {
+        public static Bound<T>? Find(Bound<T>? scope, string name)
         {
             while (scope is not null && scope.Name != name)
             {

@@ -16,6 +16,8 @@ internal sealed class JmesPathSelector(JmesPathExpression expression, IReadOnlyL
 
     public IReadOnlyCollection<string> RootNames { get; } = DocumentReads.RootNames(expression.Root);
 
+    public IReadOnlyCollection<string> NamesUnder(string rootName) => DocumentReads.NamesUnder(expression.Root, rootName);
+
     public bool TrySelect(JsonElement document, IBufferWriter<byte> selection)
     {
         try

@@ -16,9 +16,11 @@ internal sealed class Telemetry
     public const string Executed = "executed";
     public const string Released = "released";
     public const string NotRecorded = "not-recorded";
+    public const string Forged = "antiforgery";
     public const string Failed = "failed";
     public const string OutcomeUnknown = "outcome-unknown";
     public const string Replayed = "replayed";
+    public const string Recalled = "recalled";
     public const string Unprotected = "unprotected";
     public const string WithoutKey = "without-key";
 
@@ -29,16 +31,18 @@ internal sealed class Telemetry
     private readonly Histogram<double> _storeCalls;
     private readonly Histogram<long> _payloads;
     private readonly Counter<long> _lookups;
+    private readonly Counter<long> _steps;
     private readonly Counter<long> _takeovers;
     private readonly Counter<long> _lost;
     private readonly Counter<long> _renewalsFailed;
     private readonly Meter _meter;
 
-    public Telemetry(IMeterFactory meters, IIdempotencyStore store, LocalCache localCache)
+    public Telemetry(IMeterFactory meters)
     {
         var meter = _meter = meters.Create(Name);
         _requests = meter.CreateCounter<long>("idempotency.requests", "{request}", "Requests to protected endpoints, by outcome.");
         _calls = meter.CreateCounter<long>("idempotency.calls", "{call}", "Calls of functions, by operation and outcome.");
+        _steps = meter.CreateCounter<long>("idempotency.steps", "{step}", "Steps of handlers and functions, by name and outcome.");
         _takeovers = meter.CreateCounter<long>("idempotency.claims.takeovers", "{claim}", "Abandoned claims that were taken over.");
         _lost = meter.CreateCounter<long>("idempotency.claims.lost", "{claim}", "Claims found lost while their handler ran, or when its answer was to be recorded.");
         _renewalsFailed = meter.CreateCounter<long>("idempotency.renewals.failed", "{renewal}", "Lease renewals that failed; each is tried again.");
@@ -53,13 +57,6 @@ internal sealed class Telemetry
             "The size of recorded answers, as a store keeps them.",
             advice: new InstrumentAdvice<long> { HistogramBucketBoundaries = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304] });
         _lookups = meter.CreateCounter<long>("idempotency.local_cache.lookups", "{lookup}", "Looks into the local cache, by result.");
-        meter.CreateObservableUpDownCounter("idempotency.local_cache.entries", () => localCache.Count, "{record}", "Records in the local cache.");
-        meter.CreateObservableUpDownCounter("idempotency.local_cache.size", () => localCache.Bytes, "By", "Memory the local cache counts against its bound.");
-        if (store is InMemoryIdempotencyStore inMemory)
-        {
-            meter.CreateObservableUpDownCounter("idempotency.in_memory_store.records", () => inMemory.Count, "{record}", "Records in the in-memory store, with those that have expired and are not yet removed.");
-            meter.CreateObservableUpDownCounter("idempotency.in_memory_store.size", () => inMemory.Bytes, "By", "Memory the in-memory store counts against its bound.");
-        }
     }
 
     /// <summary>Spans of a claim and of a completion.</summary>
@@ -96,6 +93,15 @@ internal sealed class Telemetry
         }
     }
 
+    /// <summary>A step of a run is over.</summary>
+    public void StepEnded(string name, string outcome)
+    {
+        if (_steps.Enabled)
+        {
+            _steps.Add(1, new TagList { { OutcomeTag, outcome }, { "idempotency.step.name", name } });
+        }
+    }
+
     public void LookedUp(bool isHit)
     {
         if (_lookups.Enabled)
@@ -107,6 +113,20 @@ internal sealed class Telemetry
     /// <summary>How many claims this process holds: handlers that run.</summary>
     public void ObserveClaims(Func<long> active) =>
         _meter.CreateObservableUpDownCounter("idempotency.claims.active", active, "{claim}", "Claims this process holds: handlers that run.");
+
+    /// <summary>How large the local cache is.</summary>
+    public void ObserveLocalCache(Func<long> entries, Func<long> size)
+    {
+        _meter.CreateObservableUpDownCounter("idempotency.local_cache.entries", entries, "{record}", "Records in the local cache.");
+        _meter.CreateObservableUpDownCounter("idempotency.local_cache.size", size, "By", "Memory the local cache counts against its bound.");
+    }
+
+    /// <summary>How large the in-memory store is.</summary>
+    public void ObserveInMemoryStore(Func<long> records, Func<long> size)
+    {
+        _meter.CreateObservableUpDownCounter("idempotency.in_memory_store.records", records, "{record}", "Records in the in-memory store, with those that have expired and are not yet removed.");
+        _meter.CreateObservableUpDownCounter("idempotency.in_memory_store.size", size, "By", "Memory the in-memory store counts against its bound.");
+    }
 
     public void TookOver() => _takeovers.Add(1);
 
@@ -128,7 +148,7 @@ internal sealed class Telemetry
     }
 
     /// <summary>Ends a span with its outcome. The key is the hash it is stored under.</summary>
-    public static void End(Activity? activity, Sha256Hash storeKey, string outcome, int? attempt, bool isError)
+    public static void End(Activity? activity, StoreKey storeKey, string outcome, int? attempt, bool isError)
     {
         if (activity is not { IsAllDataRequested: true })
         {

@@ -2,32 +2,24 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>Who was here first, and what follows.</summary>
 /// <param name="Outcome">The state of the key.</param>
-/// <param name="Claim">With <see cref="ClaimOutcome.Acquired"/>: ours.</param>
+/// <param name="Claim">With <see cref="ClaimOutcome.Acquired"/>: the claim.</param>
 /// <param name="Record">With <see cref="ClaimOutcome.Completed"/>: the record.</param>
 /// <param name="Error">With <see cref="ClaimOutcome.StoreUnavailable"/> and <see cref="ClaimOutcome.Unreadable"/>: what the store threw.</param>
-internal readonly record struct ClaimDecision(ClaimOutcome Outcome, OwnedClaim? Claim = null, CompletedRecord? Record = null, Exception? Error = null);
-
-/// <summary>The states a request can find its key in.</summary>
-internal enum ClaimOutcome
+internal readonly record struct ClaimDecision(ClaimOutcome Outcome, OwnedClaim? Claim = null, CompletedRecord? Record = null, Exception? Error = null)
 {
-    /// <summary>Nobody: the key is ours, and the handler runs.</summary>
-    Acquired,
+    /// <summary>Why the request is rejected; null when it runs or is replayed.</summary>
+    public IdempotencyProblem? Problem => Outcome switch
+    {
+        ClaimOutcome.Acquired or ClaimOutcome.Completed => null,
+        ClaimOutcome.Reused => IdempotencyProblem.KeyReused,
+        ClaimOutcome.InProgress => IdempotencyProblem.RequestInProgress,
+        ClaimOutcome.OutcomeUnknown => IdempotencyProblem.OutcomeUnknown,
+        ClaimOutcome.Unreadable => IdempotencyProblem.RecordUnreadable,
+        _ => IdempotencyProblem.StoreUnavailable,
+    };
 
-    /// <summary>The same request, and its answer is there.</summary>
-    Completed,
-
-    /// <summary>Another request under the same key, running or completed.</summary>
-    Reused,
-
-    /// <summary>The same request, and it is still running.</summary>
-    InProgress,
-
-    /// <summary>The same request, its owner vanished, and the policy does not run it again.</summary>
-    OutcomeUnknown,
-
-    /// <summary>The store could not be asked.</summary>
-    StoreUnavailable,
-
-    /// <summary>There is a record that makes no sense.</summary>
-    Unreadable,
+    /// <summary>What a completed record means to a request: its response if the request is the same, else a rejection.</summary>
+    public static ClaimDecision Of(CompletedRecord record, Fingerprint fingerprint) => record.Fingerprint == fingerprint
+        ? new ClaimDecision(ClaimOutcome.Completed, Record: record)
+        : new ClaimDecision(ClaimOutcome.Reused);
 }

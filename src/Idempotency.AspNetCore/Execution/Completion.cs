@@ -1,27 +1,27 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>What became of the attempt to record an answer.</summary>
-/// <param name="Outcome">What became of it.</param>
-/// <param name="Record">With <see cref="CompletionOutcome.Superseded"/>: the answer that counts, when it is there.</param>
-internal readonly record struct Completion(CompletionOutcome Outcome, CompletedRecord? Record = null);
-
-internal enum CompletionOutcome
+/// <summary>How a run ended for its record.</summary>
+/// <param name="Outcome">How it ended.</param>
+/// <param name="Record">With <see cref="CompletionOutcome.Superseded"/>: the record that counts, when there is one.</param>
+/// <param name="Failure">With <see cref="CompletionOutcome.StepFailed"/>: what the step failed with.</param>
+/// <param name="EffectsStarted">Whether irreversible effects had started, so that nothing runs again.</param>
+internal readonly record struct Completion(CompletionOutcome Outcome, CompletedRecord? Record = null, bool EffectsStarted = false, IdempotencyException? Failure = null)
 {
-    /// <summary>It is recorded.</summary>
-    Recorded,
-
-    /// <summary>The claim had lapsed and another attempt has the key: its answer counts, and ours must not be told.</summary>
-    Superseded,
-
-    /// <summary>The store could not be reached, or the key belongs to a different request by now: the answer is told, marked as not recorded.</summary>
-    NotRecorded,
-
-    /// <summary>The database has undone the transaction of the run in favour of another. Nothing is done, and the claim is still ours: it may run again.</summary>
-    Conflict,
-
-    /// <summary>The transaction of the run was not begun, or not committed. Nothing is done, and the claim is not ours any more.</summary>
-    Undone,
-
-    /// <summary>Nobody can tell at the moment whether the transaction of the run was committed. The record will: there is an answer exactly when there is an effect.</summary>
-    Unknown,
+    /// <summary>What the client is told instead of the response of the run; null when that response counts, or a record does.</summary>
+    public IdempotencyProblem? Problem => Outcome switch
+    {
+        CompletionOutcome.StepFailed => Failure switch
+        {
+            IdempotencyResultUnavailableException => IdempotencyProblem.StepResultUnavailable,
+            IdempotencyClaimLostException => IdempotencyProblem.RequestInProgress,
+            _ when EffectsStarted => IdempotencyProblem.OutcomeUnknown,
+            _ => IdempotencyProblem.StepNotRecorded,
+        },
+        CompletionOutcome.Superseded => Record is null ? IdempotencyProblem.RequestInProgress : null,
+        CompletionOutcome.Conflict or CompletionOutcome.Undone or CompletionOutcome.Unknown when EffectsStarted => IdempotencyProblem.OutcomeUnknown, // what was done outside the transaction is not undone with it
+        CompletionOutcome.Conflict => IdempotencyProblem.TransactionConflict,
+        CompletionOutcome.Undone => IdempotencyProblem.StoreUnavailable,
+        CompletionOutcome.Unknown => IdempotencyProblem.CommitUnknown,
+        _ => null,
+    };
 }

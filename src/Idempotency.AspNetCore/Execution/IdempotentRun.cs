@@ -1,11 +1,13 @@
-using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A run as its own work sees it, over HTTP and of functions alike.</summary>
+/// <summary>A run as the work sees it, over HTTP and in functions alike.</summary>
 internal abstract class IdempotentRun : IIdempotentRun
 {
     private const byte DownstreamVersion = 1;
+    private const int LongestStepName = 100;
 
     public abstract string Key { get; }
 
@@ -19,9 +21,7 @@ internal abstract class IdempotentRun : IIdempotentRun
     protected abstract OwnedClaim? Claim { get; }
 
     /// <summary>Which request or call it is of.</summary>
-    protected abstract (Sha256Hash StoreKey, Sha256Hash Fingerprint) Identity { get; }
-
-    protected abstract ClaimEngine Engine { get; }
+    protected abstract (StoreKey StoreKey, Fingerprint Fingerprint) Identity { get; }
 
     /// <remarks>
     /// The first 16 bytes of a SHA-256 over version, stored key, fingerprint and name, as a UUID of version 8 (RFC 9562 section 5.8). The
@@ -35,9 +35,9 @@ internal abstract class IdempotentRun : IIdempotentRun
         try
         {
             input.Add(DownstreamVersion);
-            storeKey.CopyTo(input.Room(Sha256Hash.Length));
+            storeKey.Hash.CopyTo(input.Room(Sha256Hash.Length));
             input.Advance(Sha256Hash.Length);
-            fingerprint.CopyTo(input.Room(Sha256Hash.Length));
+            fingerprint.Hash.CopyTo(input.Room(Sha256Hash.Length));
             input.Advance(Sha256Hash.Length);
             input.AddPart(name);
             Span<byte> hash = stackalloc byte[Sha256Hash.Length];
@@ -52,5 +52,41 @@ internal abstract class IdempotentRun : IIdempotentRun
         }
     }
 
-    public Task EffectsStarted(CancellationToken cancellationToken) => Claim is { } claim ? Engine.MarkEffectsStartedAsync(claim, cancellationToken) : Task.CompletedTask;
+    [RequiresUnreferencedCode(JsonResults.Reflects)]
+    [RequiresDynamicCode(JsonResults.Reflects)]
+    public Task<T> StepAsync<T>(string name, Func<CancellationToken, Task<T>> work, StepOptions? options, CancellationToken cancellationToken) =>
+        StepAsync(name, work, JsonResults.TypeInfo<T>(), options, cancellationToken);
+
+    public Task<T> StepAsync<T>(string name, Func<CancellationToken, Task<T>> work, JsonTypeInfo<T> resultType, StepOptions? options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(resultType);
+        return RunStepAsync(name, work, new JsonResultFormat<T>(resultType), options, cancellationToken);
+    }
+
+    public Task StepAsync(string name, Func<CancellationToken, Task> work, StepOptions? options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        return RunStepAsync(
+            name,
+            async cancellation =>
+            {
+                await work(cancellation);
+                return default(NoResult);
+            },
+            NoResultFormat.Instance,
+            options,
+            cancellationToken);
+    }
+
+    private Task<T> RunStepAsync<T>(string name, Func<CancellationToken, Task<T>> work, ResultFormat<T> format, StepOptions? options, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        ArgumentNullException.ThrowIfNull(work);
+        return name.Length > LongestStepName
+            ? throw new ArgumentException($"The name of a step has at most {LongestStepName} characters; this one has {name.Length}.", nameof(name))
+            : Claim is { } claim ? claim.RunStepAsync(name, work, format, options, cancellationToken)
+            : work(cancellationToken);
+    }
+
+    public Task MarkEffectsStartedAsync(CancellationToken cancellationToken) => Claim?.MarkEffectsStartedAsync(cancellationToken) ?? Task.CompletedTask;
 }

@@ -5,64 +5,63 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>Renews the lease of every claim whose handler is running, every third of it.</summary>
 /// <remarks>
-/// One timer for all claims of the same lease, not one for each request: claims wait in the order they came, which is the order they are
-/// due in, so starting and stopping is a pointer move. (One whose store took its time is due before those in front of it, and renewed within a
+/// One timer for all claims of the same lease, not one for each request: claims wait in the order in which they came, which is the order in which they
+/// are due, so adding and removing one is a pointer move. (A claim whose store took its time is due before those in front of it, and is renewed within a
 /// third of having come.) Handlers that finish within a third of their lease, as nearly all do, cost no more.
-/// A renewal that fails is tried again every twelfth of the lease, so a store may be away for half of it and nothing is lost.
+/// A renewal that fails is retried every twelfth of the lease, so a store may be away for half of it and nothing is lost.
 /// </remarks>
 internal sealed class LeaseKeeper : IDisposable
 {
-    private readonly ConcurrentDictionary<TimeSpan, Lane> _lanes = new();
-    private readonly StoreAccess _store;
+    private readonly ConcurrentDictionary<TimeSpan, Queue> _queues = new();
+    private readonly StoreCalls _store;
     private readonly Telemetry _telemetry;
     private readonly TimeProvider _time;
-    private readonly MonotonicClock _clock;
     private readonly ILogger<LeaseKeeper> _logger;
 
-    public LeaseKeeper(StoreAccess store, Telemetry telemetry, TimeProvider time, ILogger<LeaseKeeper> logger)
+    public LeaseKeeper(StoreCalls store, Telemetry telemetry, TimeProvider time, ILogger<LeaseKeeper> logger)
     {
         _store = store;
         _telemetry = telemetry;
         _time = time;
-        _clock = new MonotonicClock(time);
         _logger = logger;
-        telemetry.ObserveClaims(() => _lanes.Values.Sum(static lane => lane.Count));
+        telemetry.ObserveClaims(() => _queues.Values.Sum(static queue => queue.Count));
     }
 
     /// <param name="claim">The claim.</param>
-    /// <param name="askedAt">When the store was asked for it, in ticks: its first third counts from then.</param>
-    public void Start(OwnedClaim claim, long askedAt) => _lanes.GetOrAdd(claim.Policy.ClaimDuration, static (lease, keeper) => new Lane(keeper, lease), this).Add(claim, askedAt);
+    /// <param name="leasedAt">When its lease began, in ticks: its first third counts from then.</param>
+    public void Keep(OwnedClaim claim, long leasedAt) => _queues.GetOrAdd(claim.Policy.ClaimDuration, static (lease, keeper) => new Queue(keeper, lease), this).Add(claim, leasedAt);
 
-    public static void Stop(OwnedClaim claim) => claim.Lane?.Remove(claim);
+    /// <summary>Stops renewing a claim. It may be called at any time, by anybody, and again.</summary>
+    public static void Forget(OwnedClaim claim) => claim.Place.Queue?.Remove(claim);
 
     public void Dispose()
     {
-        foreach (var lane in _lanes.Values)
+        foreach (var queue in _queues.Values)
         {
-            lane.Dispose();
+            queue.Dispose();
         }
     }
 
-    /// <summary>Renews, and tries again until the next third is due, when the next round takes over.</summary>
-    private async Task RenewAsync(Lane lane, OwnedClaim claim)
+    /// <summary>Renews, and retries until the next third is due, when the next round takes over.</summary>
+    private async Task RenewAsync(Queue queue, OwnedClaim claim)
     {
         var lease = claim.Policy.ClaimDuration;
-        var until = MonotonicClock.Later(_clock.Now, lease / 3);
+        var until = MonotonicTime.After(_time.Ticks(), lease / 3);
         do
         {
-            var leaseUntil = MonotonicClock.Later(_clock.Now, lease);
+            var leaseUntil = MonotonicTime.After(_time.Ticks(), lease);
             try
             {
                 using var patience = new CancellationTokenSource(lease / 3, _time);
-                if (await _store.RenewAsync(claim.Key, claim.Owner, lease, claim.Policy.Retention, patience.Token).AsTask().WaitAsync(lease / 3, _time))
+                if (await _store.RenewAsync(claim.Key, claim.Owner, claim.Policy, lease / 3, patience.Token))
                 {
-                    claim.LeaseUntil = leaseUntil;
+                    claim.Renewed(leaseUntil);
                 }
-                else if (lane.IsKept(claim))
+                else if (queue.Contains(claim))
                 {
-                    // Refused also when its answer has got to the store meanwhile, whether or not its owner has heard of that yet: the record says.
-                    var existing = await _store.ReadAsync(claim.Key, patience.Token).AsTask().WaitAsync(lease / 3, _time);
-                    if (existing?.Owner != claim.Owner && lane.Remove(claim) && claim.MarkLost())
+                    // Refused also when its response has got to the store meanwhile, whether or not its owner has heard of that yet: the record says.
+                    var existing = await _store.ReadAsync(claim.Key, lease / 3, patience.Token);
+                    if (existing?.Owner != claim.Owner && claim.EndLost())
                     {
                         Log.ClaimLost(_logger, claim.Key);
                         _telemetry.ClaimLost();
@@ -79,11 +78,25 @@ internal sealed class LeaseKeeper : IDisposable
 
             await Task.Delay(lease / 12, _time);
         }
-        while (_clock.Now < until && lane.IsKept(claim));
+        while (_time.Ticks() < until && queue.Contains(claim));
+    }
+
+    /// <summary>Where a claim is kept, and next to which others.</summary>
+    internal struct Place
+    {
+        /// <summary>Null while it is not kept.</summary>
+        public Queue? Queue;
+
+        /// <summary>When it is to be renewed next, in ticks.</summary>
+        public long DueAt;
+
+        public OwnedClaim? Earlier;
+
+        public OwnedClaim? Later;
     }
 
     /// <summary>The claims of one lease length, first due first.</summary>
-    internal sealed class Lane : IDisposable
+    internal sealed class Queue : IDisposable
     {
         private readonly LeaseKeeper _keeper;
         private readonly TimeSpan _third;
@@ -94,48 +107,44 @@ internal sealed class LeaseKeeper : IDisposable
         private bool _armed;
         private long _count;
 
-        public Lane(LeaseKeeper keeper, TimeSpan lease)
+        public Queue(LeaseKeeper keeper, TimeSpan lease)
         {
             _keeper = keeper;
             _third = lease / 3;
-            _timer = SharedTimer.Create(keeper._time, static lane => ((Lane)lane!).RenewDue(), this, Timeout.InfiniteTimeSpan);
+            _timer = SharedTimer.Create(keeper._time, static queue => ((Queue)queue!).RenewDue(), this, Timeout.InfiniteTimeSpan);
         }
 
         public long Count => Volatile.Read(ref _count);
 
-        public void Add(OwnedClaim claim, long askedAt)
+        public void Add(OwnedClaim claim, long leasedAt)
         {
             lock (_lock)
             {
-                claim.Lane = this;
+                claim.Place.Queue = this;
                 _count++;
-                Append(claim, askedAt);
+                Append(claim, leasedAt);
                 Arm();
             }
         }
 
-        /// <returns>Whether it was kept.</returns>
-        public bool Remove(OwnedClaim claim)
+        public void Remove(OwnedClaim claim)
         {
             lock (_lock)
             {
-                if (claim.Lane is null)
+                if (claim.Place.Queue is not null)
                 {
-                    return false;
+                    Unlink(claim);
+                    claim.Place.Queue = null;
+                    _count--;
                 }
-
-                Unlink(claim);
-                claim.Lane = null;
-                _count--;
-                return true;
             }
         }
 
-        public bool IsKept(OwnedClaim claim)
+        public bool Contains(OwnedClaim claim)
         {
             lock (_lock)
             {
-                return claim.Lane is not null;
+                return claim.Place.Queue is not null;
             }
         }
 
@@ -147,8 +156,8 @@ internal sealed class LeaseKeeper : IDisposable
             lock (_lock)
             {
                 _armed = false;
-                var now = _keeper._clock.Now;
-                while (_first is { } first && first.DueAt <= now)
+                var now = _keeper._time.Ticks();
+                while (_first is { } first && first.Place.DueAt <= now)
                 {
                     Unlink(first);
                     Append(first, now);
@@ -166,40 +175,42 @@ internal sealed class LeaseKeeper : IDisposable
 
         private void Append(OwnedClaim claim, long now)
         {
-            claim.DueAt = MonotonicClock.Later(now, _third);
-            claim.Earlier = _last;
-            _last = claim;
-            if (claim.Earlier is { } earlier)
+            claim.Place.DueAt = MonotonicTime.After(now, _third);
+            claim.Place.Earlier = _last;
+            if (_last is { } earlier)
             {
-                earlier.Later = claim;
+                earlier.Place.Later = claim;
             }
             else
             {
                 _first = claim;
             }
+
+            _last = claim;
         }
 
         private void Unlink(OwnedClaim claim)
         {
-            if (claim.Earlier is { } earlier)
+            ref var place = ref claim.Place;
+            if (place.Earlier is { } earlier)
             {
-                earlier.Later = claim.Later;
+                earlier.Place.Later = place.Later;
             }
             else
             {
-                _first = claim.Later;
+                _first = place.Later;
             }
 
-            if (claim.Later is { } later)
+            if (place.Later is { } later)
             {
-                later.Earlier = claim.Earlier;
+                later.Place.Earlier = place.Earlier;
             }
             else
             {
-                _last = claim.Earlier;
+                _last = place.Earlier;
             }
 
-            claim.Earlier = claim.Later = null;
+            place.Earlier = place.Later = null;
         }
 
         // Armed once for the first in line and left alone when that one ends early: waking up for nothing three times in a lease is cheaper
@@ -209,7 +220,7 @@ internal sealed class LeaseKeeper : IDisposable
             if (!_armed && _first is { } first)
             {
                 _armed = true;
-                var wait = new TimeSpan(Math.Max(TimeSpan.TicksPerMillisecond, first.DueAt - _keeper._clock.Now));
+                var wait = new TimeSpan(Math.Max(TimeSpan.TicksPerMillisecond, first.Place.DueAt - _keeper._time.Ticks()));
                 _timer.Change(wait, Timeout.InfiniteTimeSpan);
             }
         }

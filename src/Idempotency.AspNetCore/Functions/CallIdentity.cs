@@ -4,7 +4,7 @@ namespace Idempotency.AspNetCore;
 /// <param name="Key">The key as its run is told: the caller's text, or the hash of what is the key; null when there is none.</param>
 /// <param name="StoreKey">The key its record is stored under.</param>
 /// <param name="Fingerprint">What its payload is.</param>
-internal readonly record struct CallIdentity(string? Key, Sha256Hash StoreKey, Sha256Hash Fingerprint)
+internal readonly record struct CallIdentity(string? Key, StoreKey StoreKey, Fingerprint Fingerprint)
 {
     /// <summary>Tells which call this is.</summary>
     /// <param name="operation">Its operation.</param>
@@ -31,7 +31,7 @@ internal readonly record struct CallIdentity(string? Key, Sha256Hash StoreKey, S
 
         return policy.KeyRequired && enabled
             ? throw new ArgumentException($"The {nameof(policy.KeySelector)} '{policy.KeySelector}' selects nothing of the payload: it would be one key for all calls that lack it. Give the payload what it names; or, to run such calls unprotected, set {nameof(policy.KeyRequired)} to false.", nameof(key))
-            : new CallIdentity(null, Sha256Hash.Of(Guid.NewGuid().ToByteArray()), fingerprint); // no two calls without a key may share a downstream key
+            : new CallIdentity(null, new StoreKey(Sha256Hash.Of(Guid.NewGuid().ToByteArray())), fingerprint); // no two calls without a key may share a downstream key
     }
 
     private static string? Selected(Selector selector, IdempotentPayload payload, bool enabled, string parameter)

@@ -16,13 +16,13 @@ internal static class FunctionIdentity
     private const byte FromSelection = 3;
 
     /// <summary>SHA-256 of a call's partition, operation and key. Layout: version, tagged partition, operation, source of the key, key. See <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
-    public static Sha256Hash StoreKeyOf(string operation, IdempotentCallKey key, string? partition) =>
+    public static StoreKey StoreKeyOf(string operation, IdempotentCallKey key, string? partition) =>
         StoreKeyOf(operation, key.Payload is null ? FromText : FromPayload, key.Text ?? "", partition);
 
     /// <summary>The same of a call whose key was selected.</summary>
-    public static Sha256Hash StoreKeyOfSelection(string operation, string selected, string? partition) => StoreKeyOf(operation, FromSelection, selected, partition);
+    public static StoreKey StoreKeyOfSelection(string operation, string selected, string? partition) => StoreKeyOf(operation, FromSelection, selected, partition);
 
-    private static Sha256Hash StoreKeyOf(string operation, byte source, string key, string? partition)
+    private static StoreKey StoreKeyOf(string operation, byte source, string key, string? partition)
     {
         var input = new PooledBytes(512);
         try
@@ -33,7 +33,7 @@ internal static class FunctionIdentity
             input.AddPart(operation);
             input.Add(source);
             input.AddPart(key);
-            return Sha256Hash.Of(input.Written);
+            return new(Sha256Hash.Of(input.Written));
         }
         finally
         {
@@ -42,20 +42,20 @@ internal static class FunctionIdentity
     }
 
     /// <summary>SHA-256 of the payload to validate: version, then the hash of its canonical form. Without one: nothing, which no payload equals.</summary>
-    public static Sha256Hash FingerprintOf(IdempotentPayload? payload, IdempotencyPolicy policy) =>
+    public static Fingerprint FingerprintOf(IdempotentPayload? payload, IdempotencyPolicy policy) =>
         payload is null || policy.Fingerprint == RequestFingerprintMode.None ? default : FingerprintOf(FingerprintVersion, payload.Key);
 
     /// <summary>The same where a selector says what counts: the hash of what it selects, or nothing where it selects nothing.</summary>
-    public static Sha256Hash FingerprintOfSelection(string? selected) => FingerprintOf(SelectedFingerprintVersion, selected ?? "");
+    public static Fingerprint FingerprintOfSelection(string? selected) => FingerprintOf(SelectedFingerprintVersion, selected ?? "");
 
-    private static Sha256Hash FingerprintOf(byte version, string content)
+    private static Fingerprint FingerprintOf(byte version, string content)
     {
         var input = new PooledBytes(256);
         try
         {
             input.Add(version);
             input.AddPart(content);
-            return Sha256Hash.Of(input.Written);
+            return new(Sha256Hash.Of(input.Written));
         }
         finally
         {

@@ -48,8 +48,8 @@ public interface IIdempotentExecutor
     /// <exception cref="ArgumentException">The operation or the key is blank, or a selector of the policy cannot be applied, or selects no key. Nothing was run.</exception>
     /// <exception cref="InvalidOperationException">The options name a policy that is not registered.</exception>
     /// <exception cref="NotSupportedException">The result is of a type that System.Text.Json cannot write or read. Nothing was run.</exception>
-    [RequiresUnreferencedCode(IdempotentPayload.Reflects)]
-    [RequiresDynamicCode(IdempotentPayload.Reflects)]
+    [RequiresUnreferencedCode(JsonResults.Reflects)]
+    [RequiresDynamicCode(JsonResults.Reflects)]
     Task<T> ExecuteAsync<T>(
         string operation,
         IdempotentCallKey key,

@@ -5,22 +5,28 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The path of a call: the middleware's, less HTTP.</summary>
-/// <remarks>1. By which policy? 2. Which call is this: key and payload. 3. Who was here first? 4. Run once, or refuse, or 5. give the result again.</remarks>
-internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine engine, Telemetry telemetry, ILogger<IdempotentExecutor> logger) : IIdempotentExecutor
+/// <summary>The path of a call: the middleware's, without HTTP.</summary>
+/// <remarks>1. Which policy? 2. Which call is this: key and payload. 3. Who was here first? 4. Run once, or reject, or 5. replay.</remarks>
+internal sealed class IdempotentExecutor(
+    PolicyResolver policies,
+    PolicySelectorCache selectors,
+    Claims claims,
+    RunOnce runOnce,
+    CompletedRecords completed,
+    StoreCalls store,
+    Telemetry telemetry,
+    ILogger<IdempotentExecutor> logger) : IIdempotentExecutor
 {
     // As long as a client is told to wait over HTTP.
     private static readonly TimeSpan WhileInProgress = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan WhileStoreIsAway = TimeSpan.FromSeconds(5);
 
-    [RequiresUnreferencedCode(IdempotentPayload.Reflects)]
-    [RequiresDynamicCode(IdempotentPayload.Reflects)]
+    [RequiresUnreferencedCode(JsonResults.Reflects)]
+    [RequiresDynamicCode(JsonResults.Reflects)]
     public Task<T> ExecuteAsync<T>(string operation, IdempotentCallKey key, Func<IIdempotentRun, CancellationToken, Task<T>> work, IdempotentCallOptions? options = null, CancellationToken cancellationToken = default)
     {
         // Before anything runs: a type that cannot be written is a mistake to be told of while there is no effect.
-        var serializer = options?.SerializerOptions ?? IdempotentPayload.DefaultSerializer;
-        serializer.MakeReadOnly(populateMissingResolver: true);
-        return ExecuteAsync(operation, key, work, (JsonTypeInfo<T>)serializer.GetTypeInfo(typeof(T)), options, cancellationToken);
+        return ExecuteAsync(operation, key, work, JsonResults.TypeInfo<T>(options?.SerializerOptions), options, cancellationToken);
     }
 
     public Task<T> ExecuteAsync<T>(string operation, IdempotentCallKey key, Func<IIdempotentRun, CancellationToken, Task<T>> work, JsonTypeInfo<T> resultType, IdempotentCallOptions? options = null, CancellationToken cancellationToken = default)
@@ -50,7 +56,7 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
     internal CallIdentity Identify(string operation, IdempotentCallKey key, IdempotentCallOptions? options)
     {
         var policy = policies.Of(operation, options?.PolicyName);
-        return CallIdentity.Of(operation, key, options, policy, policies.SelectorsOf(policy), policies.Enabled);
+        return CallIdentity.Of(operation, key, options, policy, selectors.Of(policy), policies.Enabled);
     }
 
     private async Task<T> ExecuteOnceAsync<T>(string operation, IdempotentCallKey key, Func<IIdempotentRun, CancellationToken, Task<T>> work, ResultFormat<T> format, IdempotentCallOptions? options, CancellationToken cancellationToken)
@@ -63,10 +69,10 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
         var policy = policies.Of(operation, options?.PolicyName);
 
         // 2.
-        var (text, storeKey, fingerprint) = CallIdentity.Of(operation, key, options, policy, policies.SelectorsOf(policy), policies.Enabled);
+        var (text, storeKey, fingerprint) = CallIdentity.Of(operation, key, options, policy, selectors.Of(policy), policies.Enabled);
         if (!policies.Enabled)
         {
-            return await work(new FunctionRun(text ?? "", storeKey, fingerprint, claim: null, engine), cancellationToken);
+            return await work(new UnclaimedRun(text ?? "", storeKey, fingerprint), cancellationToken);
         }
 
         if (policy.Transaction == IdempotencyTransaction.SameAsHandler && options?.Services is null)
@@ -77,104 +83,62 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
         if (text is null)
         {
             telemetry.CallEnded(operation, Telemetry.WithoutKey);
-            return await work(new FunctionRun("", storeKey, fingerprint, claim: null, engine), cancellationToken);
+            return await work(new UnclaimedRun("", storeKey, fingerprint), cancellationToken);
         }
 
-        // 3. Nobody else is served by a claim that the caller has given up.
-        var decision = await engine.ClaimAsync(storeKey, fingerprint, policy, engine.Recall(storeKey), waiting: cancellationToken, claiming: cancellationToken);
+        // 3. A caller who gives up on the claim leaves nobody it could serve.
+        var decision = await claims.ClaimAsync(new ClaimRequest(storeKey, fingerprint, policy), claims.Recall(storeKey), waiting: cancellationToken, claiming: cancellationToken);
 
         // 4. and 5.
         switch (decision.Outcome)
         {
             case ClaimOutcome.Acquired:
-                return await RunAsync(operation, text, work, format, decision.Claim!, options?.Services ?? NoServices.Instance, cancellationToken);
+                return await RunAsync(operation, decision.Claim!, new Call<T>(this, operation, text, work, format, decision.Claim!, options?.Services, cancellationToken));
             case ClaimOutcome.Completed:
                 return Replay(operation, storeKey, format, decision.Record!);
-            case ClaimOutcome.Reused:
-                throw Refused(operation, new IdempotencyKeyReusedException($"The key was used for another call of '{operation}', with another payload. Give this one a key of its own; to repeat the first, repeat its payload."));
-            case ClaimOutcome.InProgress:
-                throw Refused(operation, InProgress(operation));
-            case ClaimOutcome.OutcomeUnknown:
-                throw Refused(operation, new IdempotencyOutcomeUnknownException($"An earlier attempt of '{operation}' with this key ended without a result, and it is not run again. Find out what became of it."));
-            case ClaimOutcome.Unreadable:
-                throw Refused(operation, Unreadable(operation, decision.Error));
+            case ClaimOutcome.StoreUnavailable when policy.WhenStoreUnavailable == StoreUnavailableBehavior.Execute:
+                telemetry.CallEnded(operation, Telemetry.Unprotected);
+                Log.RunsUnprotected(logger, "Function", operation);
+                return await work(new UnclaimedRun(text, storeKey, fingerprint), cancellationToken);
             default:
-                if (policy.WhenStoreUnavailable == StoreUnavailableBehavior.Execute)
-                {
-                    telemetry.CallEnded(operation, Telemetry.Unprotected);
-                    Log.RunsUnprotected(logger, "Function", operation);
-                    return await work(new FunctionRun(text, storeKey, fingerprint, claim: null, engine), cancellationToken);
-                }
-
-                throw Refused(operation, new IdempotencyStoreUnavailableException($"The idempotency store could not be asked about '{operation}'. Nothing was run; call again.", decision.Error) { RetryAfter = WhileStoreIsAway });
+                throw Rejected(operation, decision.Problem!, decision.Error);
         }
     }
 
-    private async Task<T> RunAsync<T>(string operation, string key, Func<IIdempotentRun, CancellationToken, Task<T>> work, ResultFormat<T> format, OwnedClaim claim, IServiceProvider services, CancellationToken cancellationToken)
+    private async Task<T> RunAsync<T>(string operation, OwnedClaim claim, Call<T> call)
     {
-        var retriesLeft = claim.Policy.TransactionRetries;
-        T? result;
         Completion completion;
-        do
-        {
-            (result, completion) = await RunOnceAsync(operation, key, work, format, claim, services, cancellationToken);
-        }
-        while (completion.Outcome == CompletionOutcome.Conflict && !claim.EffectsStarted && retriesLeft-- > 0);
-
-        switch (completion.Outcome)
-        {
-            case CompletionOutcome.Superseded:
-                // We came back too late. The result that counts is the recorded one, so that no other call contradicts what is told here.
-                return completion.Record is { } record ? Replay(operation, claim.Key, format, record) : throw Refused(operation, InProgress(operation));
-            case CompletionOutcome.Conflict or CompletionOutcome.Undone or CompletionOutcome.Unknown:
-                if (completion.Outcome == CompletionOutcome.Conflict)
-                {
-                    await engine.ReleaseAsync(claim);
-                }
-
-                throw Refused(operation, Undone(operation, claim, completion.Outcome));
-            case CompletionOutcome.NotRecorded:
-                engine.Leave(claim);
-                break;
-        }
-
-        telemetry.CallEnded(operation, completion.Outcome == CompletionOutcome.Recorded ? Telemetry.Executed : Telemetry.NotRecorded);
-        return result!; // the work has returned it
-    }
-
-    private async Task<(T? Result, Completion Completion)> RunOnceAsync<T>(string operation, string key, Func<IIdempotentRun, CancellationToken, Task<T>> work, ResultFormat<T> format, OwnedClaim claim, IServiceProvider services, CancellationToken cancellationToken)
-    {
         try
         {
-            if (claim.IsTransactional && !await engine.TryBeginAsync(claim, services))
-            {
-                return (default, new Completion(CompletionOutcome.Undone));
-            }
-
-            var result = await work(new FunctionRun(key, claim.Key, claim.Fingerprint, claim, engine), cancellationToken);
-            return (result, await engine.CompleteAsync(claim, Encode(operation, format, claim, result)));
-        }
-        catch (Exception exception) when (claim.Transaction?.IsConflict(exception) == true)
-        {
-            Log.TransactionConflict(logger, claim.Key, exception);
-            await ClaimEngine.RollBackAsync(claim);
-            return (default, new Completion(CompletionOutcome.Conflict));
+            completion = await runOnce.RunAsync(claim, call);
         }
         catch
         {
-            await engine.ReleaseAsync(claim);
-            telemetry.CallEnded(operation, claim.EffectsStarted ? Telemetry.OutcomeUnknown : Telemetry.Failed);
+            telemetry.CallEnded(operation, claim.IsOutcomeUnknown ? Telemetry.OutcomeUnknown : Telemetry.Failed);
             throw;
         }
+
+        if (completion.Record is { } record)
+        {
+            return Replay(operation, claim.Key, call.Format, record); // another attempt's result counts, so that no other call contradicts this one
+        }
+
+        if (completion.Problem is { } problem)
+        {
+            throw Rejected(operation, problem, error: null);
+        }
+
+        telemetry.CallEnded(operation, completion.Outcome == CompletionOutcome.Recorded ? Telemetry.Executed : Telemetry.NotRecorded);
+        return call.Result!; // the work has returned it
     }
 
-    /// <summary>The result as it is kept. Never throws: the work is done, and must not be done again because of what came of it.</summary>
+    /// <summary>The payload of a result. Never throws: the work is done, and must not be done again because of its result.</summary>
     private byte[] Encode<T>(string operation, ResultFormat<T> format, OwnedClaim claim, T result)
     {
         try
         {
-            var payload = format.Write(result, engine.Store.CompressionThreshold, out var size);
-            if (size <= claim.Policy.MaxResponseBodySize && payload.Length <= engine.Store.MaxPayloadSize)
+            var payload = format.Write(result, store.CompressionThreshold, out var size);
+            if (size <= claim.Policy.MaxResponseBodySize && payload.Length <= store.MaxPayloadSize)
             {
                 return payload;
             }
@@ -189,18 +153,18 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
         return StoredResult.Encode(ResultKind.NotKept);
     }
 
-    private T Replay<T>(string operation, Sha256Hash storeKey, ResultFormat<T> format, CompletedRecord record)
+    private T Replay<T>(string operation, StoreKey storeKey, ResultFormat<T> format, CompletedRecord record)
     {
         if (record.Decoded is not StoredResult stored)
         {
             if (StoredResult.Decode(record.Payload, out var reason) is not { } decoded)
             {
                 Log.RecordUnreadable(logger, storeKey, reason, null);
-                throw Refused(operation, Unreadable(operation, null));
+                throw Rejected(operation, IdempotencyProblem.RecordUnreadable, error: null);
             }
 
             record.Decoded = stored = decoded;
-            engine.LocalCache.Set(storeKey, record); // what was worked out now is kept for the next, and counted
+            completed.Set(storeKey, record); // decoded once, and counted
         }
 
         T result;
@@ -219,29 +183,36 @@ internal sealed class IdempotentExecutor(EffectivePolicies policies, ClaimEngine
         return result;
     }
 
-    private IdempotencyException Refused(string operation, IdempotencyException why)
+    private IdempotencyException Rejected(string operation, IdempotencyProblem problem, Exception? error)
     {
-        telemetry.CallEnded(operation, why.Code);
-        return why;
+        telemetry.CallEnded(operation, problem.Code);
+        return CallRejection.Of(problem, operation, error);
     }
 
-    private static IdempotencyInProgressException InProgress(string operation) =>
-        new($"The first call of '{operation}' with this key is still running. Call again in a moment, to get its result.") { RetryAfter = WhileInProgress };
-
-    // What was done outside the transaction is not undone with it.
-    private static IdempotencyException Undone(string operation, OwnedClaim claim, CompletionOutcome outcome) => outcome switch
+    /// <summary>The work of one call, and its result.</summary>
+    private sealed class Call<T>(IdempotentExecutor executor, string operation, string key, Func<IIdempotentRun, CancellationToken, Task<T>> work, ResultFormat<T> format, OwnedClaim claim, IServiceProvider? services, CancellationToken cancellationToken)
+        : IdempotentRun, IProtectedWork
     {
-        _ when claim.EffectsStarted => new IdempotencyOutcomeUnknownException($"The transaction of '{operation}' was undone after effects outside it had begun, and it is not run again. Find out what became of them."),
-        CompletionOutcome.Conflict => new IdempotencyTransactionConflictException($"The database has undone the transaction of '{operation}' in favour of another. Nothing was done; call again.") { RetryAfter = WhileInProgress },
-        CompletionOutcome.Undone => new IdempotencyStoreUnavailableException($"The transaction of '{operation}' could not be begun or committed. Nothing was done; call again.") { RetryAfter = WhileStoreIsAway },
-        _ => new IdempotencyStoreUnavailableException($"It is not known at the moment whether the transaction of '{operation}' was committed. Call again: the result is there if it was, and the work is run if it was not.") { RetryAfter = WhileStoreIsAway },
-    };
+        public ResultFormat<T> Format => format;
 
-    // Without a hint when to call again: waiting does not mend a record.
-    private static IdempotencyStoreUnavailableException Unreadable(string operation, Exception? error) =>
-        new($"There is an idempotency record of '{operation}' with this key, but it cannot be read: it is damaged, or of a newer version of the library. Nothing was run, because it may stand for an effect. The log has the reason.", error);
+        public T? Result { get; private set; }
 
-    /// <summary>For the work of every policy that needs none.</summary>
+        public override string Key => key;
+
+        public IServiceProvider Services => services ?? NoServices.Instance;
+
+        protected override OwnedClaim? Claim => claim;
+
+        protected override (StoreKey StoreKey, Fingerprint Fingerprint) Identity => (claim.Key, claim.Request.Fingerprint);
+
+        public async ValueTask<byte[]?> RunAsync()
+        {
+            Result = await work(this, cancellationToken);
+            return executor.Encode(operation, format, claim, Result);
+        }
+    }
+
+    /// <summary>For stores whose transactions need none; the policy says when they do.</summary>
     private sealed class NoServices : IServiceProvider
     {
         public static NoServices Instance { get; } = new();

@@ -24,8 +24,8 @@ public static class IdempotentExecutorBatchExtensions
     /// <param name="cancellationToken">Ends the batch; what was done until then is recorded, and is not run again.</param>
     /// <returns>One result for each item, in their order.</returns>
     /// <exception cref="OperationCanceledException">The token has fired.</exception>
-    [RequiresUnreferencedCode(IdempotentPayload.Reflects)]
-    [RequiresDynamicCode(IdempotentPayload.Reflects)]
+    [RequiresUnreferencedCode(JsonResults.Reflects)]
+    [RequiresDynamicCode(JsonResults.Reflects)]
     public static async Task<IReadOnlyList<IdempotentBatchResult<TItem, TResult>>> ExecuteBatchAsync<TItem, TResult>(
         this IIdempotentExecutor executor,
         string operation,
@@ -130,7 +130,7 @@ public static class IdempotentExecutorBatchExtensions
         var results = new IdempotentBatchResult<TItem, TResult>[calls.Length];
 
         // By stored key, in order of appearance: those with the same one are executed one after the other, whatever runs beside them.
-        var byKey = new OrderedDictionary<Sha256Hash, List<Call>>();
+        var byKey = new OrderedDictionary<StoreKey, List<Call>>();
         for (var i = 0; i < calls.Length; i++)
         {
             try
@@ -194,5 +194,5 @@ public static class IdempotentExecutorBatchExtensions
         }
     }
 
-    private readonly record struct Call(int Index, IdempotentCallKey Key, IdempotentCallOptions? Options, Sha256Hash Fingerprint);
+    private readonly record struct Call(int Index, IdempotentCallKey Key, IdempotentCallOptions? Options, Fingerprint Fingerprint);
 }

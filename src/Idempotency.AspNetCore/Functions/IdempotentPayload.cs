@@ -16,11 +16,6 @@ namespace Idempotency.AspNetCore;
 /// </remarks>
 public sealed class IdempotentPayload
 {
-    internal const string Reflects = "JSON is written and read by reflection. Use the overload with a JsonTypeInfo<T>.";
-
-    /// <summary>What is written and read without options: fields too, or a tuple would be an empty object.</summary>
-    internal static readonly JsonSerializerOptions DefaultSerializer = new() { IncludeFields = true };
-
     private IdempotentPayload(byte[] json)
     {
         Json = json;
@@ -39,12 +34,12 @@ public sealed class IdempotentPayload
     /// <exception cref="ArgumentException">It is written as <c>{}</c>: it says nothing, and would be one key for all calls.</exception>
     /// <exception cref="JsonException">It cannot be written: it has a cycle, or is too deep.</exception>
     /// <exception cref="NotSupportedException">System.Text.Json does not write such a type.</exception>
-    [RequiresUnreferencedCode(Reflects)]
-    [RequiresDynamicCode(Reflects)]
+    [RequiresUnreferencedCode(JsonResults.Reflects)]
+    [RequiresDynamicCode(JsonResults.Reflects)]
     public static IdempotentPayload Of<T>(T value, JsonSerializerOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(value);
-        return new IdempotentPayload(Saying(JsonSerializer.SerializeToUtf8Bytes(value, options ?? DefaultSerializer), typeof(T)));
+        return new IdempotentPayload(Saying(JsonSerializer.SerializeToUtf8Bytes(value, options ?? JsonResults.Default), typeof(T)));
     }
 
     /// <summary>The same, written by source-generated code.</summary>

@@ -6,16 +6,23 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>Whose request is this? A part of the stored key, so that callers cannot reach each other's records.</summary>
 /// <remarks>
-/// 1. The policy's function, when it has one; null from it is the shared partition. 2. An authenticated user: of every authenticated identity
-/// (several schemes may each add one: an application's and its user's) the subject (<c>sub</c>), else the name identifier, else the name, with its
-/// issuer, or with the authentication type where the claim was issued locally. 3. Nobody: the shared partition. The cases carry different tags and
-/// all parts their length, so none can imitate another.
+/// <para>1. The policy's function, when it has one; null from it is the shared partition.</para>
+/// <para>2. An authenticated caller: of every authenticated identity (several schemes may each add one: an application's and its user's) the subject (<c>sub</c>, RFC 7519 section 4.1.2), else the name identifier,
+/// else the name; else the client application: <c>client_id</c> (RFC 8693 section 4.3), <c>azp</c> or <c>appid</c>. Each with its issuer, or with the authentication type where the claim was issued locally.</para>
+/// <para>3. Nobody: the shared partition.</para>
+/// <para>The cases carry different tags and all parts their length, so none can imitate another: a client is never a user of the same name.</para>
 /// </remarks>
 internal static class CallerPartition
 {
     private const byte Shared = 0;
     private const byte User = 1;
     private const byte Custom = 2;
+    private const byte Client = 3;
+
+    private static readonly string[] ClientClaims = ["client_id", "azp", "appid"];
+
+    // Some issuers leave the subject out of a user's token too, and then its client alone would be shared by all users of that client.
+    private static readonly string[] PersonClaims = ["preferred_username", "upn", ClaimTypes.Upn, "unique_name", "email", ClaimTypes.Email];
 
     public static void Append(HttpContext context, IdempotencyPolicy policy, ref PooledBytes input)
     {
@@ -38,10 +45,19 @@ internal static class CallerPartition
             }
 
             isAuthenticated = true;
-            var claim = identity.FindFirst("sub") ?? identity.FindFirst(ClaimTypes.NameIdentifier) ?? identity.FindFirst(identity.NameClaimType);
+            // A name that is the client's (NameClaimType = "client_id") is no user's.
+            var subject = identity.FindFirst("sub") ?? identity.FindFirst(ClaimTypes.NameIdentifier)
+                ?? (ClientClaims.Contains(identity.NameClaimType) ? null : identity.FindFirst(identity.NameClaimType));
+            var client = subject is null ? FirstOf(identity, ClientClaims) : null;
+            var claim = subject ?? client;
             isIdentified |= claim is not null;
             var issuer = identity.FindFirst("iss")?.Value ?? claim?.Issuer ?? ClaimsIdentity.DefaultIssuer;
-            AppendTagged(ref input, User, issuer == ClaimsIdentity.DefaultIssuer ? identity.AuthenticationType ?? "" : issuer, claim?.Value ?? "");
+            issuer = issuer == ClaimsIdentity.DefaultIssuer ? identity.AuthenticationType ?? "" : issuer;
+            AppendTagged(ref input, client is null ? User : Client, issuer, claim?.Value ?? "");
+            if (client is not null && FirstOf(identity, PersonClaims) is { } person)
+            {
+                AppendTagged(ref input, User, issuer, person.Value);
+            }
         }
 
         if (!isAuthenticated)
@@ -50,21 +66,35 @@ internal static class CallerPartition
         }
         else if (!isIdentified)
         {
-            // Sharing a partition among users who cannot be told apart would hand one the other's answers; so this fails, and says how to go on.
-            throw new InvalidOperationException("The authenticated user has neither a subject ('sub'), nor a name identifier, nor a name to keep their idempotency keys apart from other users'. Have the authentication handler issue one, or set IdempotencyPolicy.Partition.");
+            // Sharing a partition among callers who cannot be told apart would hand one the other's responses; so this fails, and says how to go on.
+            throw new InvalidOperationException("The authenticated caller has no subject ('sub'), name identifier, name or client ('client_id', 'azp', 'appid') that keeps its idempotency keys apart from those of other callers. Have the authentication handler issue one of these claims, or set IdempotencyPolicy.Partition.");
         }
     }
 
     /// <summary>The same for a request that is named rather than there.</summary>
-    public static void Append(IdempotencyRequestName request, ref PooledBytes input)
+    public static void Append(IdempotencyRecordQuery request, ref PooledBytes input)
     {
         var (tag, first, second) = request switch
         {
             { Partition: { } partition } => (Custom, partition, ""),
             { Subject: { } subject } => (User, request.Issuer ?? "", subject),
+            { ClientId: { } client } => (Client, request.Issuer ?? "", client),
             _ => (Shared, "", ""),
         };
         AppendTagged(ref input, tag, first, second);
+    }
+
+    private static Claim? FirstOf(ClaimsIdentity identity, string[] types)
+    {
+        foreach (var type in types)
+        {
+            if (identity.FindFirst(type) is { } claim)
+            {
+                return claim;
+            }
+        }
+
+        return null;
     }
 
     private static void AppendTagged(ref PooledBytes input, byte tag, string first, string second)

@@ -12,6 +12,13 @@ public interface IIdempotencySelector
     /// </summary>
     IReadOnlyCollection<string> RootNames { get; }
 
+    /// <summary>
+    /// The members that the expression is seen to read of one member of the root: of <c>[headers."x-tenant", body.id]</c> under <c>headers</c>, <c>x-tenant</c>. Empty (the default) when that cannot be told from the expression.
+    /// With <see cref="IdempotencyPolicy.ClientCaching"/>, <c>Vary</c> names the headers that a selector reads.
+    /// </summary>
+    /// <param name="rootName">One of <see cref="RootNames"/>.</param>
+    IReadOnlyCollection<string> NamesUnder(string rootName) => [];
+
     /// <summary>Writes what the expression selects as JSON in UTF-8.</summary>
     /// <param name="document">The envelope or the body. Not kept.</param>
     /// <param name="selection">Where it is written; whole or not at all when this throws.</param>

@@ -59,8 +59,8 @@ internal readonly struct RequestBody
         }
 
         // Antiforgery, for one, reads forms before this middleware may: the stream is at its end, and only the form tells requests apart.
-        return context.Features.Find<IFormFeature>()?.Form is { } form
-            ? ReadFormAsync(form, limit, context.RequestAborted)
+        return AntiforgeryCheck.FormOf(context) is { } form
+            ? ReadFormAsync(form, AntiforgeryCheck.TokenFieldOf(context), limit, context.RequestAborted)
             : TryReadArrived(request, announced, limit, out var body) ? ValueTask.FromResult(body)
             : BufferAsync(request, limit, context.RequestAborted);
     }
@@ -172,7 +172,7 @@ internal readonly struct RequestBody
         }
     }
 
-    private static async ValueTask<RequestBody> ReadFormAsync(IFormCollection form, long limit, CancellationToken aborted)
+    private static async ValueTask<RequestBody> ReadFormAsync(IFormCollection form, string? antiforgeryToken, long limit, CancellationToken aborted)
     {
         const byte Field = 1;
         const byte File = 2;
@@ -180,6 +180,11 @@ internal readonly struct RequestBody
         long content = 0; // without the prefixes: never more than what was sent
         foreach (var (name, values) in form)
         {
+            if (name.Equals(antiforgeryToken, StringComparison.OrdinalIgnoreCase))
+            {
+                continue;
+            }
+
             foreach (var value in values)
             {
                 bytes.WriteByte(Field);

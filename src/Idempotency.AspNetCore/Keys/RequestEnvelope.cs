@@ -6,13 +6,14 @@ using System.Security.Claims;
 using System.Text.Json;
 using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 
 namespace Idempotency.AspNetCore;
 
 /// <summary>The document that selectors are applied to.</summary>
 /// <remarks>
-/// <para>1. <c>body</c>: a JSON body as it is, <c>null</c> when there is none; any other as a string, in base64 when it is not UTF-8. JSON is what says so and is
-/// (RFC 8259, at most 64 levels). 2. <c>headers</c>: names in lower case, the field lines of one name joined with a comma and a space (RFC 9110 section 5.3). 3. <c>query</c>:
+/// <para>1. <c>body</c>: a JSON body as it is, <c>null</c> when there is none; a form as an object of its fields, each a string, or an array where a field comes more than once, without its files; any other body as a
+/// string, in base64 when it is not UTF-8. JSON is what says so and is (RFC 8259, at most 64 levels). 2. <c>headers</c>: names in lower case, the field lines of one name joined with a comma and a space (RFC 9110 section 5.3). 3. <c>query</c>:
 /// a string, or an array where a name comes more than once. 4. <c>route</c>: the route's values as strings. 5. <c>method</c> and
 /// <c>path</c>, with its base, as sent but unescaped. 6. <c>user</c>: the claims of authenticated identities by type, a string, or an array where a type comes more than once.</para>
 /// <para>Of a function's call there is <c>body</c> alone: its payload.</para>
@@ -26,7 +27,22 @@ internal static class RequestEnvelope
     private static readonly JsonDocumentOptions Depth = new() { MaxDepth = MaxBodyDepth + 1 };
 
     /// <summary>The body alone.</summary>
-    public static JsonDocument BodyOf(ReadOnlyMemory<byte> body, bool isJson)
+    public static JsonDocument BodyOf(HttpRequest request, RequestBody body, IEnumerable<KeyValuePair<string, StringValues>>? form)
+    {
+        if (form is null)
+        {
+            return BodyOf(body.Bytes, RequestIdentity.HasJson(request, body));
+        }
+
+        using var json = new NewDocument();
+        WriteAll(json.Writer, Each(form));
+        return json.ToDocument();
+    }
+
+    /// <summary>The payload of a function's call alone.</summary>
+    public static JsonDocument BodyOf(ReadOnlyMemory<byte> payload) => BodyOf(payload, isJson: true);
+
+    private static JsonDocument BodyOf(ReadOnlyMemory<byte> body, bool isJson)
     {
         body = WithoutMark(body);
         if (isJson && IsJson(body.Span))
@@ -40,7 +56,7 @@ internal static class RequestEnvelope
     }
 
     /// <summary>The envelope of a request, with those of its members that are read.</summary>
-    public static JsonDocument Of(HttpContext context, RequestBody body, IReadOnlyCollection<string> members)
+    public static JsonDocument Of(HttpContext context, RequestBody body, IEnumerable<KeyValuePair<string, StringValues>>? form, IReadOnlyCollection<string> members)
     {
         var request = context.Request;
         using var json = new NewDocument();
@@ -51,9 +67,10 @@ internal static class RequestEnvelope
             writer.WritePropertyName(member);
             switch (member)
             {
+                case "body" when form is not null: WriteAll(writer, Each(form)); break;
                 case "body": WriteBody(writer, body.Bytes, RequestIdentity.HasJson(request, body)); break;
                 case "headers": WriteHeaders(writer, request.Headers); break;
-                case "query": WriteAll(writer, request.Query.SelectMany(static named => named.Value, static (named, value) => (named.Key, value))); break;
+                case "query": WriteAll(writer, Each(request.Query)); break;
                 case "route": WriteAll(writer, request.RouteValues.Select(static named => (named.Key, (string?)Convert.ToString(named.Value, CultureInfo.InvariantCulture)))); break;
                 case "method": WriteString(writer, request.Method); break;
                 case "path": WriteString(writer, RequestIdentity.PathOf(request)); break;
@@ -116,6 +133,9 @@ internal static class RequestEnvelope
 
         writer.WriteEndObject();
     }
+
+    private static IEnumerable<(string Name, string? Value)> Each(IEnumerable<KeyValuePair<string, StringValues>> named) =>
+        named.SelectMany(static one => one.Value, static (one, value) => (one.Key, value));
 
     private static void WriteAll(Utf8JsonWriter writer, IEnumerable<(string Name, string? Value)> all)
     {

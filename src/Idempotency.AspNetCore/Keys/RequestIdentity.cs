@@ -7,6 +7,8 @@ namespace Idempotency.AspNetCore;
 internal static class RequestIdentity
 {
     // Both layouts are part of what stores keep: a change of either needs a new first byte, or retries across a deployment become strangers.
+    // What layout 1 says of a request never changes either, but for requests that were told apart by mistake: the query's order (see QueryText)
+    // and the media type of nothing. Each of those now has the fingerprint of the one among them that needed no mending.
     // Bytes from 128 up are those of FunctionIdentity.
     private const byte KeyVersion = 1;
     private const byte FingerprintVersion = 1;
@@ -14,13 +16,16 @@ internal static class RequestIdentity
     // A fingerprint of what a selector selects, and nothing else.
     private const byte SelectedFingerprintVersion = 2;
 
+    // Any other fingerprint, and the headers that the policy names.
+    private const byte HeadersFingerprintVersion = 3;
+
     // Which form the body has. A raw body never equals a canonical one, whatever its bytes.
     private const byte Canonical = 1;
     private const byte Raw = 2;
     private const byte ParsedForm = 3;
 
     /// <summary>SHA-256 of the request's partition, target and key. Layout: version, tagged partition, method, path, source of the key, key; and the query when the key is the body. See <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
-    public static Sha256Hash StoreKeyOf(HttpContext context, IdempotencyPolicy policy, string key, KeyOrigin origin)
+    public static StoreKey StoreKeyOf(HttpContext context, IdempotencyPolicy policy, string key, KeyOrigin origin)
     {
         var input = new PooledBytes(512);
         try
@@ -32,10 +37,10 @@ internal static class RequestIdentity
             if (origin == KeyOrigin.Body)
             {
                 // A client that chose a key can choose another for another query; one whose body is the key cannot. Where the key is selected, the expression says whether it takes part.
-                input.AddPart(context.Request.QueryString.Value ?? "");
+                input.AddPart(QueryText.Ordered(context.Request.QueryString.Value ?? ""));
             }
 
-            return Sha256Hash.Of(input.Written);
+            return new(Sha256Hash.Of(input.Written));
         }
         finally
         {
@@ -44,7 +49,7 @@ internal static class RequestIdentity
     }
 
     /// <summary>The same for a request that is named rather than there: one with a key header.</summary>
-    public static Sha256Hash StoreKeyOf(IdempotencyRequestName request, string key)
+    public static StoreKey StoreKeyOf(IdempotencyRecordQuery request, string key)
     {
         var input = new PooledBytes(512);
         try
@@ -53,7 +58,7 @@ internal static class RequestIdentity
             CallerPartition.Append(request, ref input);
             AppendTarget(request.Method, request.Path, ref input);
             AppendKey(KeyOrigin.Header, key, ref input);
-            return Sha256Hash.Of(input.Written);
+            return new(Sha256Hash.Of(input.Written));
         }
         finally
         {
@@ -61,9 +66,12 @@ internal static class RequestIdentity
         }
     }
 
-    /// <summary>The key of a request that is its own key: the SHA-256 of its canonical JSON body in hexadecimal, or, when it has no canonical form, of its bytes after <c>raw-</c>.</summary>
-    public static string KeyOf(HttpContext context, RequestBody body) =>
-        KeyOf(body.Bytes.Span, HasJson(context.Request, body));
+    /// <summary>The key of a request that is its own key: the SHA-256 of its canonical JSON body in hexadecimal, or, when it has no canonical form, of its bytes after <c>raw-</c>. Null when a form has nothing but what does not count.</summary>
+    public static string? KeyOf(HttpContext context, RequestBody body)
+    {
+        var content = FormContent.Of(context, body)?.Bytes ?? body.Bytes;
+        return content.IsEmpty ? null : KeyOf(content.Span, HasJson(context.Request, body));
+    }
 
     /// <summary>The same of any content.</summary>
     public static string KeyOf(ReadOnlySpan<byte> content, bool isJson)
@@ -79,9 +87,9 @@ internal static class RequestIdentity
         }
     }
 
-    /// <summary>SHA-256 of what the policy's <see cref="IdempotencyPolicy.Fingerprint"/> covers. Layout: version, method, path, query, media type, form of the body, body.</summary>
+    /// <summary>SHA-256 of what the policy's <see cref="IdempotencyPolicy.Fingerprint"/> covers. Layout: version, method, path, query, media type, content encoding, form of the body, body; of canonical JSON without the encoding.</summary>
     /// <remarks>What it depends on beside the stored key's target, <see cref="SeenRequest"/> compares.</remarks>
-    public static Sha256Hash FingerprintOf(HttpContext context, IdempotencyPolicy policy, RequestBody body)
+    public static Fingerprint FingerprintOf(HttpContext context, IdempotencyPolicy policy, RequestBody body)
     {
         if (policy.Fingerprint == RequestFingerprintMode.None)
         {
@@ -94,7 +102,16 @@ internal static class RequestIdentity
         {
             input.Add(FingerprintVersion);
             AppendTarget(request.Method, PathOf(context.Request), ref input);
-            input.AddPart(request.QueryString.Value ?? "");
+            input.AddPart(QueryText.Ordered(request.QueryString.Value ?? ""));
+
+            if (body.Bytes.IsEmpty)
+            {
+                // Nothing is nothing, whatever its media type. (Some clients name one for a DELETE, and their proxies remove it.)
+                input.AddPart("");
+                input.AddPart("");
+                input.Add(Raw);
+                return new(Sha256Hash.Of(input.Written));
+            }
 
             if (policy.Fingerprint == RequestFingerprintMode.ExactJson && !body.IsParsedForm && IsJson(request.ContentType, out var mediaType))
             {
@@ -103,18 +120,19 @@ internal static class RequestIdentity
                 input.Add(Canonical);
                 if (CanonicalJson.TryAppend(body.Bytes.Span, ref input))
                 {
-                    return Sha256Hash.Of(input.Written);
+                    return new(Sha256Hash.Of(input.Written));
                 }
 
                 input.RollBackTo(beforeMediaType);
             }
 
             // Parameters (a charset, a boundary) and encodings say how bytes are meant, so they count where bytes do.
-            input.AddPart(request.ContentType ?? "");
+            var form = FormContent.Of(context, body);
+            input.AddPart(form?.MediaType ?? request.ContentType ?? "");
             input.AddPart(request.Headers.ContentEncoding.ToString());
             input.Add(body.IsParsedForm ? ParsedForm : Raw);
-            input.Add(body.Bytes.Span);
-            return Sha256Hash.Of(input.Written);
+            input.Add((form?.Bytes ?? body.Bytes).Span);
+            return new(Sha256Hash.Of(input.Written));
         }
         finally
         {
@@ -123,7 +141,7 @@ internal static class RequestIdentity
     }
 
     /// <summary>The same where a selector says what counts. Layout: version, method, path, the hash of what is selected, if anything is.</summary>
-    public static Sha256Hash FingerprintOfSelection(HttpContext context, string? selected)
+    public static Fingerprint FingerprintOfSelection(HttpContext context, string? selected)
     {
         var input = new PooledBytes(512);
         try
@@ -131,7 +149,36 @@ internal static class RequestIdentity
             input.Add(SelectedFingerprintVersion);
             AppendTarget(context.Request.Method, PathOf(context.Request), ref input);
             input.AddPart(selected ?? "");
-            return Sha256Hash.Of(input.Written);
+            return new(Sha256Hash.Of(input.Written));
+        }
+        finally
+        {
+            input.Dispose();
+        }
+    }
+
+    /// <summary>A fingerprint, and the request headers that count beside what it covers. Layout: version, fingerprint, then for each name: name, whether it is there, value.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="headers">Names in lower case and in order, each once.</param>
+    /// <param name="fingerprint">What it is without them.</param>
+    public static Fingerprint WithHeaders(HttpRequest request, ReadOnlySpan<string> headers, Fingerprint fingerprint)
+    {
+        var input = new PooledBytes(512);
+        try
+        {
+            input.Add(HeadersFingerprintVersion);
+            fingerprint.Hash.CopyTo(input.Room(Sha256Hash.Length));
+            input.Advance(Sha256Hash.Length);
+            foreach (var header in headers)
+            {
+                var isThere = request.Headers.TryGetValue(header, out var lines);
+                input.AddPart(header);
+                input.Add((byte)(isThere ? 1 : 0));
+                // As intermediaries may join them (RFC 9110 section 5.3), and as selectors see them.
+                input.AddPart(lines.Count > 1 ? string.Join(", ", (IEnumerable<string?>)lines) : lines.ToString());
+            }
+
+            return new(Sha256Hash.Of(input.Written));
         }
         finally
         {

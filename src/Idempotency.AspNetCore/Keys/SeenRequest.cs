@@ -34,16 +34,18 @@ internal sealed class SeenRequest
     /// <summary>The length of the array that is kept, for tests: never more than is counted.</summary>
     internal int MemoryTaken => MemoryMarshal.TryGetArray(_body, out var array) ? array.Array!.Length : 0;
 
-    /// <summary>Keeps a request, unless it is too large, or what counts of it is selected: that may be more than is compared here.</summary>
+    /// <summary>Keeps a request, unless it is too large, or more of it may count than is compared here.</summary>
     public static SeenRequest? Of(HttpContext context, IdempotencyPolicy policy, RequestBody body) =>
-        body.Bytes.Length <= LargestBody && policy.FingerprintSelector is null ? new SeenRequest(context, policy.Fingerprint, body) : null;
+        body.Bytes.Length <= LargestBody && CoversAll(policy) ? new SeenRequest(context, policy.Fingerprint, body) : null;
 
     /// <summary>Whether a request is the same to the byte, and so has the same fingerprint. When not, its fingerprint may still be the same.</summary>
     public bool Equals(HttpContext context, IdempotencyPolicy policy, RequestBody body) =>
-        _mode == policy.Fingerprint && policy.FingerprintSelector is null
+        _mode == policy.Fingerprint && CoversAll(policy)
         && _isParsedForm == body.IsParsedForm
         && _body.Span.SequenceEqual(body.Bytes.Span)
         && _query == context.Request.QueryString.Value
         && _contentType == context.Request.ContentType
         && _contentEncoding == context.Request.Headers.ContentEncoding;
+
+    private static bool CoversAll(IdempotencyPolicy policy) => policy is { FingerprintSelector: null, FingerprintHeaders.Count: 0 };
 }

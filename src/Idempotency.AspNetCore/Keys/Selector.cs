@@ -15,6 +15,7 @@ internal sealed class Selector
     private readonly string _setting;
     private readonly IIdempotencySelector _compiled;
     private readonly IReadOnlyCollection<string>? _members;
+    private readonly bool _readsBody;
 
     /// <exception cref="InvalidOperationException">There is no language, or the expression is not valid in it: the message names the fix.</exception>
     public Selector(IIdempotencySelectorLanguage? language, string setting, string expression, string who)
@@ -45,24 +46,31 @@ internal sealed class Selector
         }
 
         _members = names.Count > 0 && strangers.Count == 0 ? names : null;
+        _readsBody = _members is null || _members.Contains("body");
+        Headers = _members?.Contains("headers") == true ? [.. _compiled.NamesUnder("headers").Where(HttpToken.IsValid)] : [];
     }
+
+    /// <summary>The request headers that it is seen to read.</summary>
+    public IReadOnlyCollection<string> Headers { get; }
 
     /// <summary>What it selects of a request.</summary>
     public Selection Of(HttpContext context, RequestBody body)
     {
-        if (body.IsParsedForm && (_members is null || _members.Contains("body")))
+        string? error = null;
+        var form = _readsBody ? FormFields.Of(context, body, out error) : null;
+        if (error is not null)
         {
-            return new Selection(null, $"{Name} selects from the body, but that is a form which was read before it could be looked at.");
+            return new Selection(null, $"{Name} selects from the body, which is a form that cannot be read. {error}");
         }
 
-        using var document = _members is null ? RequestEnvelope.BodyOf(body.Bytes, RequestIdentity.HasJson(context.Request, body)) : RequestEnvelope.Of(context, body, _members);
+        using var document = _members is null ? RequestEnvelope.BodyOf(context.Request, body, form) : RequestEnvelope.Of(context, body, form, _members);
         return Of(document.RootElement);
     }
 
     /// <summary>What it selects of a function's payload.</summary>
     public Selection Of(ReadOnlyMemory<byte> payload)
     {
-        using var document = _members is null ? RequestEnvelope.BodyOf(payload, isJson: true) : RequestEnvelope.Of(payload);
+        using var document = _members is null ? RequestEnvelope.BodyOf(payload) : RequestEnvelope.Of(payload);
         return Of(document.RootElement);
     }
 

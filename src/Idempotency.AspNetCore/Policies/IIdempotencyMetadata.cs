@@ -21,4 +21,10 @@ public interface IIdempotencyMetadata
 
     /// <summary>What of a retry must equal the first request, in place of the policy's own <see cref="IdempotencyPolicy.FingerprintSelector"/>; null to leave that.</summary>
     string? FingerprintSelector => null;
+
+    /// <summary>The request headers that are part of the fingerprint, in place of the policy's own <see cref="IdempotencyPolicy.FingerprintHeaders"/>; null to leave those.</summary>
+    IReadOnlyCollection<string>? FingerprintHeaders => null;
+
+    /// <summary>The HTTP methods that are protected, in place of the policy's own <see cref="IdempotencyPolicy.Methods"/>; null to leave those.</summary>
+    IReadOnlyCollection<string>? Methods => null;
 }

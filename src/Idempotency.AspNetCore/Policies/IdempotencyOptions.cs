@@ -11,8 +11,8 @@ public sealed class IdempotencyOptions
     /// <summary>The policy of endpoints that name none. Replace it, or derive from it: <c>options.DefaultPolicy = options.DefaultPolicy with { … }</c>.</summary>
     public IdempotencyPolicy DefaultPolicy { get; set; } = new();
 
-    /// <summary>The policies that endpoints can name. Names are case-sensitive.</summary>
-    public IDictionary<string, IdempotencyPolicy> Policies { get; } = new Dictionary<string, IdempotencyPolicy>(StringComparer.Ordinal);
+    /// <summary>The policies that endpoints can name. Names are not case-sensitive.</summary>
+    public IDictionary<string, IdempotencyPolicy> Policies { get; } = new Dictionary<string, IdempotencyPolicy>(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>
     /// The most records the local cache of completed records holds; the least recently used goes first. Zero switches the cache off.
@@ -27,7 +27,7 @@ public sealed class IdempotencyOptions
     public long LocalCacheMaxBytes { get; set; } = 64 * 1024 * 1024;
 
     /// <summary>Registers a policy that endpoints name with <c>[Idempotent("name")]</c> or <c>.WithIdempotency("name")</c>.</summary>
-    /// <param name="name">Its name, case-sensitive.</param>
+    /// <param name="name">Its name, not case-sensitive.</param>
     /// <param name="policy">The policy.</param>
     /// <returns>These options, for more.</returns>
     /// <exception cref="ArgumentException">The name is empty, or a policy of that name is there already.</exception>

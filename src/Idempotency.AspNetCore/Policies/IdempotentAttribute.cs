@@ -3,7 +3,10 @@ namespace Idempotency.AspNetCore;
 /// <summary>
 /// Makes an action, a controller or a minimal API's handler run once per idempotency key. The same as <c>WithIdempotency()</c>.
 /// </summary>
-/// <remarks>On a controller: all of its actions, those that only read too. Take those out with <see cref="DisableIdempotencyAttribute"/>.</remarks>
+/// <remarks>
+/// On a controller: all of its actions, but not requests that only read; see <see cref="IdempotencyPolicy.Methods"/>. Where it would have no effect (on the handler method of a Razor page, a hub method, a class whose
+/// methods are mapped, a method that is no action) the application does not start.
+/// </remarks>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method, AllowMultiple = false, Inherited = true)]
 public sealed class IdempotentAttribute : Attribute, IIdempotencyMetadata
 {
@@ -30,6 +33,18 @@ public sealed class IdempotentAttribute : Attribute, IIdempotencyMetadata
     /// <inheritdoc/>
     /// <remarks>See <see cref="IdempotencyPolicy.FingerprintSelector"/>.</remarks>
     public string? FingerprintSelector { get; init; }
+
+    /// <inheritdoc cref="IIdempotencyMetadata.FingerprintHeaders"/>
+    /// <remarks>See <see cref="IdempotencyPolicy.FingerprintHeaders"/>.</remarks>
+    public string[]? FingerprintHeaders { get; init; }
+
+    /// <inheritdoc cref="IIdempotencyMetadata.Methods"/>
+    /// <remarks>See <see cref="IdempotencyPolicy.Methods"/>.</remarks>
+    public string[]? Methods { get; init; }
+
+    IReadOnlyCollection<string>? IIdempotencyMetadata.FingerprintHeaders => FingerprintHeaders;
+
+    IReadOnlyCollection<string>? IIdempotencyMetadata.Methods => Methods;
 
     IdempotencyPolicy? IIdempotencyMetadata.Policy => null;
 }

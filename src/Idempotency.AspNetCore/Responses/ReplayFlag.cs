@@ -16,7 +16,15 @@ internal sealed class ReplayFlag(string name)
     /// <param name="valuesOf">Looks one up by its name; empty when it is not there.</param>
     public static bool MayCarry<THeaders>(THeaders headers, Func<THeaders, string, StringValues> valuesOf)
     {
-        if (!RequestIdentity.IsJson(valuesOf(headers, "Content-Type").ToString(), out _))
+        // Not into other types in JSON (…+json): their formats say what members there are.
+        if (!RequestIdentity.IsJson(valuesOf(headers, "Content-Type").ToString(), out var mediaType)
+            || !(mediaType == "application/json" || mediaType.StartsWith("application/json;", StringComparison.Ordinal)))
+        {
+            return false;
+        }
+
+        // A strong validator promises the same bytes (RFC 9110 section 8.8.1).
+        if (valuesOf(headers, "ETag").ToString() is { Length: > 0 } tag && !tag.StartsWith("W/", StringComparison.Ordinal))
         {
             return false;
         }

@@ -26,8 +26,9 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     private readonly IHttpResponseFeature _response;
     private readonly IHttpResponseBodyFeature _body;
     private readonly long _limit;
-    private readonly ProtectedRun _run;
+    private readonly RequestExecution _run;
     private readonly bool _mayStream;
+    private readonly bool _holdsUnbuffered;
     private readonly Dictionary<string, StringValues> _outerHeaders;
     private readonly bool _isHead;
     private List<(Func<object, Task> Callback, object State)>? _onStarting;
@@ -38,7 +39,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     private bool _bufferingDisabled;
     private bool _completed;
 
-    private ResponseCapture(HttpContext context, IHttpResponseFeature response, IHttpResponseBodyFeature body, long limit, bool mayStream, ProtectedRun run)
+    private ResponseCapture(HttpContext context, IHttpResponseFeature response, IHttpResponseBodyFeature body, long limit, bool mayStream, bool holdsUnbuffered, RequestExecution run)
     {
         _context = context;
         _response = response;
@@ -46,6 +47,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
         _limit = limit;
         _run = run;
         _mayStream = mayStream;
+        _holdsUnbuffered = holdsUnbuffered;
         _outerHeaders = SnapshotOf(response.Headers);
         _isHead = HttpMethods.IsHead(context.Request.Method);
     }
@@ -76,8 +78,9 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     /// <param name="context">The request.</param>
     /// <param name="limit">How many bytes are held at the most.</param>
     /// <param name="mayStream">Whether more may go out while the handler runs. When not, it is held too.</param>
+    /// <param name="holdsUnbuffered">Whether a response whose buffering is disabled is held all the same, up to the limit.</param>
     /// <param name="run">Asked once, when more comes, whether the rest may stream.</param>
-    public static ResponseCapture Install(HttpContext context, long limit, bool mayStream, ProtectedRun run)
+    public static ResponseCapture Install(HttpContext context, long limit, bool mayStream, bool holdsUnbuffered, RequestExecution run)
     {
         var capture = new ResponseCapture(
             context,
@@ -85,6 +88,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
             context.Features.Find<IHttpResponseBodyFeature>()!,
             limit,
             mayStream,
+            holdsUnbuffered,
             run);
         context.Features.Put<IHttpResponseFeature>(capture);
         context.Features.Put<IHttpResponseBodyFeature>(capture);
@@ -222,6 +226,12 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
 
     void IHttpResponseBodyFeature.DisableBuffering()
     {
+        if (_holdsUnbuffered)
+        {
+            _body.DisableBuffering(); // for what goes out in the end
+            return;
+        }
+
         if (!_mayStream)
         {
             throw new InvalidOperationException($"Endpoint '{_context.GetEndpoint()?.DisplayName}' streams its response, but its policy has the Transaction SameAsHandler: no answer is sent before the transaction is committed. Use IdempotencyTransaction.Separate for it, or answer without streaming.");

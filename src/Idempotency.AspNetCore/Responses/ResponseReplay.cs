@@ -1,24 +1,104 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Gives a recorded answer again.</summary>
-internal static class ResponseReplay
+/// <summary>Replays a recorded response.</summary>
+internal sealed class ResponseReplay(ResponseRulesCache allRules, CompletedRecords completed, Rejections rejections, Telemetry telemetry, ILogger<ResponseReplay> logger)
 {
     // Of a 304, the headers of the 200 it stands for that a cache needs (RFC 9110 section 15.4.5); the others go with the body.
     private static readonly string[] OfNotModified = [HeaderNames.ETag, HeaderNames.CacheControl, HeaderNames.ContentLocation, HeaderNames.Expires, HeaderNames.Vary];
 
-    /// <summary>Answers with the recorded status, headers and body, and marks it a replay. The outer pipeline adds its own headers as it does to any answer.</summary>
-    public static async ValueTask WriteAsync(HttpContext context, IdempotencyPolicy policy, StoredResponse stored, ReadOnlyMemory<byte> body, TimeSpan retentionLeft)
+    /// <summary>Whether a request is, to the byte, the one that a record was last replayed to: then its fingerprint is the same, too.</summary>
+    public static bool IsRepeated(CompletedRecord record, HttpContext context, IdempotencyPolicy policy, RequestBody body) =>
+        record.Decoded is StoredResponse { Request: { } request } && request.Equals(context, policy, body);
+
+    /// <summary>Replays a record, or says why it cannot be.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="policy">Its policy.</param>
+    /// <param name="requestBody">Its body; null when the handler may have changed the request, so that it must not be recognised later.</param>
+    /// <param name="storeKey">The key of the record.</param>
+    /// <param name="record">The record.</param>
+    public async Task ReplayAsync(HttpContext context, IdempotencyPolicy policy, RequestBody? requestBody, StoreKey storeKey, CompletedRecord record)
+    {
+        if (policy.AuthorizeReplay is { } authorize && !await IsAuthorizedAsync(context, authorize, requestBody))
+        {
+            await rejections.RejectAsync(context, IdempotencyProblem.ReplayForbidden);
+            return;
+        }
+
+        var stored = record.Decoded as StoredResponse;
+        var hasGrown = stored is null;
+        if (stored is null)
+        {
+            if (StoredResponse.Decode(record.Payload, out var reason) is not { } decoded)
+            {
+                Log.RecordUnreadable(logger, storeKey, reason, null);
+                await rejections.RejectAsync(context, IdempotencyProblem.RecordUnreadable);
+                return;
+            }
+
+            decoded.Request = requestBody is { } asked ? SeenRequest.Of(context, policy, asked) : null;
+            record.Decoded = stored = decoded;
+        }
+
+        var isBodyNew = false;
+        var rules = allRules.Of(policy);
+        var body = stored.IsBodyKept ? stored.BodyWith(rules.Flag, out isBodyNew) : default;
+        if (hasGrown || isBodyNew)
+        {
+            completed.Set(storeKey, record); // what was worked out for this replay serves the next, and is counted
+        }
+
+        if (!stored.IsBodyKept)
+        {
+            await rejections.RejectAsync(context, IdempotencyProblem.ResponseUnavailable);
+            return;
+        }
+
+        if (!record.IsRecorded)
+        {
+            context.Response.Headers[IdempotencyHeaders.Stored] = "false"; // as the first response said
+        }
+
+        telemetry.RequestEnded(context, Telemetry.Replayed);
+        Log.Replayed(logger, storeKey);
+        await WriteAsync(context, policy, rules, stored, body, completed.RetentionLeft(record));
+    }
+
+    private async ValueTask<bool> IsAuthorizedAsync(HttpContext context, Func<HttpContext, ValueTask<bool>> authorize, RequestBody? requestBody)
+    {
+        requestBody?.GiveBackTo(context);
+        try
+        {
+            return await authorize(context);
+        }
+        catch
+        {
+            telemetry.RequestEnded(context, Telemetry.Failed);
+            throw;
+        }
+    }
+
+    /// <summary>Sends the recorded status, headers and body, marked as a replay. The outer pipeline adds its own headers as it does to any response.</summary>
+    public static async ValueTask WriteAsync(HttpContext context, IdempotencyPolicy policy, ResponseRules rules, StoredResponse stored, ReadOnlyMemory<byte> body, TimeSpan retentionLeft)
     {
         var response = context.Response;
-        var etag = stored.Header(HeaderNames.ETag);
-        if (policy.AnswerNotModified && stored.Status is >= 200 and < 300 && etag.Count == 1
-            && context.Request.Headers.IfNoneMatch is { Count: > 0 } ifNoneMatch && EntityTag.IsListed(ifNoneMatch, etag.ToString()))
+        var isDecoded = false;
+        if (stored.Header(HeaderNames.ContentEncoding) is { Count: > 0 } coding && body.Length > 0
+            && ContentCoding.IsRefused(coding, stored.Header(HeaderNames.Vary), context.Request.Headers.AcceptEncoding)
+            && ContentCoding.Decode(body, coding, policy.MaxResponseBodySize) is { } decoded)
+        {
+            body = decoded;
+            isDecoded = true;
+        }
+
+        RepresentationHeaders.RemoveFrom(response.Headers, rules);
+        if (IsNotModified(context.Request, policy, stored))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
             foreach (var header in stored.Headers)
@@ -29,7 +109,7 @@ internal static class ResponseReplay
                 }
             }
 
-            Mark(response, policy, stored, retentionLeft);
+            Mark(response, policy, rules, stored, retentionLeft, isDecoded);
             return;
         }
 
@@ -44,7 +124,7 @@ internal static class ResponseReplay
             header.ApplyTo(response.Headers);
         }
 
-        Mark(response, policy, stored, retentionLeft);
+        Mark(response, policy, rules, stored, retentionLeft, isDecoded);
 
         // An empty answer is left unstarted, as the first was: the middleware outside may add to it (status code pages do).
         if (body.Length > 0 && !HttpMethods.IsHead(context.Request.Method))
@@ -54,27 +134,51 @@ internal static class ResponseReplay
         }
     }
 
+    /// <summary>Whether the client has this answer already. With other methods than these <c>If-None-Match</c> is a precondition of the operation (RFC 9110 section 13.1.2), which the first request met or not.</summary>
+    private static bool IsNotModified(HttpRequest request, IdempotencyPolicy policy, StoredResponse stored) =>
+        policy.AnswerNotModified
+        && stored.Status is >= 200 and < 300
+        && request.Headers.IfNoneMatch is { Count: > 0 } ifNoneMatch
+        && (HttpMethods.IsPost(request.Method) || HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method))
+        && stored.Header(HeaderNames.ETag) is [{ } etag]
+        && EntityTag.IsListed(ifNoneMatch, etag);
+
     /// <summary>What clients may keep: nothing, unless the handler or the policy says otherwise.</summary>
-    public static void SetClientCaching(HttpResponse response, IdempotencyPolicy policy, TimeSpan retentionLeft)
+    public static void SetClientCaching(HttpResponse response, ResponseRules rules, TimeSpan retentionLeft)
     {
         response.Headers.CacheControl = "private, max-age=" + ((long)retentionLeft.TotalSeconds).ToString(CultureInfo.InvariantCulture);
-        if (policy.TakesKeyFromHeader && !response.Headers.GetCommaSeparatedValues(HeaderNames.Vary).Contains(policy.HeaderName, StringComparer.OrdinalIgnoreCase))
+        if (rules.VaryingHeaders.Count > 0)
         {
-            response.Headers.Append(HeaderNames.Vary, policy.HeaderName);
+            var named = response.Headers.GetCommaSeparatedValues(HeaderNames.Vary);
+            foreach (var header in rules.VaryingHeaders)
+            {
+                if (!named.Contains(header, StringComparer.OrdinalIgnoreCase))
+                {
+                    response.Headers.Append(HeaderNames.Vary, header);
+                }
+            }
         }
     }
 
-    private static void Mark(HttpResponse response, IdempotencyPolicy policy, StoredResponse stored, TimeSpan retentionLeft)
+    private static void Mark(HttpResponse response, IdempotencyPolicy policy, ResponseRules rules, StoredResponse stored, TimeSpan retentionLeft, bool isDecoded)
     {
         response.Headers[IdempotencyHeaders.Replayed] = "true";
-        if (!StringValues.IsNullOrEmpty(stored.Header(HeaderNames.CacheControl)))
+        if (isDecoded)
+        {
+            RepresentationHeaders.Decode(response.Headers);
+        }
+
+        // Never weaker than the first answer: what the handler says of caching is part of the answer, and an outer no-store stands.
+        var first = stored.Find(HeaderNames.CacheControl);
+        if (first is { Values.Count: > 0 } || HeaderList.Contains(response.Headers.CacheControl, "no-store"))
         {
             return;
         }
 
-        if (policy.ClientCaching)
+        // So does what else the outer pipeline said on the first answer, though not what it says to this request. And what was marked as not recorded was not to be kept.
+        if (policy.ClientCaching && first is not { IsAppended: true } && !response.Headers.ContainsKey(IdempotencyHeaders.Stored))
         {
-            SetClientCaching(response, policy, retentionLeft);
+            SetClientCaching(response, rules, retentionLeft);
         }
         else
         {

@@ -6,7 +6,7 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>A response header that the endpoint set.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="Values">Its values, a field line each, in order. None: the endpoint removed what the outer pipeline had set.</param>
+/// <param name="Values">Its values, a field line each, in order. None: the endpoint removed what the outer pipeline had set, or, where they are appended, left it as it was.</param>
 /// <param name="IsAppended">Whether the endpoint added them to what the outer pipeline had set, rather than setting the header.</param>
 internal readonly record struct StoredHeader(string Name, StringValues Values, bool IsAppended)
 {
@@ -24,8 +24,12 @@ internal readonly record struct StoredHeader(string Name, StringValues Values, b
         "Timing-Allow-Origin",
         // About the server or the path to it today.
         "Strict-Transport-Security", "Server", "Via", "Alt-Svc",
-        // They identify or time one exchange.
-        "traceparent", "tracestate", "Request-Id", "Server-Timing",
+        // They identify, trace or time one exchange: echoed by a replay, they would name the first request as this one. First the standards', then those of frameworks, clouds and proxies. (X-B3-* below.)
+        "traceparent", "tracestate", "traceresponse", "baggage", "Request-Id", "Correlation-Id", "Correlation-Context", "Request-Context", "Server-Timing",
+        "X-Request-Id", "X-RequestId", "X-Correlation-Id", "X-CorrelationId", "Trace-Id", "X-Trace-Id", "X-TraceId", "X-Span-Id", "X-Response-Time", "X-Runtime",
+        "client-request-id", "X-Client-Request-Id", "x-ms-request-id", "x-ms-client-request-id", "x-ms-correlation-request-id", "x-ms-correlation-id",
+        "x-amz-request-id", "x-amz-id-2", "x-amzn-RequestId", "x-amzn-Trace-Id", "x-amz-cf-id", "X-Cloud-Trace-Context", "CF-Ray", "Fly-Request-Id", "X-Vercel-Id", "X-Datadog-Trace-Id", "X-Datadog-Parent-Id",
+        "b3", "uber-trace-id", "sentry-trace", "elastic-apm-traceparent", "newrelic",
         // They sign what is sent, with a time; a replay differs in both.
         "Signature", "Signature-Input",
         // Our own marks are made for each answer.
@@ -51,9 +55,14 @@ internal readonly record struct StoredHeader(string Name, StringValues Values, b
             {
                 stored.Add(new StoredHeader(name, values, IsAppended: false));
             }
+            else if (RepresentationHeaders.Contain(name))
+            {
+                stored.Add(new StoredHeader(name, values, IsAppended: false));
+            }
             else if (StartsWith(values, outer))
             {
-                if (values.Count > outer.Count)
+                // Of Cache-Control it counts, too, that there was one which the endpoint let stand: a replay must not say less.
+                if (values.Count > outer.Count || name.Equals("Cache-Control", StringComparison.OrdinalIgnoreCase))
                 {
                     stored.Add(new StoredHeader(name, values.ToArray()[outer.Count..], IsAppended: true));
                 }
@@ -103,26 +112,12 @@ internal readonly record struct StoredHeader(string Name, StringValues Values, b
             // How much the caller may still ask is true only at its time.
             || name.StartsWith("RateLimit", StringComparison.OrdinalIgnoreCase)
             || name.StartsWith("X-RateLimit-", StringComparison.OrdinalIgnoreCase)
+            // Of one exchange, as above.
+            || name.StartsWith("X-B3-", StringComparison.OrdinalIgnoreCase)
             // With an error it is advice for that moment; with 2xx and 3xx (202, 301) it is part of the answer.
             || (name.Equals("Retry-After", StringComparison.OrdinalIgnoreCase) && response.StatusCode >= 400)
             || rules.ExcludedHeaders.Contains(name)
-            || IsNamedBy(connection, name));
-    }
-
-    private static bool IsNamedBy(StringValues connection, string name)
-    {
-        foreach (var line in connection)
-        {
-            foreach (var option in line.AsSpan().Split(','))
-            {
-                if (line.AsSpan()[option].Trim().Equals(name, StringComparison.OrdinalIgnoreCase))
-                {
-                    return true;
-                }
-            }
-        }
-
-        return false;
+            || HeaderList.Contains(connection, name));
     }
 
     private static bool StartsWith(StringValues values, StringValues prefix)

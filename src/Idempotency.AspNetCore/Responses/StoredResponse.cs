@@ -31,6 +31,7 @@ internal sealed class StoredResponse : IDecodedPayload
     private readonly ReadOnlyMemory<byte> _body;
     private readonly bool _ownsBody;
     private FlaggedBody? _flagged;
+    private SeenRequest? _request;
 
     private StoredResponse(int status, string reasonPhrase, StoredHeader[] headers, ReadOnlyMemory<byte> body, bool isBodyKept, bool ownsBody)
     {
@@ -53,7 +54,14 @@ internal sealed class StoredResponse : IDecodedPayload
 
     public ReadOnlyMemory<byte> Body => _body;
 
-    public long ExtraBytes => 200 + (100L * Headers.Count) + (_ownsBody ? _body.Length : 0) + (_flagged?.Bytes.Length ?? 0);
+    /// <summary>The request it was last replayed to; null before.</summary>
+    public SeenRequest? Request
+    {
+        get => Volatile.Read(ref _request);
+        set => Volatile.Write(ref _request, value);
+    }
+
+    public long ExtraBytes => 200 + (_request?.Size ?? 0) + (100L * Headers.Count) + (_ownsBody ? _body.Length : 0) + (_flagged?.Bytes.Length ?? 0);
 
     /// <summary>The bytes to keep.</summary>
     /// <param name="status">The status.</param>
@@ -171,17 +179,20 @@ internal sealed class StoredResponse : IDecodedPayload
     }
 
     /// <summary>The values of a header, or none. Names are not case-sensitive.</summary>
-    public StringValues Header(string name)
+    public StringValues Header(string name) => Find(name)?.Values ?? StringValues.Empty;
+
+    /// <summary>A header, or null.</summary>
+    public StoredHeader? Find(string name)
     {
         foreach (var header in Headers)
         {
             if (header.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
             {
-                return header.Values;
+                return header;
             }
         }
 
-        return StringValues.Empty;
+        return null;
     }
 
     /// <summary>The body as a replay carries it; worked out at the first replay and kept.</summary>

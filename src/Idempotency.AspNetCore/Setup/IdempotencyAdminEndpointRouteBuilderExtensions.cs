@@ -16,7 +16,7 @@ public static class IdempotencyAdminEndpointRouteBuilderExtensions
     /// <remarks>
     /// <c>GET {prefix}/records/{storeKey}</c> and <c>DELETE {prefix}/records/{storeKey}</c>, where the stored key is the one in log events and
     /// spans; <c>POST {prefix}/records/search</c> with <c>{ "method", "path", "key", "partition", "issuer", "subject" }</c> finds it by what a client
-    /// knows (<see cref="IdempotencyRequestName"/>); <c>GET {prefix}/abandoned?limit=</c> lists abandoned claims, 100 unless told, at most 10 000.
+    /// knows (<see cref="IdempotencyRecordQuery"/>); <c>GET {prefix}/abandoned?limit=</c> lists abandoned claims, 100 unless told, at most 10 000.
     /// </remarks>
     /// <param name="endpoints">The application's endpoints.</param>
     /// <param name="authorizationPolicy">The name of the authorization policy that callers must meet.</param>

@@ -1,6 +1,5 @@
 using Idempotency.AspNetCore;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 
 namespace Microsoft.AspNetCore.Builder;
 
@@ -21,9 +20,11 @@ public static class IdempotencyApplicationBuilderExtensions
         placement.Add(app);
         return app.Use(next => new IdempotencyMiddleware(
             next,
-            services.GetRequiredService<EffectivePolicies>(),
-            services.GetRequiredService<ClaimEngine>(),
-            services.GetRequiredService<Telemetry>(),
-            services.GetRequiredService<ILogger<IdempotencyMiddleware>>()).InvokeAsync);
+            services.GetRequiredService<PolicyResolver>(),
+            services.GetRequiredService<RequestIdentifier>(),
+            services.GetRequiredService<Claims>(),
+            services.GetRequiredService<RequestExecutor>(),
+            services.GetRequiredService<ResponseReplay>(),
+            services.GetRequiredService<Rejections>()).InvokeAsync);
     }
 }

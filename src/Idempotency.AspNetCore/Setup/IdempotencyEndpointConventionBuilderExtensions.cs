@@ -1,4 +1,5 @@
 using Idempotency.AspNetCore;
+using Microsoft.AspNetCore.Components.Endpoints;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Microsoft.AspNetCore.Builder;
@@ -7,7 +8,9 @@ namespace Microsoft.AspNetCore.Builder;
 public static class IdempotencyEndpointConventionBuilderExtensions
 {
     /// <summary>Protects the endpoints by <see cref="IdempotencyOptions.DefaultPolicy"/>.</summary>
-    /// <remarks>On a group: all of its endpoints, those that only read too. Take those out with <see cref="DisableIdempotency"/>.</remarks>
+    /// <remarks>
+    /// On a group: all of its endpoints, but not requests that only read; see <see cref="IdempotencyPolicy.Methods"/>. On <c>MapRazorComponents()</c>: its pages, but not the framework's own endpoints beside them.
+    /// </remarks>
     public static TBuilder WithIdempotency<TBuilder>(this TBuilder builder)
         where TBuilder : IEndpointConventionBuilder => builder.Protect(new IdempotentAttribute());
 
@@ -40,14 +43,44 @@ public static class IdempotencyEndpointConventionBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         builder.Add(endpoint =>
         {
-            // Without its services there are no start-up checks either, and the endpoint would silently run twice.
-            if (endpoint.ApplicationServices.GetService<PipelinePlacement>() is null)
+            // Scripts, the circuit and its connection: they are no pages, and what they need is theirs to decide.
+            if (builder is RazorComponentsEndpointConventionBuilder && !endpoint.Metadata.OfType<ComponentTypeMetadata>().Any())
             {
-                throw new InvalidOperationException($"Endpoint '{endpoint.DisplayName}' asks for idempotency, which is not registered. Call builder.Services.AddIdempotency().");
+                return;
             }
 
+            RequireServices(endpoint);
             endpoint.Metadata.Add(metadata);
+            if (builder is RouteHandlerBuilder)
+            {
+                endpoint.Metadata.Add(OwnMark.Here);
+            }
         });
         return builder;
     }
+
+    // Without its services there are no start-up checks either, and the endpoint would silently run twice.
+    private static void RequireServices(EndpointBuilder endpoint)
+    {
+        var services = endpoint.ApplicationServices;
+        if (services.GetService<PipelinePlacement>() is not null)
+        {
+            return;
+        }
+
+        // Every container has a scope factory. Where there is none, the builder of this kind of endpoint was not given the application's services
+        // (a reverse proxy's routes, Razor components): then they are looked for in those of the request, before the endpoint runs.
+        if (services.GetService<IServiceScopeFactory>() is not null)
+        {
+            throw NotRegistered(endpoint.DisplayName);
+        }
+
+        if (endpoint.RequestDelegate is { } handler)
+        {
+            endpoint.RequestDelegate = context => context.RequestServices.GetService<PipelinePlacement>() is null ? throw NotRegistered(endpoint.DisplayName) : handler(context);
+        }
+    }
+
+    private static InvalidOperationException NotRegistered(string? endpoint) =>
+        new($"Endpoint '{endpoint}' asks for idempotency, which is not registered. Call builder.Services.AddIdempotency().");
 }

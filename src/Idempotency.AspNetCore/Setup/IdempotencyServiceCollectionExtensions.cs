@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Idempotency.AspNetCore;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Mvc.ApplicationModels;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -28,22 +29,33 @@ public static class IdempotencyServiceCollectionExtensions
             services.Configure(configure);
         }
 
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<IdempotencyOptions>, PolicyValidation>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<IdempotencyOptions>, IdempotencyOptionsValidator>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IStartupFilter, StartupChecks>());
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, UnprotectedRunGuard>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, MissingMiddlewareGuard>());
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IIdempotencyStore, InMemoryIdempotencyStore>();
         services.AddMetrics();
         services.TryAddSingleton<Telemetry>();
-        services.TryAddSingleton<StoreAccess>();
-        services.TryAddSingleton<LocalCache>();
+        services.TryAddSingleton<StoreCalls>();
+        services.TryAddSingleton<CompletedRecords>();
         services.TryAddSingleton<LeaseKeeper>();
-        services.TryAddSingleton<WaitingRoom>();
-        services.TryAddSingleton<ClaimEngine>();
-        services.TryAddSingleton<EffectivePolicies>();
+        services.TryAddSingleton<DuplicateWaiters>();
+        services.TryAddSingleton<Recording>();
+        services.TryAddSingleton<StepRecording>();
+        services.TryAddSingleton<Claims>();
+        services.TryAddSingleton<RunOnce>();
+        services.TryAddSingleton<PolicyResolver>();
+        services.TryAddSingleton<PolicySelectorCache>();
+        services.TryAddSingleton<RequestIdentifier>();
+        services.TryAddSingleton<ResponseRulesCache>();
+        services.TryAddSingleton<RequestExecutor>();
+        services.TryAddSingleton<ResponseReplay>();
+        services.TryAddSingleton<Rejections>();
         services.TryAddSingleton<PipelinePlacement>();
+        services.TryAddEnumerable(ServiceDescriptor.Transient<IApplicationModelProvider, RunParameterProvider>());
         services.TryAddSingleton<IIdempotentExecutor, IdempotentExecutor>();
         services.TryAddSingleton<IIdempotencyRecords, IdempotencyRecords>();
+        ServiceObservation.Add(services);
         return new Builder(services);
     }
 

@@ -1,7 +1,11 @@
+using System.Reflection;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc.Controllers;
+using Microsoft.AspNetCore.Mvc.RazorPages;
+using Microsoft.AspNetCore.Mvc.RazorPages.Infrastructure;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -11,7 +15,7 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>What can be known to be wrong before the first request, fails there: when the pipeline is built, before the server listens.</summary>
 internal sealed class StartupChecks(
-    EffectivePolicies policies,
+    PolicyResolver policies,
     PipelinePlacement placement,
     IServiceProvider services,
     ILogger<StartupChecks> logger) : IStartupFilter
@@ -35,8 +39,12 @@ internal sealed class StartupChecks(
         var errors = new List<string>();
         var shared = new List<string>();
         var isAnyProtected = false;
-        foreach (var endpoint in services.GetService<EndpointDataSource>()?.Endpoints ?? [])
+        var withoutEffect = new List<string>();
+        List<Endpoint> endpoints = [.. (services.GetService<EndpointDataSource>()?.Endpoints ?? []).Select(Compiled)];
+        var transcoded = endpoints.Where(IsMarked).Select(UnsuitableEndpoints.TranscodedMethod).OfType<object>().ToHashSet();
+        foreach (var endpoint in endpoints)
         {
+            errors.AddRange(IneffectiveMarks.Errors(endpoint, IsMarked(endpoint)));
             IdempotencyPolicy? policy;
             try
             {
@@ -53,19 +61,34 @@ internal sealed class StartupChecks(
                 continue;
             }
 
+            errors.AddRange(IdempotencyOptionsValidator.Errors(policy, $"The policy of endpoint '{endpoint.DisplayName}'", services.GetService<IIdempotencySelectorLanguage>()));
+            if (!policy.CoversAnyOf(endpoint))
+            {
+                if (IsMarkedItself(endpoint))
+                {
+                    withoutEffect.Add(endpoint.DisplayName ?? "(unnamed)");
+                }
+
+                continue;
+            }
+
             isAnyProtected = true;
-            if (UnsuitableEndpoints.ReasonAgainst(endpoint) is { } unsuitable)
+            if (UnsuitableEndpoints.ReasonAgainst(endpoint, transcoded) is { } unsuitable)
             {
                 errors.Add(unsuitable);
             }
 
-            if (policies.Enabled)
+            if (UnsuitableEndpoints.IsGrpc(endpoint))
             {
-                Log.Protected(logger, endpoint.DisplayName ?? "(unnamed)", EffectivePolicies.NameOf(endpoint), policy);
+                continue; // rejected, whoever calls
             }
 
-            errors.AddRange(PolicyValidation.Errors(policy, $"The policy of endpoint '{endpoint.DisplayName}'", services.GetService<IIdempotencySelectorLanguage>()));
-            if (policy.Transaction == IdempotencyTransaction.SameAsHandler && policies.Enabled && services.GetRequiredService<StoreAccess>().WhyNotTransactional is { } whyNot)
+            if (policies.Enabled)
+            {
+                Log.Protected(logger, endpoint.DisplayName ?? "(unnamed)", PolicyResolver.NameOf(endpoint), policy);
+            }
+
+            if (policy.Transaction == IdempotencyTransaction.SameAsHandler && policies.Enabled && services.GetRequiredService<StoreCalls>().WhyNotTransactional is { } whyNot)
             {
                 errors.Add($"Endpoint '{endpoint.DisplayName}': {whyNot}");
             }
@@ -86,7 +109,41 @@ internal sealed class StartupChecks(
             Log.SharedPartition(logger, string.Join(", ", shared));
         }
 
-        return errors;
+        if (withoutEffect.Count > 0 && policies.Enabled)
+        {
+            Log.WithoutEffect(logger, string.Join(", ", withoutEffect));
+        }
+
+        return [.. errors.Distinct()];
+    }
+
+    private static bool IsMarked(Endpoint endpoint) =>
+        endpoint.Metadata.GetMetadata<IIdempotencyMetadata>() is not null && endpoint.Metadata.GetMetadata<DisableIdempotencyAttribute>() is null;
+
+    // What is marked through a group or a controller is marked for what else is in it.
+    private static bool IsMarkedItself(Endpoint endpoint) =>
+        endpoint.Metadata.GetMetadata<OwnMark>() is not null
+        || (endpoint.Metadata.GetMetadata<ControllerActionDescriptor>()?.MethodInfo ?? endpoint.Metadata.GetMetadata<MethodInfo>() ?? endpoint.RequestDelegate?.Method)
+            ?.GetCustomAttributes(inherit: true).OfType<IIdempotencyMetadata>().Any() == true;
+
+    /// <summary>A Razor page's endpoint as it will be when the page is first asked for: what its model says of it is only known then.</summary>
+    private Endpoint Compiled(Endpoint endpoint)
+    {
+        if (endpoint.Metadata.GetMetadata<PageActionDescriptor>() is not { } page || page is CompiledPageActionDescriptor || services.GetService<PageLoader>() is not { } loader)
+        {
+            return endpoint;
+        }
+
+        try
+        {
+            return loader.LoadAsync(page, endpoint.Metadata).GetAwaiter().GetResult().Endpoint ?? endpoint;
+        }
+        catch (Exception exception)
+        {
+            // A page that cannot be compiled says so when it is asked for, as it would without the library.
+            Log.PageNotChecked(logger, endpoint.DisplayName ?? "(unnamed)", exception);
+            return endpoint;
+        }
     }
 
     private bool IsOpenToAnyone(Endpoint endpoint) =>

@@ -28,7 +28,7 @@ public interface IIdempotencyTransaction : IAsyncDisposable
     /// <returns>True: both are committed. False: the claim is not ours, and everything was rolled back.</returns>
     /// <exception cref="InvalidOperationException">The handler has ended the transaction by itself or gone on after the database had given it up, or the database refuses to commit what it wrote: nothing is recorded, and nothing will be. It is the handler's failure, and is told like one.</exception>
     /// <exception cref="Exception">Anything else: whether it is committed is not known, unless <see cref="IsConflict"/> says so. The caller asks the store.</exception>
-    ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken);
+    ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken);
 
     /// <summary>Whether an exception, of the handler or of <see cref="CompleteAsync"/>, says that the database has undone the transaction in favour of another (a serialization failure, a deadlock): nothing is done, and the same again may succeed.</summary>
     bool IsConflict(Exception exception);

@@ -7,7 +7,7 @@ public readonly record struct IdempotencyClaim
     public required Guid Owner { get; init; }
 
     /// <summary>The fingerprint of the request.</summary>
-    public required Sha256Hash Fingerprint { get; init; }
+    public required Fingerprint Fingerprint { get; init; }
 
     /// <summary>Which attempt this is: 1, or one more than the attempt that is taken over.</summary>
     public required int Attempt { get; init; }

@@ -13,9 +13,9 @@ public sealed record IdempotencyRecord
     public required int Attempt { get; init; }
 
     /// <summary>The fingerprint of the request that claimed it.</summary>
-    public required Sha256Hash Fingerprint { get; init; }
+    public required Fingerprint Fingerprint { get; init; }
 
-    /// <summary>What was completed with; empty while in progress. A versioned format that only the library reads and writes.</summary>
+    /// <summary>What it was completed with; while in progress its recorded steps (<see cref="IdempotencySteps.Data"/>), empty when there are none. Versioned formats that only the library reads and writes.</summary>
     public ReadOnlyMemory<byte> Payload { get; init; }
 
     /// <summary>How much of the lease was left when it was read, by the store's clock; zero or less when it is over. Zero for completed records.</summary>

@@ -49,7 +49,7 @@ internal static class AnswerBody
         return isWhole ? body : null;
     }
 
-    private static void CopyHeaders(HttpContentHeaders from, HttpContentHeaders to)
+    public static void CopyHeaders(HttpContentHeaders from, HttpContentHeaders to)
     {
         foreach (var (name, values) in from.NonValidated)
         {

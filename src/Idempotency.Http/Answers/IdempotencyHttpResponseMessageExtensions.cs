@@ -21,7 +21,7 @@ public static class IdempotencyHttpResponseMessageExtensions
     {
         ArgumentNullException.ThrowIfNull(response);
         var key = response.RequestMessage?.GetIdempotencyKey();
-        var problem = await ReadProblemAsync(response, cancellationToken).ConfigureAwait(false);
+        var problem = await response.ReadProblemAsync(cancellationToken).ConfigureAwait(false);
         return new IdempotencyResult(
             key,
             RetryRules.IsReplay(response),
@@ -31,7 +31,7 @@ public static class IdempotencyHttpResponseMessageExtensions
             RetryAfter.Of(response, TimeProvider.System));
     }
 
-    private static async ValueTask<Problem> ReadProblemAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    internal static async ValueTask<Problem> ReadProblemAsync(this HttpResponseMessage response, CancellationToken cancellationToken)
     {
         var content = response.Content;
         if (!Problem.IsAnnouncedBy(content) || content.Headers.ContentLength > Problem.MaxSize)

@@ -12,7 +12,7 @@ public static class IdempotencyProblemCodes
     /// <summary>422: the key belongs to a request with other content.</summary>
     public const string KeyReused = "idempotency-key-reused";
 
-    /// <summary>409: the first request with this key is still running. The only 409 that the handler retries.</summary>
+    /// <summary>409: the first request with this key is still running. The only 409 that another attempt with the same key resolves.</summary>
     public const string RequestInProgress = "idempotency-request-in-progress";
 
     /// <summary>409: an earlier attempt ended without an answer, may have had its effect, and is not run again.</summary>
@@ -20,6 +20,9 @@ public static class IdempotencyProblemCodes
 
     /// <summary>409: the request was carried out, but its answer was not kept.</summary>
     public const string ResponseUnavailable = "idempotency-response-unavailable";
+
+    /// <summary>403: the caller may not, or may no longer, have the response that was recorded for the request; it is not run again.</summary>
+    public const string ReplayForbidden = "idempotency-replay-forbidden";
 
     /// <summary>413: the body is larger than a protected endpoint takes.</summary>
     public const string BodyTooLarge = "idempotency-body-too-large";

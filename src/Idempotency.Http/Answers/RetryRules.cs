@@ -26,7 +26,7 @@ internal static class RetryRules
             : Final(status);
     }
 
-    /// <summary>Whether the handler retries: when that is the advice, and the status is one whose retry was promised, whatever a problem says in it.</summary>
+    /// <summary>Whether a handler sends the request again by itself: if that is the advice, and the status is one that may pass, whatever the problem says.</summary>
     public static bool IsRetried(HttpResponseMessage response, Problem problem) =>
         (Passes(response.StatusCode) || response.StatusCode == HttpStatusCode.Conflict)
         && Advise(response, hasKey: true, problem) == IdempotencyRetryAdvice.SameKey;

@@ -41,7 +41,7 @@ public static class IdempotencyHttpRequestMessageExtensions
     }
 
     /// <summary>
-    /// Sends this request as it is: no key is added, and it is not retried. A key that <see cref="SetIdempotencyKey"/> gave it is forgotten; a header that you
+    /// Sends this request as it is: no key is added, and the handlers of Idempotency.Http.Resilience send it once. A key that <see cref="SetIdempotencyKey"/> gave it is forgotten; a header that you
     /// added yourself stays.
     /// </summary>
     /// <param name="request">The request, not sent yet.</param>

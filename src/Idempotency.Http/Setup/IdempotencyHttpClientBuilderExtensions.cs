@@ -1,7 +1,6 @@
 using Idempotency.Http;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Http;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -10,9 +9,9 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class IdempotencyHttpClientBuilderExtensions
 {
     /// <summary>
-    /// Gives every POST and PATCH of this client an <c>Idempotency-Key</c>: one for each logical request, the same for every retry of it. Retries come from
-    /// <see cref="IdempotencyKeyOptions.Retry"/>, or from a resilience handler, which is best added after this. Added before it, its attempts have
-    /// one key all the same; only what this handler itself does (its retries, if any) then happens within each of them.
+    /// Gives every POST and PATCH of this client an <c>Idempotency-Key</c>: one for each logical request, the same however often a handler of the client sends it. It
+    /// sends nothing again by itself: retries come from <c>AddIdempotentResilienceHandler()</c> of the package Idempotency.Http.Resilience, which includes this call, or
+    /// from another handler, before or after this one.
     /// </summary>
     /// <param name="builder">What <c>AddHttpClient(...)</c> returned, or the parameter of <c>ConfigureHttpClientDefaults(...)</c>.</param>
     /// <param name="configure">
@@ -45,9 +44,6 @@ public static class IdempotencyHttpClientBuilderExtensions
         }
 
         client.AdditionalHandlers.Insert(0, new LogicalRequestHandler());
-        client.AdditionalHandlers.Add(new IdempotencyKeyHandler(
-            client.Services.GetRequiredService<IOptionsMonitor<IdempotencyKeyOptions>>().Get(client.Name),
-            client.Services.GetService<TimeProvider>(),
-            client.Services.GetService<ILogger<IdempotencyKeyHandler>>()));
+        client.AdditionalHandlers.Add(new IdempotencyKeyHandler(client.Services.GetRequiredService<IOptionsMonitor<IdempotencyKeyOptions>>().Get(client.Name)));
     }
 }

@@ -1,6 +1,6 @@
 namespace Idempotency.Http;
 
-/// <summary>Which requests of a client get a key, how it is written, and whether the handler retries by itself.</summary>
+/// <summary>Which requests of a client get a key, how it is written, and what is held in memory so that a request can be sent again.</summary>
 public sealed class IdempotencyKeyOptions
 {
     /// <summary>The header that carries the key. Default: <c>Idempotency-Key</c> (draft-ietf-httpapi-idempotency-key-header).</summary>
@@ -26,22 +26,26 @@ public sealed class IdempotencyKeyOptions
     public Func<HttpRequestMessage, string> GenerateKey { get; set; } = static _ => Guid.NewGuid().ToString("D");
 
     /// <summary>
-    /// Whether the body of every request with a key is made repeatable before it is sent, also when <see cref="Retry"/> is null: for a resilience handler that
-    /// sends it again. Streams that can be read only once are then held in memory too, up to <see cref="MaxBufferedBodySize"/>. Default: false; with
-    /// <see cref="Retry"/>, bodies are made repeatable anyway, and only such streams are refused.
+    /// Whether the body of every request with a key is made repeatable before it is sent, so that whoever sends the request again sends the same bytes. What is not in
+    /// memory already is then held there, up to <see cref="MaxBufferedBodySize"/>. Default: false. <c>AddIdempotentResilienceHandler()</c> and
+    /// <c>AddIdempotentHedgingHandler()</c> of the package Idempotency.Http.Resilience set it.
     /// </summary>
     public bool BufferRequestBodies { get; set; }
 
+    /// <summary>Whether attempts of one request may be under way side by side: then they cannot share a stream, and rewinding one is no way to repeat it.</summary>
+    internal bool AttemptsOverlap { get; set; }
+
     /// <summary>
-    /// The most bytes of a request's body that are held in memory so that every attempt sends the same ones. Default: 1 MiB (1 048 576), which is also what
-    /// Idempotency.AspNetCore takes. A larger body can be sent when it is repeatable as it is (in memory already, or a seekable stream), and is refused with an
+    /// The most bytes of a request's body that <see cref="BufferRequestBodies"/> holds in memory. Default: 1 MiB (1 048 576), which is also what
+    /// Idempotency.AspNetCore takes. A larger body can be sent when it is repeatable as it is (in memory already, or a seekable stream), and is rejected with an
     /// <see cref="InvalidOperationException"/> otherwise, before anything is sent.
     /// </summary>
     public long MaxBufferedBodySize { get; set; } = 1024 * 1024;
 
     /// <summary>
-    /// Retries by the handler itself; null, the default, for none. Only requests with a key are retried, whether the handler or the caller gave them one. Use
-    /// either these or a resilience handler's, not both: attempts would multiply.
+    /// The most bytes of a response that the handlers of Idempotency.Http.Resilience read within an attempt, so that a connection that is lost in the middle of a response
+    /// is a reason for a retry. What is longer streams on from there. Server-sent events (<c>text/event-stream</c>) are never read ahead. Default: 1 MiB
+    /// (1 048 576); 0 for clients that read other responses as they arrive. Without those handlers it has no effect.
     /// </summary>
-    public IdempotencyRetryOptions? Retry { get; set; }
+    public long MaxBufferedResponseSize { get; set; } = 1024 * 1024;
 }

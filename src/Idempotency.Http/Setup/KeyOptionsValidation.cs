@@ -5,8 +5,6 @@ namespace Idempotency.Http;
 /// <summary>The bounds of every setting, said once: for a client of the factory at start-up or when it is first made, and for a handler made by hand.</summary>
 internal sealed class KeyOptionsValidation : IValidateOptions<IdempotencyKeyOptions>
 {
-    private static readonly TimeSpan OneDay = TimeSpan.FromDays(1);
-
     public ValidateOptionsResult Validate(string? name, IdempotencyKeyOptions options)
     {
         var client = string.IsNullOrEmpty(name) ? "" : $"The HTTP client '{name}': ";
@@ -43,54 +41,11 @@ internal sealed class KeyOptionsValidation : IValidateOptions<IdempotencyKeyOpti
             yield return $"{Keys}.{nameof(options.MaxBufferedBodySize)} is {options.MaxBufferedBodySize}. Set it between 0 and {Array.MaxLength} bytes; the body is held in memory.";
         }
 
-        foreach (var error in options.Retry is { } retry ? Errors(retry) : [])
+        if (options.MaxBufferedResponseSize < 0 || options.MaxBufferedResponseSize > Array.MaxLength)
         {
-            yield return error;
+            yield return $"{Keys}.{nameof(options.MaxBufferedResponseSize)} is {options.MaxBufferedResponseSize}. Set it between 0 (responses are not read ahead) and {Array.MaxLength} bytes; they are held in memory.";
         }
     }
-
-    private static IEnumerable<string> Errors(IdempotencyRetryOptions retry)
-    {
-        const string Retries = nameof(IdempotencyRetryOptions);
-        if (retry.MaxAttempts is < 1 or > 100)
-        {
-            yield return $"{Retries}.{nameof(retry.MaxAttempts)} is {retry.MaxAttempts}. Set it between 1 and 100; it counts the first attempt. For no retries, set {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.Retry)} to null.";
-        }
-
-        if (!IsLimit(retry.AttemptTimeout))
-        {
-            yield return $"{Retries}.{nameof(retry.AttemptTimeout)} is {retry.AttemptTimeout}. Set it to more than zero and at most one day, or to Timeout.InfiniteTimeSpan; the default is 30 seconds.";
-        }
-
-        if (!IsLimit(retry.MaxDuration))
-        {
-            yield return $"{Retries}.{nameof(retry.MaxDuration)} is {retry.MaxDuration}. Set it to more than zero and at most one day, or to Timeout.InfiniteTimeSpan; the default is 90 seconds.";
-        }
-
-        if (!IsWait(retry.BaseDelay))
-        {
-            yield return $"{Retries}.{nameof(retry.BaseDelay)} is {retry.BaseDelay}. Set it between zero and one day; the default is 500 milliseconds.";
-        }
-
-        if (!IsWait(retry.MaxDelay) || retry.MaxDelay < retry.BaseDelay)
-        {
-            yield return $"{Retries}.{nameof(retry.MaxDelay)} is {retry.MaxDelay}. Set it between {nameof(retry.BaseDelay)} ({retry.BaseDelay}) and one day; the default is 10 seconds.";
-        }
-
-        if (!IsWait(retry.MaxRetryAfter))
-        {
-            yield return $"{Retries}.{nameof(retry.MaxRetryAfter)} is {retry.MaxRetryAfter}. Set it between zero and one day; the default is 30 seconds.";
-        }
-
-        if (retry.MaxBufferedResponseSize < 0 || retry.MaxBufferedResponseSize > Array.MaxLength)
-        {
-            yield return $"{Retries}.{nameof(retry.MaxBufferedResponseSize)} is {retry.MaxBufferedResponseSize}. Set it between 0 (answers are not read ahead) and {Array.MaxLength} bytes; they are held in memory.";
-        }
-    }
-
-    private static bool IsLimit(TimeSpan span) => span == Timeout.InfiniteTimeSpan || (span > TimeSpan.Zero && span <= OneDay);
-
-    private static bool IsWait(TimeSpan span) => span >= TimeSpan.Zero && span <= OneDay;
 
     /// <summary>Asks who knows: the collection that will carry it refuses what is no token, and the headers that belong to content.</summary>
     private static bool IsHeaderName(string? name)

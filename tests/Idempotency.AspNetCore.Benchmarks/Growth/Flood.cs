@@ -65,12 +65,12 @@ internal static class Flood
     private static void OfCache(Table table, string bound, int maxEntries, long maxBytes, int payload)
     {
         var before = GC.GetTotalMemory(forceFullCollection: true);
-        var cache = new LocalCache(Options.Create(new IdempotencyOptions { LocalCacheMaxEntries = maxEntries, LocalCacheMaxBytes = maxBytes }), TimeProvider.System);
+        var cache = LocalCaches.Create(options => (options.LocalCacheMaxEntries, options.LocalCacheMaxBytes) = (maxEntries, maxBytes));
         var offered = Times * (int)Math.Min(maxEntries, maxBytes / payload);
         for (var i = 0; i < offered; i++)
         {
-            var key = Sha256Hash.Of(BitConverter.GetBytes(i));
-            cache.Set(key, new CompletedRecord(key, new byte[payload], long.MaxValue));
+            var key = new StoreKey(Sha256Hash.Of(BitConverter.GetBytes(i)));
+            cache.Set(key, new CompletedRecord(default, new byte[payload], long.MaxValue));
         }
 
         var growth = GC.GetTotalMemory(forceFullCollection: true) - before;

@@ -42,11 +42,11 @@ public class InMemoryStoreBenchmarks : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private async ValueTask<(Sha256Hash Key, Guid Owner)> ClaimAsync()
+    private async ValueTask<(StoreKey Key, Guid Owner)> ClaimAsync()
     {
-        var key = Sha256Hash.Of(BitConverter.GetBytes(_number++));
+        var key = new StoreKey(Sha256Hash.Of(BitConverter.GetBytes(_number++)));
         var owner = Guid.NewGuid();
-        await _store.ClaimAsync(key, StoreFiller.Claim(owner, key), default);
+        await _store.ClaimAsync(key, StoreFiller.Claim(owner, new Fingerprint(key.Hash)), default);
         return (key, owner);
     }
 

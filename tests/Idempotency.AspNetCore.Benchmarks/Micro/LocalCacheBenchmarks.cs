@@ -7,8 +7,8 @@ namespace Idempotency.AspNetCore.Benchmarks;
 [MemoryDiagnoser]
 public class LocalCacheBenchmarks
 {
-    private readonly LocalCache _cache = new(Options.Create(new IdempotencyOptions()), TimeProvider.System);
-    private readonly Sha256Hash[] _keys = [.. Enumerable.Range(0, 20_000).Select(i => Sha256Hash.Of(BitConverter.GetBytes(i)))];
+    private readonly CompletedRecords _cache = LocalCaches.Create();
+    private readonly StoreKey[] _keys = [.. Enumerable.Range(0, 20_000).Select(i => new StoreKey(Sha256Hash.Of(BitConverter.GetBytes(i))))];
     private readonly byte[] _payload = new byte[200];
     private int _next;
 
@@ -17,7 +17,7 @@ public class LocalCacheBenchmarks
     {
         foreach (var key in _keys)
         {
-            _cache.Set(key, new CompletedRecord(key, _payload, long.MaxValue));
+            _cache.Set(key, new CompletedRecord(new Fingerprint(key.Hash), _payload, long.MaxValue));
         }
     }
 
@@ -32,6 +32,6 @@ public class LocalCacheBenchmarks
     public void SetAndEvict()
     {
         _next = _next == _keys.Length - 1 ? 0 : _next + 1;
-        _cache.Set(_keys[_next], new CompletedRecord(_keys[_next], _payload, long.MaxValue));
+        _cache.Set(_keys[_next], new CompletedRecord(default, _payload, long.MaxValue));
     }
 }

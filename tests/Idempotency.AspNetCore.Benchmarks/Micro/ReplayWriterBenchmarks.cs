@@ -9,6 +9,7 @@ public class ReplayWriterBenchmarks
 {
     private readonly PipelineRequest _request = new(Encoding.UTF8.GetBytes("{}"));
     private readonly IdempotencyPolicy _policy = new();
+    private readonly ResponseRules _rules = new(new IdempotencyPolicy(), []);
     private readonly byte[] _body = Encoding.UTF8.GetBytes("""{"id":1,"name":"Ann","ok":true}""");
     private StoredResponse? _stored;
 
@@ -21,5 +22,5 @@ public class ReplayWriterBenchmarks
     public HttpContext RequestAlone() => _request.Next("key");
 
     [Benchmark]
-    public ValueTask Replay() => ResponseReplay.WriteAsync(_request.Next("key"), _policy, _stored!, _body, TimeSpan.FromHours(1));
+    public ValueTask Replay() => ResponseReplay.WriteAsync(_request.Next("key"), _policy, _rules, _stored!, _body, TimeSpan.FromHours(1));
 }

@@ -11,14 +11,14 @@ internal static class StoreFiller
         for (var i = from; i < to; i++)
         {
             BinaryPrimitives.WriteInt32LittleEndian(number, i);
-            var key = Sha256Hash.Of(number);
+            var key = new StoreKey(Sha256Hash.Of(number));
             var owner = Guid.NewGuid();
-            await store.ClaimAsync(key, Claim(owner, key), default);
+            await store.ClaimAsync(key, Claim(owner, new Fingerprint(key.Hash)), default);
             await store.CompleteAsync(key, owner, new byte[payload], TimeSpan.FromHours(24), default);
         }
     }
 
-    public static IdempotencyClaim Claim(Guid owner, Sha256Hash fingerprint) => new()
+    public static IdempotencyClaim Claim(Guid owner, Fingerprint fingerprint) => new()
     {
         Owner = owner,
         Fingerprint = fingerprint,

@@ -39,8 +39,8 @@ internal static class StoreFloors
         app.MapPost("/store-alone", async (Payment payment) =>
         {
             var owner = Guid.NewGuid();
-            var key = Sha256Hash.Of(owner.ToByteArray());
-            await store.ClaimAsync(key, new IdempotencyClaim { Owner = owner, Fingerprint = key, Attempt = 1, Lease = Lease, Retention = Retention }, default);
+            var key = new StoreKey(Sha256Hash.Of(owner.ToByteArray()));
+            await store.ClaimAsync(key, new IdempotencyClaim { Owner = owner, Fingerprint = new Fingerprint(key.Hash), Attempt = 1, Lease = Lease, Retention = Retention }, default);
             await store.CompleteAsync(key, owner, data, Retention, default);
             return Handlers.Pay(payment);
         });

@@ -16,11 +16,11 @@ internal sealed class ShopServer : IAsyncDisposable
 
     private readonly WebApplication _app;
 
-    private ShopServer(WebApplication app, HttpClient client, LogCollector logs) => (_app, Client, Logs) = (app, client, logs);
+    private ShopServer(WebApplication app, HttpClient client, FakeLogCollector logs) => (_app, Client, Logs) = (app, client, logs);
 
     public HttpClient Client { get; }
 
-    public LogCollector Logs { get; }
+    public FakeLogCollector Logs { get; }
 
     /// <summary>What its clients' keys begin with: tests of one class share a database.</summary>
     public string Keys { get; } = $"{Guid.NewGuid():N}";
@@ -37,9 +37,9 @@ internal sealed class ShopServer : IAsyncDisposable
         Action<WebApplication>? inner = null,
         Action<EntityFrameworkCoreIdempotencyStoreOptions>? store = null)
     {
-        var logs = new LogCollector();
+        var logs = new FakeLogCollector();
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = "Production" }); // no settings, whose files would be watched
-        builder.Logging.AddProvider(logs).SetMinimumLevel(LogLevel.Debug);
+        builder.Logging.AddProvider(new FakeLoggerProvider(logs)).SetMinimumLevel(LogLevel.Debug);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(server => server.Listen(IPAddress.Loopback, 0));
         builder.Services.AddRouting();
         builder.Services.AddIdempotency().AddEntityFrameworkCoreStore<Shop>(store);

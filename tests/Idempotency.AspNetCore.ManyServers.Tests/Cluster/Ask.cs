@@ -6,7 +6,7 @@ namespace Idempotency.AspNetCore.ManyServers.Tests;
 /// <param name="Gate">Holds until it is open.</param>
 /// <param name="Delay">Takes this long.</param>
 /// <param name="Fail">Answers 500 in the end.</param>
-public sealed record Ask(Gate? Gate = null, TimeSpan Delay = default, bool Fail = false)
+public sealed record Ask(FileGate? Gate = null, TimeSpan Delay = default, bool Fail = false)
 {
     public static Ask Nothing { get; } = new();
 

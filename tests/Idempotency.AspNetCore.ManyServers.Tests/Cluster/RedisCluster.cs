@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using StackExchange.Redis;
 
@@ -16,10 +15,7 @@ public sealed class RedisCluster : Cluster
     };
 
     // The append-only file is written before the reply: a killed process loses nothing, and only a machine would.
-    protected override Task<ServerProcess> StartStoreAsync(int port) => ServerProcess.StartAsync(
-        new ProcessStartInfo("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--dir", Folder, "--save", "", "--appendonly", "yes", "--appendfsync", "no"]),
-        port,
-        "Install it (Debian: apt-get install redis-server).");
+    protected override Task<ServerProcess> StartStoreAsync(int port) => RedisServer.StartAsync(port, "--dir", Folder, "--appendonly", "yes", "--appendfsync", "no");
 
     /// <summary>By the server's own statistics: scripts that ran, by hash or by text. Nothing else is sent for a record.</summary>
     public override async Task<long> CountStoreCallsAsync()

@@ -58,7 +58,7 @@ public sealed class Server(string name, TcpProxy toStore, IReadOnlyDictionary<st
     public void Thaw() => _process?.Signal("CONT");
 
     /// <summary>Sends a request and returns its answer.</summary>
-    /// <param name="endpoint">takeover, refuse, wait or patient: what the policy is.</param>
+    /// <param name="endpoint">Which policy: see the test host.</param>
     /// <param name="key">The idempotency key.</param>
     /// <param name="ask">What the handler is to do.</param>
     /// <param name="hangUp">The client goes away.</param>

@@ -3,17 +3,19 @@ namespace Idempotency.AspNetCore.OpenApi.Tests;
 /// <summary>A store that answers every claim with what the test says.</summary>
 internal sealed class StubStore(Func<IdempotencyClaim, ClaimResult> answer) : IIdempotencyStore
 {
-    public ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken) => ValueTask.FromResult(answer(claim));
+    public ValueTask<ClaimResult> ClaimAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken) => ValueTask.FromResult(answer(claim));
 
-    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => ValueTask.FromResult(true);
+    public ValueTask<bool> RenewAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => ValueTask.FromResult(true);
 
-    public ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => ValueTask.FromResult(true);
+    public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => ValueTask.FromResult(true);
 
-    public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) => ValueTask.FromResult(true);
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => ValueTask.FromResult(true);
 
-    public ValueTask<bool> ReleaseAsync(Sha256Hash key, Guid owner, CancellationToken cancellationToken) => ValueTask.FromResult(true);
+    public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) => ValueTask.FromResult(true);
 
-    public ValueTask<IdempotencyRecord?> ReadAsync(Sha256Hash key, CancellationToken cancellationToken) => ValueTask.FromResult<IdempotencyRecord?>(null);
+    public ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner, CancellationToken cancellationToken) => ValueTask.FromResult(true);
 
-    public ValueTask<bool> DeleteAsync(Sha256Hash key, CancellationToken cancellationToken) => ValueTask.FromResult(false);
+    public ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, CancellationToken cancellationToken) => ValueTask.FromResult<IdempotencyRecord?>(null);
+
+    public ValueTask<bool> DeleteAsync(StoreKey key, CancellationToken cancellationToken) => ValueTask.FromResult(false);
 }

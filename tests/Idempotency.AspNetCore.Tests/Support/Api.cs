@@ -14,7 +14,7 @@ internal sealed class Api : IAsyncDisposable
 {
     private readonly WebApplication _app;
 
-    private Api(WebApplication app, HttpClient client, FakeTime time, LogCollector logs)
+    private Api(WebApplication app, HttpClient client, FakeTimeProvider time, FakeLogCollector logs)
     {
         _app = app;
         Client = client;
@@ -24,15 +24,15 @@ internal sealed class Api : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    public FakeTime Time { get; }
+    public FakeTimeProvider Time { get; }
 
-    public LogCollector Logs { get; }
+    public FakeLogCollector Logs { get; }
 
     public IServiceProvider Services => _app.Services;
 
     public ObservedStore Store => (ObservedStore)_app.Services.GetRequiredService<IIdempotencyStore>();
 
-    public LocalCache LocalCache => _app.Services.GetRequiredService<LocalCache>();
+    public CompletedRecords CompletedRecords => _app.Services.GetRequiredService<CompletedRecords>();
 
     public Uri Address => Client.BaseAddress!;
 
@@ -50,11 +50,11 @@ internal sealed class Api : IAsyncDisposable
         bool kestrel = false,
         Action<WebApplicationBuilder>? host = null)
     {
-        var time = new FakeTime();
-        var logs = new LogCollector();
+        var time = new FakeTimeProvider();
+        var logs = new FakeLogCollector();
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production", ApplicationName = typeof(Api).Assembly.GetName().Name });
         builder.Configuration.Sources.Clear(); // the sample's settings lie in the same folder
-        builder.Logging.ClearProviders().AddProvider(logs).SetMinimumLevel(LogLevel.Debug);
+        builder.Logging.ClearProviders().AddProvider(new FakeLoggerProvider(logs)).SetMinimumLevel(LogLevel.Debug);
         host?.Invoke(builder);
         if (kestrel)
         {

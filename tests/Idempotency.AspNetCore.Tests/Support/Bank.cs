@@ -51,7 +51,7 @@ internal sealed class BankStore(InMemoryIdempotencyStore inner, Bank bank) : ITr
 
     public int CompressionThreshold => 1024;
 
-    public Sha256Hash LastKey { get; private set; }
+    public StoreKey LastKey { get; private set; }
 
     public async ValueTask<IIdempotencyTransaction> BeginTransactionAsync(IServiceProvider services, CancellationToken cancellationToken)
     {
@@ -64,38 +64,41 @@ internal sealed class BankStore(InMemoryIdempotencyStore inner, Bank bank) : ITr
         return new Transaction(this, bank, services.GetRequiredService<BankSession>());
     }
 
-    public ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken)
+    public ValueTask<ClaimResult> ClaimAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken)
     {
         LastKey = key;
         Before?.Invoke("claim");
         return inner.ClaimAsync(key, claim, cancellationToken);
     }
 
-    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
+    public ValueTask<bool> RenewAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
     {
         Before?.Invoke("renew");
         return inner.RenewAsync(key, owner, lease, retention, cancellationToken);
     }
 
-    public ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        inner.SaveStepsAsync(key, owner, steps, lease, retention, cancellationToken);
+
+    public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
         inner.MarkEffectsStartedAsync(key, owner, lease, retention, cancellationToken);
 
-    public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
+    public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
         inner.CompleteAsync(key, owner, payload, retention, cancellationToken);
 
-    public ValueTask<bool> ReleaseAsync(Sha256Hash key, Guid owner, CancellationToken cancellationToken)
+    public ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner, CancellationToken cancellationToken)
     {
         Before?.Invoke("release");
         return inner.ReleaseAsync(key, owner, cancellationToken);
     }
 
-    public ValueTask<IdempotencyRecord?> ReadAsync(Sha256Hash key, CancellationToken cancellationToken)
+    public ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, CancellationToken cancellationToken)
     {
         Before?.Invoke("read");
         return inner.ReadAsync(key, cancellationToken);
     }
 
-    public ValueTask<bool> DeleteAsync(Sha256Hash key, CancellationToken cancellationToken) => inner.DeleteAsync(key, cancellationToken);
+    public ValueTask<bool> DeleteAsync(StoreKey key, CancellationToken cancellationToken) => inner.DeleteAsync(key, cancellationToken);
 
     private sealed class Transaction(BankStore store, Bank bank, BankSession session) : IIdempotencyTransaction
     {
@@ -103,7 +106,7 @@ internal sealed class BankStore(InMemoryIdempotencyStore inner, Bank bank) : ITr
 
         public bool WasEndedByHandler { get; private set; }
 
-        public async ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
+        public async ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
         {
             var commit = store.Commits.TryDequeue(out var next) ? next : BankCommit.Done;
             switch (commit)

@@ -14,9 +14,9 @@ internal sealed class Functions : IAsyncDisposable
     /// <param name="configure">More of the library.</param>
     public Functions(Action<IdempotencyOptions>? options = null, Functions? other = null, Action<IIdempotencyBuilder>? configure = null)
     {
-        Time = other?.Time ?? new FakeTime();
+        Time = other?.Time ?? new FakeTimeProvider();
         var services = new ServiceCollection();
-        services.AddLogging(logging => logging.AddProvider(Logs).SetMinimumLevel(LogLevel.Debug));
+        services.AddLogging(logging => logging.AddProvider(new FakeLoggerProvider(Logs)).SetMinimumLevel(LogLevel.Debug));
         services.AddSingleton<TimeProvider>(Time);
         if (other is null)
         {
@@ -32,9 +32,9 @@ internal sealed class Functions : IAsyncDisposable
         _services = services.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
     }
 
-    public FakeTime Time { get; }
+    public FakeTimeProvider Time { get; }
 
-    public LogCollector Logs { get; } = new();
+    public FakeLogCollector Logs { get; } = new();
 
     public IServiceProvider Services => _services;
 
@@ -42,7 +42,7 @@ internal sealed class Functions : IAsyncDisposable
 
     public ObservedStore Store => (ObservedStore)_services.GetRequiredService<IIdempotencyStore>();
 
-    public LocalCache LocalCache => _services.GetRequiredService<LocalCache>();
+    public CompletedRecords CompletedRecords => _services.GetRequiredService<CompletedRecords>();
 
     /// <summary>Moves the clock until a task is done: something in between waits for it.</summary>
     public Task PassUntilDoneAsync(Task task) => Eventually.TrueAsync(

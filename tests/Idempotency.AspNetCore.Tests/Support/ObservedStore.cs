@@ -23,7 +23,7 @@ internal sealed class ObservedStore(InMemoryIdempotencyStore inner) : IIdempoten
     public int CompressionThreshold { get; set; } = 1024;
 
     /// <summary>The key of the last operation.</summary>
-    public Sha256Hash LastKey { get; private set; }
+    public StoreKey LastKey { get; private set; }
 
     public Guid LastOwner { get; private set; }
 
@@ -31,28 +31,31 @@ internal sealed class ObservedStore(InMemoryIdempotencyStore inner) : IIdempoten
 
     public int AllCalls => _calls.Values.Sum();
 
-    public ValueTask<ClaimResult> ClaimAsync(Sha256Hash key, IdempotencyClaim claim, CancellationToken cancellationToken) =>
+    public ValueTask<ClaimResult> ClaimAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken) =>
         DoAsync("claim", key, claim.Owner, () => inner.ClaimAsync(key, claim, cancellationToken));
 
-    public ValueTask<bool> RenewAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+    public ValueTask<bool> RenewAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
         DoAsync("renew", key, owner, () => inner.RenewAsync(key, owner, lease, retention, cancellationToken));
 
-    public ValueTask<bool> MarkEffectsStartedAsync(Sha256Hash key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+    public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
         DoAsync("mark", key, owner, () => inner.MarkEffectsStartedAsync(key, owner, lease, retention, cancellationToken));
 
-    public ValueTask<bool> CompleteAsync(Sha256Hash key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        DoAsync("save-steps", key, owner, () => inner.SaveStepsAsync(key, owner, steps, lease, retention, cancellationToken));
+
+    public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
         DoAsync("complete", key, owner, () => inner.CompleteAsync(key, owner, payload, retention, cancellationToken));
 
-    public ValueTask<bool> ReleaseAsync(Sha256Hash key, Guid owner, CancellationToken cancellationToken) =>
+    public ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner, CancellationToken cancellationToken) =>
         DoAsync("release", key, owner, () => inner.ReleaseAsync(key, owner, cancellationToken));
 
-    public ValueTask<IdempotencyRecord?> ReadAsync(Sha256Hash key, CancellationToken cancellationToken) =>
+    public ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, CancellationToken cancellationToken) =>
         DoAsync("read", key, default, () => inner.ReadAsync(key, cancellationToken));
 
-    public ValueTask<bool> DeleteAsync(Sha256Hash key, CancellationToken cancellationToken) =>
+    public ValueTask<bool> DeleteAsync(StoreKey key, CancellationToken cancellationToken) =>
         DoAsync("delete", key, default, () => inner.DeleteAsync(key, cancellationToken));
 
-    private async ValueTask<T> DoAsync<T>(string operation, Sha256Hash key, Guid owner, Func<ValueTask<T>> call)
+    private async ValueTask<T> DoAsync<T>(string operation, StoreKey key, Guid owner, Func<ValueTask<T>> call)
     {
         _calls.AddOrUpdate(operation, 1, static (_, count) => count + 1);
         LastKey = key;

@@ -1,25 +1,17 @@
-using Microsoft.Extensions.Logging;
-
 namespace Idempotency.Http.Tests;
 
-/// <summary>An application that calls a service, with its time in the test's hands.</summary>
+/// <summary>An application that calls a service.</summary>
 internal sealed class Clients : IDisposable
 {
     private readonly ServiceProvider _services;
 
-    private Clients(ServiceProvider services, FakeTime time, LogCollector logs)
+    private Clients(ServiceProvider services)
     {
         _services = services;
-        Time = time;
-        Logs = logs;
         Client = services.GetRequiredService<IHttpClientFactory>().CreateClient("payments");
     }
 
     public HttpClient Client { get; }
-
-    public FakeTime Time { get; }
-
-    public LogCollector Logs { get; }
 
     /// <summary>A client named "payments" of a scripted service.</summary>
     /// <param name="service">The service.</param>
@@ -28,9 +20,7 @@ internal sealed class Clients : IDisposable
     /// <param name="inside">Handlers that are added after them.</param>
     public static Clients Of(HttpMessageHandler service, Action<IdempotencyKeyOptions>? configure = null, Action<IHttpClientBuilder>? outside = null, Action<IHttpClientBuilder>? inside = null)
     {
-        var time = new FakeTime();
-        var logs = new LogCollector();
-        var services = new ServiceCollection().AddSingleton<TimeProvider>(time).AddLogging(logging => logging.AddProvider(logs).SetMinimumLevel(LogLevel.Debug));
+        var services = new ServiceCollection();
         var builder = services.AddHttpClient("payments", client =>
         {
             client.BaseAddress = new Uri("https://service.example/");
@@ -39,20 +29,18 @@ internal sealed class Clients : IDisposable
         outside?.Invoke(builder);
         builder.AddIdempotencyKeys(configure);
         inside?.Invoke(builder);
-        return new Clients(services.BuildServiceProvider(), time, logs);
+        return new Clients(services.BuildServiceProvider());
     }
 
-    /// <summary>A client that retries, without random waits: what remains is what the server asks for.</summary>
-    public static Clients Retrying(HttpMessageHandler service, Action<IdempotencyRetryOptions>? configure = null, Action<IdempotencyKeyOptions>? keys = null, Action<IHttpClientBuilder>? inside = null) =>
-        Of(
-            service,
-            options =>
-            {
-                options.Retry = new IdempotencyRetryOptions { BaseDelay = TimeSpan.Zero };
-                configure?.Invoke(options.Retry);
-                keys?.Invoke(options);
-            },
-            inside: inside);
+    /// <summary>A client whose bodies are made repeatable, with a handler inside that sends a request up to three times.</summary>
+    public static Clients Repeating(HttpMessageHandler service, Action<IdempotencyKeyOptions>? configure = null) => Of(
+        service,
+        options =>
+        {
+            options.BufferRequestBodies = true;
+            configure?.Invoke(options);
+        },
+        inside: builder => builder.AddHttpMessageHandler(() => new Resending()));
 
     public Task<HttpResponseMessage> PostAsync(string body = "{}", CancellationToken cancellationToken = default) => Client.PostAsync("payments", new StringContent(body), cancellationToken);
 

@@ -7,10 +7,16 @@ internal sealed class Resending(int attempts = 3) : DelegatingHandler
     {
         for (var attempt = 1; ; attempt++)
         {
-            var response = await base.SendAsync(request, cancellationToken);
-            if (response.IsSuccessStatusCode || attempt == attempts)
+            try
             {
-                return response;
+                var response = await base.SendAsync(request, cancellationToken);
+                if (response.IsSuccessStatusCode || attempt == attempts)
+                {
+                    return response;
+                }
+            }
+            catch (HttpRequestException) when (attempt < attempts)
+            {
             }
         }
     }

@@ -1,0 +1,32 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>A record, for an operator's eyes.</summary>
+public sealed record IdempotencyRecordView
+{
+    /// <summary>The key it is stored under.</summary>
+    public required StoreKey StoreKey { get; init; }
+
+    /// <summary>In progress or completed.</summary>
+    public required IdempotencyRecordStatus Status { get; init; }
+
+    /// <summary>Whether its owner vanished: in progress, and its lease is over.</summary>
+    public required bool IsAbandoned { get; init; }
+
+    /// <summary>Which attempt it is of.</summary>
+    public required int Attempt { get; init; }
+
+    /// <summary>How much of the lease is left, while it is in progress; less than zero when it is over.</summary>
+    public TimeSpan? LeaseRemaining { get; init; }
+
+    /// <summary>How long a completed record is still kept.</summary>
+    public TimeSpan? RetentionRemaining { get; init; }
+
+    /// <summary>The recorded status of a completed request; null while it is in progress, or for a function's result.</summary>
+    public int? ResponseStatus { get; init; }
+
+    /// <summary>The names of the recorded headers. Their values are the caller's.</summary>
+    public IReadOnlyList<string> ResponseHeaders { get; init; } = [];
+
+    /// <summary>The length of the recorded body, in bytes; null when there is none that is kept. What it says is the caller's.</summary>
+    public int? ResponseBodySize { get; init; }
+}

@@ -1,0 +1,48 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>The rules of a claim, in their order. Pure: a function of the store's reply, the claim and the policy.</summary>
+internal static class ClaimTable
+{
+    public static ClaimAction Next(in ClaimResult reply, in IdempotencyClaim claim, IdempotencyPolicy policy)
+    {
+        // 1. Nobody had the key, or its claim was taken over.
+        if (reply.IsAcquired)
+        {
+            return ClaimAction.Run;
+        }
+
+        // 2. The record that was in the way was released, deleted or has expired since.
+        if (reply.Existing is not { } existing)
+        {
+            return ClaimAction.AskAgain;
+        }
+
+        // 3. A different request has the key, whatever the state of its record.
+        if (existing.Fingerprint != claim.Fingerprint)
+        {
+            return ClaimAction.RejectReused;
+        }
+
+        // 4. The same request has been answered.
+        if (existing.Status == IdempotencyRecordStatus.Completed)
+        {
+            return ClaimAction.Replay;
+        }
+
+        // 5. It was abandoned after irreversible effects had started: no attempt may follow, whatever the policy says.
+        if (existing is { IsAbandoned: true, EffectsStarted: true })
+        {
+            return ClaimAction.RejectOutcomeUnknown;
+        }
+
+        // 6. It was abandoned: the policy decides, unless recorded steps say how far it came (what of them is unknown is a mark, see 5). A claim
+        //    that the store has just refused to hand over is alive whatever the reply says of its lease, so it counts as running.
+        if (existing.IsAbandoned && claim.Supersedes != existing.Owner)
+        {
+            return policy.WhenAbandoned == AbandonedBehavior.Refuse && existing.Payload.IsEmpty ? ClaimAction.RejectOutcomeUnknown : ClaimAction.TakeOver;
+        }
+
+        // 7. It is running.
+        return policy.WhenInProgress == InProgressBehavior.Wait ? ClaimAction.Wait : ClaimAction.RejectInProgress;
+    }
+}

@@ -1,0 +1,175 @@
+using Microsoft.Extensions.Logging;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Who was here first? The local cache, then the store's conditional write, then the rules of <see cref="ClaimTable"/>.</summary>
+internal sealed class Claims(
+    StoreCalls store,
+    CompletedRecords completed,
+    LeaseKeeper leases,
+    DuplicateWaiters waiters,
+    Recording recording,
+    StepRecording stepRecording,
+    Telemetry telemetry,
+    TimeProvider time,
+    ILogger<Claims> logger)
+{
+    // More replies than a store that works can give in a row to a fresh claim without showing the record that is in its way.
+    private const int MostUnexplainedReplies = 10;
+
+    /// <summary>The completed record of a key in the local cache. Step 1 of a claim, for callers that may know a shorter way on from it.</summary>
+    public CompletedRecord? Recall(StoreKey key)
+    {
+        var isHit = completed.TryGet(key, out var known);
+        telemetry.LookedUp(isHit);
+        return known;
+    }
+
+    /// <summary>Claims the key, or says why not.</summary>
+    /// <param name="request">What is claimed.</param>
+    /// <param name="known">What <see cref="Recall"/> returned for the key.</param>
+    /// <param name="waiting">Ends a wait for the first request.</param>
+    /// <param name="claiming">Ends the claim itself.</param>
+    public ValueTask<ClaimDecision> ClaimAsync(ClaimRequest request, CompletedRecord? known, CancellationToken waiting, CancellationToken claiming) =>
+        known is not null ? ValueTask.FromResult(ClaimDecision.Of(known, request.Fingerprint))
+        : Telemetry.Activities.HasListeners() ? TracedAsync(request, waiting, claiming)
+        : AskStoreAsync(request, waiting, claiming);
+
+    private async ValueTask<ClaimDecision> AskStoreAsync(ClaimRequest request, CancellationToken waiting, CancellationToken claiming)
+    {
+        var claim = request.FirstAttempt();
+        var unexplained = 0;
+        DuplicateWait? wait = null;
+        try
+        {
+            while (true)
+            {
+                var asked = completed.Asking();
+                var reply = await store.ClaimAsync(request.Key, claim, claiming);
+                switch (ClaimTable.Next(reply, claim, request.Policy))
+                {
+                    case ClaimAction.Run when await ConfirmAsync(request, claim.Owner, asked.Ticks, claiming) is { } leasedAt:
+                        return new ClaimDecision(ClaimOutcome.Acquired, Own(request, claim, leasedAt, reply.Steps));
+                    case ClaimAction.Run: // another attempt has it by now
+                        claim = request.FirstAttempt();
+                        break;
+                    case ClaimAction.Replay:
+                        return new ClaimDecision(ClaimOutcome.Completed, Record: CompletedRecord.Of(reply.Existing!, asked));
+                    case ClaimAction.RejectReused:
+                        return new ClaimDecision(ClaimOutcome.Reused);
+                    case ClaimAction.RejectOutcomeUnknown:
+                        return new ClaimDecision(ClaimOutcome.OutcomeUnknown);
+                    case ClaimAction.RejectInProgress:
+                        return new ClaimDecision(ClaimOutcome.InProgress);
+                    case ClaimAction.Wait when !await (wait ??= new DuplicateWait(waiters, request, time)).NextAsync(waiting):
+                        return new ClaimDecision(ClaimOutcome.InProgress);
+                    case ClaimAction.TakeOver when StepLog.Decode(reply.Existing!.Payload, out _, out var reason) is null:
+                        throw new IdempotencyRecordUnreadableException(reason);
+                    case ClaimAction.TakeOver:
+                        claim = claim with { Supersedes = reply.Existing!.Owner, Attempt = reply.Existing.Attempt + 1 };
+                        continue;
+                    case ClaimAction.AskAgain when claim.Supersedes is null && ++unexplained == MostUnexplainedReplies:
+                        throw new InvalidOperationException($"The store '{store.Inner.GetType()}' rejected a fresh claim without returning the record that is in its way. Return that record from ClaimAsync.");
+                }
+
+                claim = claim with { Supersedes = null, Attempt = 1 };
+                if (completed.TryGet(request.Key, out var recorded)) // here, while the store was asked or while we waited
+                {
+                    return ClaimDecision.Of(recorded, request.Fingerprint);
+                }
+            }
+        }
+        catch (IdempotencyRecordUnreadableException exception)
+        {
+            Log.RecordUnreadable(logger, request.Key, exception.Message, exception);
+            return new ClaimDecision(ClaimOutcome.Unreadable, Error: exception);
+        }
+        catch (OperationCanceledException) when (wait is { IsWaiting: true })
+        {
+            throw; // our client has left, and nothing is claimed
+        }
+        catch (Exception exception)
+        {
+            store.ReleaseInBackground(request.Key, claim.Owner, request.Policy); // the claim may have been taken and only its reply lost
+            if (claiming.IsCancellationRequested)
+            {
+                throw;
+            }
+
+            Log.ClaimFailed(logger, request.Key, exception);
+            return new ClaimDecision(ClaimOutcome.StoreUnavailable, Error: exception);
+        }
+        finally
+        {
+            wait?.Dispose();
+        }
+    }
+
+    /// <summary>Makes sure that a claim is ours now, not only when the store replied.</summary>
+    /// <remarks>
+    /// A reply that took its time says little: the lease may be over, and another attempt may have the key. So the claim is renewed until a reply
+    /// comes sooner than what it grants is over.
+    /// </remarks>
+    /// <returns>When its lease began; null when the claim is not ours any more.</returns>
+    private async ValueTask<long?> ConfirmAsync(ClaimRequest request, Guid owner, long askedAt, CancellationToken claiming)
+    {
+        var lease = request.Policy.ClaimDuration;
+        if (time.Ticks() - askedAt <= lease.Ticks / 3)
+        {
+            return askedAt;
+        }
+
+        var giveUpAt = MonotonicTime.After(time.Ticks(), StoreCalls.Budget);
+        do
+        {
+            askedAt = time.Ticks();
+            if (askedAt >= giveUpAt)
+            {
+                throw new TimeoutException("The store takes longer to reply than a claim lasts. Repair the store, or set a longer ClaimDuration.");
+            }
+
+            if (!await store.RenewAsync(request.Key, owner, request.Policy, claiming))
+            {
+                return null;
+            }
+        }
+        while (time.Ticks() - askedAt >= lease.Ticks);
+        return askedAt;
+    }
+
+    private OwnedClaim Own(ClaimRequest request, in IdempotencyClaim claim, long leasedAt, ReadOnlyMemory<byte> steps)
+    {
+        var owned = new OwnedClaim(request, claim.Owner, claim.Attempt, leasedAt, recording, stepRecording);
+        owned.TakeOver(steps); // or the claim is left to its lease, with the steps that cannot be read
+        leases.Keep(owned, leasedAt);
+        if (claim.Supersedes is not null)
+        {
+            telemetry.TookOver();
+            Log.TookOver(logger, request.Key, claim.Attempt);
+        }
+
+        return owned;
+    }
+
+    private async ValueTask<ClaimDecision> TracedAsync(ClaimRequest request, CancellationToken waiting, CancellationToken claiming)
+    {
+        using var activity = Telemetry.Activities.StartActivity("idempotency.claim");
+        var decision = await AskStoreAsync(request, waiting, claiming);
+        Telemetry.End(
+            activity,
+            request.Key,
+            decision.Outcome switch
+            {
+                ClaimOutcome.Acquired => "acquired",
+                ClaimOutcome.Completed => "completed",
+                ClaimOutcome.Reused => "reused",
+                ClaimOutcome.InProgress => "in-progress",
+                ClaimOutcome.OutcomeUnknown => "outcome-unknown",
+                ClaimOutcome.Unreadable => "unreadable",
+                _ => "store-unavailable",
+            },
+            decision.Claim?.Attempt,
+            isError: decision.Outcome is ClaimOutcome.Unreadable or ClaimOutcome.StoreUnavailable);
+        return decision;
+    }
+}

@@ -1,0 +1,130 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Writes the steps of a run into the store, and reads their results.</summary>
+internal sealed class StepRecording(StoreCalls store, Recording recording, Telemetry telemetry, TimeProvider time, ILogger<StepRecording> logger)
+{
+    public DateTimeOffset Now => time.GetUtcNow();
+
+    /// <summary>The most bytes that all steps of a run together may take.</summary>
+    public int MostBytes => store.MaxPayloadSize;
+
+    /// <summary>Makes sure that a claim is ours before the work of a step runs: by its lease, which costs nothing, or, where that is over by our clock, by a renewal.</summary>
+    /// <exception cref="IdempotencyClaimLostException">It is not.</exception>
+    /// <exception cref="IdempotencyStoreUnavailableException">The store could not be reached.</exception>
+    public async ValueTask ConfirmAsync(OwnedClaim claim, CancellationToken cancellationToken)
+    {
+        if (claim.IsLost)
+        {
+            throw Lost(claim);
+        }
+
+        var now = time.Ticks();
+        if (now < claim.LeaseUntil)
+        {
+            return;
+        }
+
+        if (!await CallAsync(store.RenewAsync(claim.Key, claim.Owner, claim.Policy, cancellationToken), cancellationToken))
+        {
+            throw Lost(claim);
+        }
+
+        claim.Renewed(MonotonicTime.After(now, claim.Policy.ClaimDuration));
+    }
+
+    /// <summary>Saves steps before something begins that must not begin without that. Tried once.</summary>
+    /// <exception cref="IdempotencyClaimLostException">The claim is not ours any more.</exception>
+    /// <exception cref="IdempotencyStoreUnavailableException">The store could not be reached.</exception>
+    public async ValueTask SaveAsync(OwnedClaim claim, IdempotencySteps steps, CancellationToken cancellationToken)
+    {
+        var now = time.Ticks();
+        if (!await CallAsync(store.SaveStepsAsync(claim.Key, claim.Owner, steps, claim.Policy, cancellationToken), cancellationToken))
+        {
+            throw Lost(claim);
+        }
+
+        claim.Renewed(MonotonicTime.After(now, claim.Policy.ClaimDuration));
+    }
+
+    /// <summary>Saves steps after the work of one has run, with retries for ten seconds: what has happened is recorded whoever still waits.</summary>
+    /// <exception cref="IdempotencyClaimLostException">The claim is not ours any more.</exception>
+    /// <exception cref="IdempotencyStoreUnavailableException">The store could not be reached in that time.</exception>
+    public async ValueTask SaveWithRetriesAsync(OwnedClaim claim, IdempotencySteps steps, string name)
+    {
+        var tries = new Backoff(time, MonotonicTime.After(time.Ticks(), StoreCalls.Budget));
+        Exception? last;
+        do
+        {
+            try
+            {
+                await SaveAsync(claim, steps, CancellationToken.None);
+                return;
+            }
+            catch (IdempotencyStoreUnavailableException unavailable)
+            {
+                last = unavailable.InnerException;
+                Log.StepRetried(logger, claim.Key, name, last);
+            }
+        }
+        while (await tries.NextAsync());
+        throw new IdempotencyStoreUnavailableException($"The step '{name}' ran, but the idempotency store is unavailable, so it could not be recorded. Let this exception end the run. A retry runs the step again, or is rejected where its StepOptions.WhenInterrupted is Refuse.", last) { RetryAfter = TimeSpan.FromSeconds(5) };
+    }
+
+    /// <summary>The payload of a step's result. Never throws: the work is done, and must not run again because of its result.</summary>
+    public byte[] Encode<T>(OwnedClaim claim, string name, T result, ResultFormat<T> format)
+    {
+        try
+        {
+            return format.Write(result, store.CompressionThreshold, out _);
+        }
+        catch (Exception exception)
+        {
+            Log.StepResultNotSerialized(logger, claim.Key, name, exception);
+            return StoredResult.Encode(ResultKind.NotKept);
+        }
+    }
+
+    /// <summary>The result of a recorded step.</summary>
+    /// <exception cref="IdempotencyResultUnavailableException">There is none, or none of this type.</exception>
+    public T Read<T>(OwnedClaim claim, Step step, ResultFormat<T> format)
+    {
+        Log.StepRecalled(logger, claim.Key, step.Name, step.Attempt);
+        return StoredResult.Decode(step.Result, out var reason) is { } stored
+            ? format.Read(stored, $"The step '{step.Name}'")
+            : throw new IdempotencyResultUnavailableException($"The step '{step.Name}' is done, but its recorded result cannot be read: {reason}. Do not repeat its work.");
+    }
+
+    public void ResultTooLarge(OwnedClaim claim, string name, int size) => Log.StepResultTooLarge(logger, claim.Key, name, size);
+
+    /// <summary>A step is over.</summary>
+    public void Ended(Activity? activity, OwnedClaim claim, string name, string outcome, Exception? exception = null)
+    {
+        activity?.SetTag("idempotency.step.name", name);
+        Telemetry.End(activity, claim.Key, outcome, claim.Attempt, isError: exception is not null);
+        telemetry.StepEnded(name, outcome);
+    }
+
+    /// <summary>A run has completed that did not ask for some of the recorded steps.</summary>
+    public void Unasked(OwnedClaim claim, IReadOnlyList<string> names) => Log.StepsNotAsked(logger, claim.Key, string.Join(", ", names));
+
+    private IdempotencyClaimLostException Lost(OwnedClaim claim)
+    {
+        recording.Lose(claim);
+        return new IdempotencyClaimLostException("The claim of this run was lost: another attempt took it over, or an operator deleted it. Let this exception end the run.");
+    }
+
+    private static async ValueTask<bool> CallAsync(ValueTask<bool> call, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await call;
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new IdempotencyStoreUnavailableException("The idempotency store is unavailable, so the next step could not begin. Let this exception end the run.", exception) { RetryAfter = TimeSpan.FromSeconds(5) };
+        }
+    }
+}

@@ -1,0 +1,212 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>How the library calls a store: within a time budget, measured while somebody listens, with protected payloads where that is switched on.</summary>
+/// <remarks>A call that the store completes at once costs nothing beyond the call itself.</remarks>
+internal sealed class StoreCalls
+{
+    /// <summary>How long a call may take. Stores that do not heed a token are left behind after it, too.</summary>
+    public static readonly TimeSpan Budget = TimeSpan.FromSeconds(10);
+
+    private readonly DuplicateWaiters _waiters;
+    private readonly Telemetry _telemetry;
+    private readonly TimeProvider _time;
+    private readonly ILogger<StoreCalls> _logger;
+    private readonly ResponseProtection? _protection;
+
+    public StoreCalls(IIdempotencyStore inner, DuplicateWaiters waiters, Telemetry telemetry, TimeProvider time, ILogger<StoreCalls> logger, ResponseProtection? protection = null)
+    {
+        Inner = inner;
+        IsInProcess = inner is InMemoryIdempotencyStore && protection is null;
+        _waiters = waiters;
+        _telemetry = telemetry;
+        _time = time;
+        _logger = logger;
+        _protection = protection;
+        if (inner is InMemoryIdempotencyStore inMemory)
+        {
+            telemetry.ObserveInMemoryStore(() => inMemory.Count, () => inMemory.Bytes);
+        }
+    }
+
+    /// <summary>The store itself.</summary>
+    public IIdempotencyStore Inner { get; }
+
+    /// <summary>Whether records are in this process's memory, in the form in which they are needed.</summary>
+    public bool IsInProcess { get; }
+
+    // No room for protection is no room for a payload: then responses complete without their bodies, and without their headers if need be.
+    public int MaxPayloadSize => _protection is null ? Inner.MaxPayloadSize : Math.Max(0, Inner.MaxPayloadSize - ResponseProtection.MaxOverhead - Sha256Hash.Length);
+
+    public int CompressionThreshold => Inner.CompressionThreshold;
+
+    /// <summary>Why the store cannot record in the handler's transaction, with the remedy; null when it can.</summary>
+    public string? WhyNotTransactional => Inner is ITransactionalIdempotencyStore
+        ? null
+        : $"Its policy has the {nameof(IdempotencyPolicy.Transaction)} {nameof(IdempotencyTransaction.SameAsHandler)}, which the store '{Inner.GetType()}' cannot do: its records are not in the application's own database. Use AddEntityFrameworkCoreStore<TDbContext>() of Idempotency.AspNetCore.EntityFrameworkCore, or {nameof(IdempotencyTransaction)}.{nameof(IdempotencyTransaction.Separate)}.";
+
+    // For the two calls of every first execution, whose arguments are large: they need not be gathered when there is nothing to do but the call.
+    private bool IsBare => _protection is null && !_telemetry.IsTimingStoreCalls;
+
+    /// <summary>Claims a key. A claim that is given up on and granted all the same is released when that turns out.</summary>
+    public ValueTask<ClaimResult> ClaimAsync(StoreKey key, in IdempotencyClaim claim, CancellationToken cancellationToken)
+    {
+        if (!IsBare)
+        {
+            // Data Protection keys that cannot be had must show before the handler runs, not when its response is to be recorded.
+            _protection?.Protect(key, []);
+        }
+
+        var call = IsBare
+            ? Inner.ClaimAsync(key, claim, cancellationToken)
+            : UnprotectedAsync(key, TimedAsync("claim", (Inner, key, claim, cancellationToken), static call => call.Inner.ClaimAsync(call.key, call.claim, call.cancellationToken), static claimed => claimed.IsAcquired ? "acquired" : "held"));
+        return call.IsCompleted ? call : AwaitClaimAsync(call.AsTask(), key, claim);
+    }
+
+    /// <summary>Renews a claim for its policy's lease.</summary>
+    public ValueTask<bool> RenewAsync(StoreKey key, Guid owner, IdempotencyPolicy policy, CancellationToken cancellationToken) => RenewAsync(key, owner, policy, Budget, cancellationToken);
+
+    /// <summary>Renews a claim for its policy's lease, within a budget of its own.</summary>
+    public ValueTask<bool> RenewAsync(StoreKey key, Guid owner, IdempotencyPolicy policy, TimeSpan budget, CancellationToken cancellationToken) => WithinAsync(
+        TimedAsync("renew", (Inner, key, owner, policy, cancellationToken), static call => call.Inner.RenewAsync(call.key, call.owner, call.policy.ClaimDuration, call.policy.Retention, call.cancellationToken), DoneOrNot),
+        budget);
+
+    /// <summary>Marks a claim and renews it; with a lease of zero the marked claim is given up.</summary>
+    public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => WithinAsync(
+        TimedAsync("mark", (Inner, key, owner, lease, retention, cancellationToken), static call => call.Inner.MarkEffectsStartedAsync(call.key, call.owner, call.lease, call.retention, call.cancellationToken), DoneOrNot),
+        Budget);
+
+    /// <summary>Saves the steps of a claim, and renews it.</summary>
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, IdempotencyPolicy policy, CancellationToken cancellationToken) => WithinAsync(
+        TimedAsync(
+            "save-steps",
+            (Inner, key, owner, steps: steps with { Data = Protected(key, steps.Data) }, policy, cancellationToken),
+            static call => call.Inner.SaveStepsAsync(call.key, call.owner, call.steps, call.policy.ClaimDuration, call.policy.Retention, call.cancellationToken),
+            DoneOrNot),
+        Budget);
+
+    /// <summary>Completes a claim. What has happened is recorded whoever still listens, so it takes no token.</summary>
+    public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention) => WithinAsync(
+        IsBare
+            ? Inner.CompleteAsync(key, owner, payload, retention, CancellationToken.None)
+            : TimedAsync("complete", (Inner, key, owner, payload: Protected(key, payload), retention), static call => call.Inner.CompleteAsync(call.key, call.owner, call.payload, call.retention, CancellationToken.None), DoneOrNot),
+        Budget);
+
+    /// <summary>Releases a claim.</summary>
+    public ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner) => WithinAsync(
+        TimedAsync("release", (Inner, key, owner), static call => call.Inner.ReleaseAsync(call.key, call.owner, CancellationToken.None), DoneOrNot),
+        Budget);
+
+    /// <summary>Reads a record.</summary>
+    public ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, CancellationToken cancellationToken) => ReadAsync(key, Budget, cancellationToken);
+
+    /// <summary>Reads a record, within a budget of its own.</summary>
+    public ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, TimeSpan budget, CancellationToken cancellationToken) => WithinAsync(
+        UnprotectedAsync(key, TimedAsync("read", (Inner, key, cancellationToken), static call => call.Inner.ReadAsync(call.key, call.cancellationToken), static record => record is null ? "none" : "found")),
+        budget);
+
+    /// <summary>Deletes a record, for operators.</summary>
+    public ValueTask<bool> DeleteAsync(StoreKey key, CancellationToken cancellationToken) => WithinAsync(
+        TimedAsync("delete", (Inner, key, cancellationToken), static call => call.Inner.DeleteAsync(call.key, call.cancellationToken), static wasThere => wasThere ? "done" : "none"),
+        Budget);
+
+    /// <summary>Begins the transaction in which a handler runs, as <see cref="ITransactionalIdempotencyStore.BeginTransactionAsync"/>.</summary>
+    public ValueTask<IIdempotencyTransaction> BeginTransactionAsync(IServiceProvider services) => WhyNotTransactional is { } whyNot
+        ? throw new InvalidOperationException(whyNot)
+        : ((ITransactionalIdempotencyStore)Inner).BeginTransactionAsync(services, CancellationToken.None);
+
+    /// <summary>Completes a claim in the handler's transaction and commits it. The database's own time-outs bound it: what a commit came to must be known.</summary>
+    public ValueTask<bool> CommitAsync(IIdempotencyTransaction transaction, StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention) => TimedAsync(
+        "complete",
+        (transaction, key, owner, payload: Protected(key, payload), retention),
+        static call => call.transaction.CompleteAsync(call.key, call.owner, call.payload, call.retention, CancellationToken.None),
+        DoneOrNot);
+
+    /// <summary>Releases a claim that we may or may not have, as long as it could last. Only the owner's own claim can be hit by it.</summary>
+    public void ReleaseInBackground(StoreKey key, Guid owner, IdempotencyPolicy policy) => _ = ReleaseAsync(key, owner, new Backoff(_time, MonotonicTime.After(_time.Ticks(), policy.ClaimDuration > Budget ? policy.ClaimDuration : Budget)));
+
+    private async Task ReleaseAsync(StoreKey key, Guid owner, Backoff tries)
+    {
+        Exception? last;
+        do
+        {
+            try
+            {
+                await ReleaseAsync(key, owner);
+                _waiters.Call(key);
+                return;
+            }
+            catch (Exception exception)
+            {
+                last = exception;
+            }
+        }
+        while (await tries.NextAsync());
+        Log.ReleaseFailed(_logger, key, last);
+    }
+
+    private async ValueTask<ClaimResult> AwaitClaimAsync(Task<ClaimResult> call, StoreKey key, IdempotencyClaim claim)
+    {
+        try
+        {
+            return await call.WaitAsync(Budget, _time, CancellationToken.None); // the store heeds the caller's token, or nobody does
+        }
+        catch (TimeoutException) when (!call.IsCompleted)
+        {
+            _ = ReleaseAfterAsync(call, key, claim.Owner);
+            throw;
+        }
+    }
+
+    private async Task ReleaseAfterAsync(Task call, StoreKey key, Guid owner)
+    {
+        await call.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await ReleaseAsync(key, owner, new Backoff(_time, MonotonicTime.After(_time.Ticks(), Budget)));
+    }
+
+    private ValueTask<T> WithinAsync<T>(ValueTask<T> call, TimeSpan budget) =>
+        call.IsCompleted ? call : new ValueTask<T>(call.AsTask().WaitAsync(budget, _time));
+
+    private ValueTask<ClaimResult> UnprotectedAsync(StoreKey key, ValueTask<ClaimResult> call) => _protection is null ? call : AwaitUnprotectedAsync(key, call);
+
+    private async ValueTask<ClaimResult> AwaitUnprotectedAsync(StoreKey key, ValueTask<ClaimResult> call) =>
+        await call is var claimed && claimed.Existing is { } existing ? ClaimResult.Held(Unprotected(key, existing))
+        : claimed.Steps.IsEmpty ? claimed
+        : ClaimResult.TookOver(_protection!.Unprotect(key, claimed.Steps));
+
+    private ValueTask<IdempotencyRecord?> UnprotectedAsync(StoreKey key, ValueTask<IdempotencyRecord?> call) => _protection is null ? call : AwaitUnprotectedAsync(key, call);
+
+    private async ValueTask<IdempotencyRecord?> AwaitUnprotectedAsync(StoreKey key, ValueTask<IdempotencyRecord?> call) =>
+        await call is { } existing ? Unprotected(key, existing) : null;
+
+    private IdempotencyRecord Unprotected(StoreKey key, IdempotencyRecord existing) => existing.Status == IdempotencyRecordStatus.InProgress && existing.Payload.IsEmpty
+        ? existing
+        : existing with { Payload = _protection!.Unprotect(key, existing.Payload) };
+
+    private ReadOnlyMemory<byte> Protected(StoreKey key, ReadOnlyMemory<byte> payload) => _protection is null ? payload : _protection.Protect(key, payload.Span);
+
+    private static string DoneOrNot(bool wasOwned) => wasOwned ? "done" : "not-owned";
+
+    // The arguments as a value: a closure would be made for every call, measured or not.
+    private ValueTask<T> TimedAsync<TCall, T>(string operation, TCall call, Func<TCall, ValueTask<T>> make, Func<T, string> resultOf) =>
+        _telemetry.IsTimingStoreCalls ? AwaitTimedAsync(operation, call, make, resultOf) : make(call);
+
+    // The real clock: a duration is measured, not simulated.
+    private async ValueTask<T> AwaitTimedAsync<TCall, T>(string operation, TCall call, Func<TCall, ValueTask<T>> make, Func<T, string> resultOf)
+    {
+        var startedAt = Stopwatch.GetTimestamp();
+        try
+        {
+            var result = await make(call);
+            _telemetry.StoreCalled(operation, resultOf(result), Stopwatch.GetElapsedTime(startedAt));
+            return result;
+        }
+        catch (Exception exception)
+        {
+            _telemetry.StoreCalled(operation, "error", Stopwatch.GetElapsedTime(startedAt), exception);
+            throw;
+        }
+    }
+}

@@ -1,0 +1,11 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>A run without a claim: the store is unavailable and the policy runs the work all the same, or the caller gave no key. The work finds the same feature, and the same downstream keys.</summary>
+internal sealed class UnclaimedRun(string key, StoreKey storeKey, Fingerprint fingerprint) : IdempotentRun, IIdempotencyFeature
+{
+    public override string Key => key;
+
+    protected override OwnedClaim? Claim => null;
+
+    protected override (StoreKey StoreKey, Fingerprint Fingerprint) Identity => (storeKey, fingerprint);
+}

@@ -1,0 +1,16 @@
+using System.Runtime.CompilerServices;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>The selectors of policies, each compiled once.</summary>
+internal sealed class PolicySelectorCache(IEnumerable<IIdempotencySelectorLanguage> languages)
+{
+    // By reference: two equal policies may well have their own entry, while comparing records on every request would cost more than it saves.
+    private readonly ConditionalWeakTable<IdempotencyPolicy, PolicySelectors> _selectors = [];
+    private readonly IIdempotencySelectorLanguage? _language = languages.LastOrDefault();
+
+    /// <exception cref="InvalidOperationException">A selector cannot be compiled. Start-up validation reports this first.</exception>
+    public PolicySelectors Of(IdempotencyPolicy policy) => policy is { KeySelector: null, FingerprintSelector: null, FingerprintHeaders.Count: 0 }
+        ? PolicySelectors.None
+        : _selectors.GetValue(policy, policy => PolicySelectors.Of(policy, _language, "A policy"));
+}

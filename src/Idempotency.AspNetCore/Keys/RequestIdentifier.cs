@@ -1,0 +1,62 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Finds out which request this is: its key, its body and its fingerprint.</summary>
+internal sealed class RequestIdentifier(PolicySelectorCache selectors)
+{
+    /// <summary>Reads the key and the body.</summary>
+    /// <remarks>
+    /// 1. A key header is judged before the body is read: a client that waits for 100 Continue is spared sending it. 2. So is a missing one, where the
+    /// key can be nowhere else. 3. The body is read within the limit. 4. Without a header the key is what the policy selects of the request, or the whole body.
+    /// </remarks>
+    public async ValueTask<Identification> IdentifyAsync(HttpContext context, IdempotencyPolicy policy)
+    {
+        var header = policy.TakesKeyFromHeader ? context.Request.Headers[policy.HeaderName] : default;
+        var key = "";
+        if (header.Count > 0)
+        {
+            if (!IdempotencyKey.TryParse(header, out key, out var error))
+            {
+                return IdempotencyProblem.KeyInvalid(policy.HeaderName, error);
+            }
+        }
+        else if (!policy.TakesKeyFromContent)
+        {
+            return policy.KeyRequired ? IdempotencyProblem.KeyMissing(policy) : Identification.NoKey();
+        }
+
+        RequestBody body;
+        try
+        {
+            body = await RequestBody.ReadAsync(context, policy.MaxRequestBodySize);
+        }
+        catch (IOException exception)
+        {
+            // As the framework answers what it cannot read for a handler: the server's own limits have a status; a client that left needs none.
+            return Identification.UnreadableBody((exception as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest);
+        }
+
+        if (body.IsTooLarge)
+        {
+            return IdempotencyProblem.BodyTooLarge(policy.MaxRequestBodySize);
+        }
+
+        if (header.Count > 0)
+        {
+            return Identification.Of(new IdentifiedRequest(key, RequestIdentity.StoreKeyOf(context, policy, key, KeyOrigin.Header), body));
+        }
+
+        var selector = selectors.Of(policy);
+        var selected = selector.KeyOf(context, body);
+        return selected.Error is { } inapplicable ? IdempotencyProblem.SelectorInapplicable(inapplicable)
+            : selected.Hash is { } hash ? Identification.Of(new IdentifiedRequest(hash, RequestIdentity.StoreKeyOf(context, policy, hash, selector.Key is null ? KeyOrigin.Body : KeyOrigin.Selection), body))
+            : policy.KeyRequired ? IdempotencyProblem.KeyMissing(policy)
+            : Identification.NoKey(body);
+    }
+
+    /// <summary>Computes what a duplicate must equal.</summary>
+    /// <returns>Null when there is a fingerprint; else why the request is rejected.</returns>
+    public IdempotencyProblem? TryFingerprint(HttpContext context, IdempotencyPolicy policy, in IdentifiedRequest request, out Fingerprint fingerprint) =>
+        selectors.Of(policy).TryFingerprint(context, policy, request.Body, out fingerprint, out var error) ? null : IdempotencyProblem.SelectorInapplicable(error);
+}

@@ -1,0 +1,59 @@
+using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Finds the policy of an endpoint or a function.</summary>
+internal sealed class PolicyResolver(IOptions<IdempotencyOptions> options)
+{
+    private readonly IdempotencyOptions _options = options.Value;
+
+    private readonly ConditionalWeakTable<IIdempotencyMetadata, IdempotencyPolicy> _refined = [];
+
+    public bool Enabled => _options.Enabled;
+
+    /// <summary>The policy of an endpoint, or null when it does not take part.</summary>
+    /// <exception cref="InvalidOperationException">It names a policy that is not registered. Start-up validation reports this first.</exception>
+    public IdempotencyPolicy? Of(Endpoint endpoint)
+    {
+        // 1. Disable wins, wherever it stands. 2. Otherwise the last metadata counts: group < inner group < attribute < call on the endpoint.
+        if (endpoint.Metadata.GetMetadata<IIdempotencyMetadata>() is not { } metadata
+            || endpoint.Metadata.GetMetadata<DisableIdempotencyAttribute>() is not null)
+        {
+            return null;
+        }
+
+        var policy = metadata.Policy
+            ?? (metadata.PolicyName is not { } name ? _options.DefaultPolicy : Find(name) ?? throw Unknown($"Endpoint '{endpoint.DisplayName}'", name));
+
+        // 3. What the metadata says beside the policy's name counts more. Kept by metadata: a policy is known by its reference.
+        return metadata is { KeySelector: null, FingerprintSelector: null, FingerprintHeaders: null, Methods: null } ? policy : Refined(policy, metadata);
+    }
+
+    /// <summary>The policy of a function.</summary>
+    /// <exception cref="InvalidOperationException">It names a policy that is not registered.</exception>
+    public IdempotencyPolicy Of(string operation, string? policyName) =>
+        policyName is null ? _options.DefaultPolicy : Find(policyName) ?? throw Unknown($"The operation '{operation}'", policyName);
+
+    /// <summary>What a protected endpoint's policy is called, for people.</summary>
+    public static string NameOf(Endpoint endpoint) => endpoint.Metadata.GetMetadata<IIdempotencyMetadata>() switch
+    {
+        { Policy: not null } => "its own policy",
+        { PolicyName: { } name } => $"the policy '{name}'",
+        _ => "the default policy",
+    };
+
+    private IdempotencyPolicy Refined(IdempotencyPolicy policy, IIdempotencyMetadata metadata) => _refined.GetValue(metadata, metadata => policy with
+    {
+        KeySelector = metadata.KeySelector ?? policy.KeySelector,
+        FingerprintSelector = metadata.FingerprintSelector ?? policy.FingerprintSelector,
+        FingerprintHeaders = metadata.FingerprintHeaders ?? policy.FingerprintHeaders,
+        Methods = metadata.Methods ?? policy.Methods,
+    });
+
+    private IdempotencyPolicy? Find(string name) => _options.Policies.TryGetValue(name, out var policy) ? policy : null;
+
+    private static InvalidOperationException Unknown(string who, string name) =>
+        new($"{who} names the policy '{name}', which is not registered. Add it with options.AddPolicy(\"{name}\", new IdempotencyPolicy {{ ... }}).");
+}

@@ -1,0 +1,93 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Rejects a request with a problem: the application's way when it has one (<c>AddProblemDetails()</c>), else plainly.</summary>
+internal sealed class Rejections(Telemetry telemetry, ILogger<Rejections> logger)
+{
+    public async Task RejectAsync(HttpContext context, IdempotencyProblem problem)
+    {
+        telemetry.RequestEnded(context, problem.Code);
+        Log.Rejected(logger, context.Request.Method, context.Request.Path, problem.Code);
+        var response = context.Response;
+        response.StatusCode = problem.Status;
+        response.Headers.CacheControl = "no-store";
+        if (problem.RetryAfterSeconds is { } seconds)
+        {
+            response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (context.RequestServices.GetService<IProblemDetailsService>() is { } service && await service.TryWriteAsync(Describe(context, problem)))
+        {
+            return;
+        }
+
+        // No service, or the client accepts no JSON: the code still is the answer, and a machine may read it.
+        var json = Json(problem);
+        response.ContentType = "application/problem+json";
+        response.ContentLength = json.Length;
+        await response.BodyWriter.WriteAsync(json);
+    }
+
+    /// <summary>Responds as the framework does to a body that cannot be read for a handler.</summary>
+    public static Task RejectUnreadableBodyAsync(HttpContext context, int status)
+    {
+        context.Response.StatusCode = status;
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Rejects a request without a valid antiforgery token, as frameworks do. Where the handler does not run, it cannot reject it itself.</summary>
+    public Task RejectForgeryAsync(HttpContext context)
+    {
+        telemetry.RequestEnded(context, Telemetry.Forged);
+        context.Response.StatusCode = StatusCodes.Status400BadRequest;
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Rejects a gRPC call that a proxy has led to a protected endpoint.</summary>
+    public Task RejectGrpcAsync(HttpContext context)
+    {
+        Log.GrpcRefused(logger, context.GetEndpoint()?.DisplayName);
+        UnsuitableEndpoints.RejectGrpcCall(context.Response);
+        return Task.CompletedTask;
+    }
+
+    private static ProblemDetailsContext Describe(HttpContext context, IdempotencyProblem problem) => new()
+    {
+        HttpContext = context,
+        AdditionalMetadata = context.GetEndpoint()?.Metadata,
+        ProblemDetails = new ProblemDetails
+        {
+            Type = problem.Type,
+            Title = problem.Title,
+            Status = problem.Status,
+            Detail = problem.Detail,
+            Extensions = { ["code"] = problem.Code, ["retry"] = problem.Retry },
+        },
+    };
+
+    /// <summary>The problem as it is written plainly; also the example in an OpenAPI document.</summary>
+    internal static ReadOnlyMemory<byte> Json(IdempotencyProblem problem)
+    {
+        var json = new ArrayBufferWriter<byte>(1024); // room for all of it: many duplicates at once get as many of these
+        using (var writer = new Utf8JsonWriter(json))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("type", problem.Type);
+            writer.WriteString("title", problem.Title);
+            writer.WriteNumber("status", problem.Status);
+            writer.WriteString("detail", problem.Detail);
+            writer.WriteString("code", problem.Code);
+            writer.WriteString("retry", problem.Retry);
+            writer.WriteEndObject();
+        }
+
+        return json.WrittenMemory;
+    }
+}

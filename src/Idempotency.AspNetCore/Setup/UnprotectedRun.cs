@@ -1,7 +1,0 @@
-namespace Idempotency.AspNetCore;
-
-/// <summary>The middleware has seen the request, and lets it run unprotected on purpose.</summary>
-internal sealed class UnprotectedRun
-{
-    public static UnprotectedRun Allowed { get; } = new();
-}

@@ -1,0 +1,77 @@
+namespace Idempotency.Http;
+
+/// <summary>Sees to it that a request's body can be sent again, and is the same bytes then: the server answers 422 to other bytes under the same key.</summary>
+/// <remarks>
+/// <para>What becomes of each content:</para>
+/// <para>1. In memory already (bytes, text, forms): nothing to do, whatever its size.</para>
+/// <para>2. Multipart: its parts decide, within one limit for all of them; the boundary is the same each time.</para>
+/// <para>3. Everything else, within the limit: held in memory. That includes content that is made when it is sent (JSON, for one), as the object behind it may have
+/// changed by the next time.</para>
+/// <para>4. Beyond the limit: a seekable stream is rewound, unless attempts overlap; anything else is rejected.</para>
+/// </remarks>
+internal sealed class RepeatableBody(IdempotencyKeyOptions options)
+{
+    private readonly long _limit = options.MaxBufferedBodySize;
+    private readonly bool _attemptsOverlap = options.AttemptsOverlap;
+
+    /// <exception cref="InvalidOperationException">The body cannot be sent twice. Nothing was sent.</exception>
+    public async ValueTask EnsureAsync(HttpRequestMessage request, bool async, CancellationToken cancellationToken)
+    {
+        if (request.Content is not { } content)
+        {
+            return;
+        }
+
+        var left = _limit;
+        var isHeld = false;
+        foreach (var part in Leaves(content))
+        {
+            var size = await HoldAsync(request, part, left, async, cancellationToken).ConfigureAwait(false);
+            isHeld = size is not null;
+            left -= size ?? 0;
+        }
+
+        if (isHeld && content is StreamContent)
+        {
+            // As bytes: hedging does not clone a request whose content is a stream, even one that is held in memory. It is, so that nothing is awaited here.
+            var bytes = new ReadOnlyMemoryContent(await content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false));
+            AnswerBody.CopyHeaders(content.Headers, bytes.Headers);
+            request.Content = bytes;
+        }
+    }
+
+    private static IEnumerable<HttpContent> Leaves(HttpContent content) => content is MultipartContent parts ? parts.SelectMany(Leaves) : [content];
+
+    /// <returns>How many bytes are now held; null when the content was left as it was.</returns>
+    private async ValueTask<long?> HoldAsync(HttpRequestMessage request, HttpContent content, long left, bool async, CancellationToken cancellationToken)
+    {
+        if (content is ReadOnlyMemoryContent || content.GetType() is var type && (type == typeof(ByteArrayContent) || type == typeof(StringContent) || type == typeof(FormUrlEncodedContent)))
+        {
+            return null;
+        }
+
+        var isSeekable = content is StreamContent && content.ReadAsStream(cancellationToken).CanSeek;
+        if (isSeekable && content.Headers.ContentLength > left)
+        {
+            return _attemptsOverlap ? throw TooLarge(request, null) : null;
+        }
+
+        try
+        {
+            // Does nothing when it has been done already. There is no synchronous way to do it; on another thread, no context of the caller's can be waited for by both.
+            await (async ? content.LoadIntoBufferAsync(left, cancellationToken) : Task.Run(() => content.LoadIntoBufferAsync(left, cancellationToken), cancellationToken))
+                .WaitOrAwaitAsync(async).ConfigureAwait(false);
+        }
+        catch (HttpRequestException full) when (full.HttpRequestError == HttpRequestError.ConfigurationLimitExceeded)
+        {
+            throw TooLarge(request, full);
+        }
+
+        return content.Headers.ContentLength ?? 0;
+    }
+
+    private InvalidOperationException TooLarge(HttpRequestMessage request, Exception? inner) => new(
+        $"The body of {request.Method} {RequestAddress.Of(request)} is not in memory, and larger than the {_limit} bytes that are held there so that it can be sent again. Nothing was sent. "
+        + $"Raise {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.MaxBufferedBodySize)}, use bytes{(_attemptsOverlap ? "" : " or a seekable stream")}, or send it through a client without retries.",
+        inner);
+}
