@@ -23,7 +23,7 @@ need() {
 }
 
 need chromium chromium IDEMPOTENCY_TEST_CHROMIUM   # the demo page in a browser: a path
-need redis-server redis-server IDEMPOTENCY_TEST_REDIS   # host:port of a running one
+need "${IDEMPOTENCY_TEST_REDIS_SERVER:-redis-server}" "${IDEMPOTENCY_TEST_REDIS_SERVER:-redis-server}" ""   # clusters and Sentinel too: they are the same program
 if ! there postgres && [ -z "${IDEMPOTENCY_TEST_POSTGRES:-}" ] && command -v apt-get >/dev/null && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
     # The package would make a cluster of its own and start it; the tests make theirs. (UCF_FORCE_CONFFOLD above: it shall not ask about this file.)
     as_root=$([ "$(id -u)" = 0 ] || echo sudo)

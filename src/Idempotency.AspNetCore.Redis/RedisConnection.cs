@@ -1,63 +1,163 @@
-using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The application's connection when it has one, else one of the store's own, made at its first use.</summary>
-internal sealed class RedisConnection(IOptions<RedisIdempotencyStoreOptions> options, IConnectionMultiplexer? shared) : IDisposable
+/// <summary>The connection of the store: opened once, in the background, and again until a server answers that can keep records.</summary>
+/// <param name="options">The store's options.</param>
+/// <param name="connect">Opens the connection.</param>
+/// <param name="isOwn">Whether it is the store's own to dispose.</param>
+/// <param name="endsCalls">Whether the client itself ends a call that takes longer than the call timeout.</param>
+/// <param name="logger">For warnings about the server's settings.</param>
+internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func<Task<IConnectionMultiplexer>> connect, bool isOwn, bool endsCalls, ILogger logger) : IDisposable
 {
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
+
+    private readonly CancellationTokenSource _disposing = new();
     private readonly Lock _lock = new();
-    private Task<ConnectionMultiplexer>? _own;
-    private bool _isDisposed;
-    private IDatabase? _database = shared?.GetDatabase(options.Value.Database);
+    private Task<IConnectionMultiplexer>? _opening;
+    private volatile Task<IDatabase>? _attempt;
+    private volatile IDatabase? _database;
 
     /// <summary>The database, once there is a connection.</summary>
     public IDatabase? Database => _database;
 
-    public ValueTask<IDatabase> DatabaseAsync(CancellationToken cancellationToken)
+    /// <summary>A call that takes no longer than the call timeout. Where the client sees to that, it costs nothing here.</summary>
+    public Task<T> InTime<T>(Task<T> call, CancellationToken cancellationToken) =>
+        endsCalls ? call.WaitAsync(cancellationToken) : call.WaitAsync(options.CallTimeout, cancellationToken);
+
+    /// <summary>What a call throws that took longer and that the client has not ended.</summary>
+    public TimeoutException TookTooLong(TimeoutException timeout) =>
+        new($"Redis did not reply within {options.CallTimeout} ({nameof(RedisIdempotencyStoreOptions)}.{nameof(RedisIdempotencyStoreOptions.CallTimeout)}).", timeout);
+
+    /// <summary>Begins to connect, if that has not begun.</summary>
+    public void Open() => _ = Attempt();
+
+    /// <summary>The database. The first attempt to connect is waited for; while later ones go on, calls fail at once, as the last one did.</summary>
+    public async ValueTask<IDatabase> DatabaseAsync(CancellationToken cancellationToken)
     {
         if (_database is { } database)
         {
-            return ValueTask.FromResult(database);
+            return database;
         }
 
-        Task<ConnectionMultiplexer> own;
-        lock (_lock)
+        var attempt = Attempt();
+        try
         {
-            ObjectDisposedException.ThrowIf(_isDisposed, typeof(RedisIdempotencyStore));
-            if (_own is null || _own.IsFaulted || _own.IsCanceled)
-            {
-                _own = ConnectAsync(options.Value.Configuration!);
-            }
-
-            own = _own;
+            return await attempt.WaitAsync(options.CallTimeout, cancellationToken);
         }
-
-        return WhenConnectedAsync(own, cancellationToken);
+        catch (TimeoutException timeout) when (!attempt.IsCompleted)
+        {
+            throw TookTooLong(timeout);
+        }
     }
 
     public void Dispose()
     {
-        Task<ConnectionMultiplexer>? own;
+        Task<IConnectionMultiplexer>? opening;
         lock (_lock)
         {
-            _isDisposed = true;
+            _disposing.Cancel();
             _database = null;
-            own = _own;
+            opening = _opening;
         }
 
-        // Also one that is still being made.
-        own?.ContinueWith(static made => made.Result.Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        if (isOwn)
+        {
+            // Also one that is still being opened.
+            opening?.ContinueWith(static opened => opened.Result.Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
     }
 
-    private async ValueTask<IDatabase> WhenConnectedAsync(Task<ConnectionMultiplexer> own, CancellationToken cancellationToken) =>
-        _database = (await own.WaitAsync(cancellationToken)).GetDatabase(options.Value.Database);
-
-    private static Task<ConnectionMultiplexer> ConnectAsync(string configuration)
+    private Task<IDatabase> Attempt()
     {
-        var parsed = ConfigurationOptions.Parse(configuration);
-        // A server that comes up after the application is connected to when it does; until then every command fails, and requests are answered 503.
-        parsed.AbortOnConnectFail = false;
-        return ConnectionMultiplexer.ConnectAsync(parsed);
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, typeof(RedisIdempotencyStore));
+            if (_attempt is null)
+            {
+                _attempt = ConnectAsync();
+                _ = RepeatAsync(_attempt);
+            }
+
+            return _attempt;
+        }
+    }
+
+    private async Task RepeatAsync(Task<IDatabase> attempt)
+    {
+        while (true)
+        {
+            try
+            {
+                await attempt;
+                return;
+            }
+            catch (NotSupportedException)
+            {
+                return; // this server will not become another one
+            }
+            catch (Exception)
+            {
+                _attempt = attempt;
+            }
+
+            await Task.Delay(Pause, _disposing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (_disposing.IsCancellationRequested)
+            {
+                return;
+            }
+
+            attempt = ConnectAsync();
+        }
+    }
+
+    private async Task<IDatabase> ConnectAsync()
+    {
+        await Task.Yield(); // whoever opens the connection does not wait for the part of it that is not asynchronous
+        var connection = await OpenAsync();
+        if (!connection.IsConnected)
+        {
+            await FailAsync(connection);
+        }
+
+        var servers = connection.GetServers().Where(static server => server.IsConnected).ToList();
+        if (!options.GarnetRunsScriptsAsTransactions && servers.Exists(static server => server.GetProductVariant(out _) == ProductVariant.Garnet))
+        {
+            Log.GarnetRejected(logger);
+            throw new NotSupportedException(Log.GarnetRejection);
+        }
+
+        var database = connection.GetDatabase(options.Database);
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, typeof(RedisIdempotencyStore));
+            _database = database;
+        }
+
+        _ = RedisServerSettings.WarnAsync(servers, logger);
+        return database;
+    }
+
+    /// <summary>Throws why there is no connection, which the client knows best: nobody listens, a wrong password, a certificate that is not trusted.</summary>
+    private static async Task FailAsync(IConnectionMultiplexer connection)
+    {
+        try
+        {
+            await connection.GetDatabase().PingAsync().WaitAsync(Pause);
+        }
+        catch (TimeoutException timeout) when (timeout is not RedisTimeoutException)
+        {
+            throw new TimeoutException("The application's connection to Redis is not connected.", timeout); // its client queues the call
+        }
+    }
+
+    private Task<IConnectionMultiplexer> OpenAsync()
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, typeof(RedisIdempotencyStore));
+            return _opening is null or { IsFaulted: true } or { IsCanceled: true } ? _opening = connect() : _opening;
+        }
     }
 }

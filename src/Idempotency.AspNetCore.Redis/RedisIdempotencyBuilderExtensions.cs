@@ -1,4 +1,7 @@
 using Idempotency.AspNetCore;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -16,29 +19,14 @@ public static class RedisIdempotencyBuilderExtensions
     }
 
     /// <summary>
-    /// Keeps records in Redis or Valkey: over the application's <see cref="IConnectionMultiplexer"/>, unless the options name a configuration.
+    /// Keeps records in Redis or Valkey: over the application's <see cref="IConnectionMultiplexer"/>, unless the options name another connection.
     /// </summary>
     public static IIdempotencyBuilder AddRedisStore(this IIdempotencyBuilder builder, Action<RedisIdempotencyStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        builder.Services.AddOptions<RedisIdempotencyStoreOptions>()
-            .Configure(configure ?? (static _ => { }))
-            .Validate(static options => options.KeyPrefix is not null, "RedisIdempotencyStoreOptions.KeyPrefix is null. Set it to what every key shall start with, for example 'idempotency:'.")
-            .Validate(static options => options.Database >= -1, "RedisIdempotencyStoreOptions.Database must be a database number, or -1 for the connection's own.")
-            .Validate(static options => options.Configuration is null || IsConfiguration(options.Configuration), "RedisIdempotencyStoreOptions.Configuration is not a StackExchange.Redis configuration string, for example 'localhost:6379' or 'host:6380,ssl=true,password=...'.")
-            .ValidateOnStart();
+        builder.Services.AddOptions<RedisIdempotencyStoreOptions>().Configure(configure ?? (static _ => { })).ValidateOnStart();
+        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<RedisIdempotencyStoreOptions>, RedisIdempotencyStoreOptionsValidator>());
+        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, RedisWarmUp>());
         return builder.AddStore<RedisIdempotencyStore>();
-    }
-
-    private static bool IsConfiguration(string configuration)
-    {
-        try
-        {
-            return ConfigurationOptions.Parse(configuration).EndPoints.Count > 0;
-        }
-        catch (ArgumentException)
-        {
-            return false;
-        }
     }
 }

@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
@@ -15,9 +17,9 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
 {
     private static readonly RedisScript<ClaimResult> Claim = new("claim", ParseClaim);
     private static readonly RedisScript<ClaimResult> Supersede = new("supersede", ParseClaim);
-    private static readonly RedisScript<bool> Renew = new("renew", IsDone);
-    private static readonly RedisScript<bool> Complete = new("complete", IsDone);
-    private static readonly RedisScript<bool> Release = new("release", IsDone);
+    private static readonly RedisScript<bool> Renew = new("renew", IsDone, isOwners: true);
+    private static readonly RedisScript<bool> Complete = new("complete", IsDone, isOwners: true);
+    private static readonly RedisScript<bool> Release = new("release", IsDone, isOwners: true);
     private static readonly RedisScript<IdempotencyRecord?> Read = new("read", static reply => Parse((RedisValue[])reply!));
 
     private static readonly RedisValue Mark = "!"u8.ToArray();
@@ -29,19 +31,14 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
 
     /// <summary>Creates the store. Applications register it with <c>AddIdempotency().AddRedisStore(...)</c>.</summary>
     /// <param name="options">Where and how.</param>
-    /// <param name="services">Where the application's <see cref="IConnectionMultiplexer"/> comes from, when the options have no configuration.</param>
-    /// <exception cref="InvalidOperationException">There is neither.</exception>
+    /// <param name="services">Where the application's <see cref="IConnectionMultiplexer"/> comes from, when the options name no other connection.</param>
+    /// <exception cref="InvalidOperationException">There is no connection.</exception>
     public RedisIdempotencyStore(IOptions<RedisIdempotencyStoreOptions> options, IServiceProvider services)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(services);
-        var shared = options.Value.Configuration is null ? services.GetService<IConnectionMultiplexer>() : null;
-        if (options.Value.Configuration is null && shared is null)
-        {
-            throw new InvalidOperationException("The Redis idempotency store has no connection. Give it one with AddRedisStore(\"host:6379\"), or register an IConnectionMultiplexer.");
-        }
-
-        _connection = new RedisConnection(options, shared);
+        var logger = (ILogger?)services.GetService<ILogger<RedisIdempotencyStore>>() ?? NullLogger.Instance;
+        _connection = ConnectionOf(options.Value, services, logger);
         KeyPrefix = options.Value.KeyPrefix;
         _prefix = Encoding.UTF8.GetBytes(KeyPrefix);
     }
@@ -86,13 +83,42 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         var database = await _connection.DatabaseAsync(cancellationToken);
-        var deleted = await database.KeyDeleteAsync(KeyOf(key)).WaitAsync(cancellationToken);
-        await Task.Yield(); // as after a script
-        return deleted;
+        try
+        {
+            return await _connection.InTime(database.KeyDeleteAsync(KeyOf(key)), cancellationToken);
+        }
+        catch (TimeoutException timeout) when (timeout is not RedisTimeoutException)
+        {
+            throw _connection.TookTooLong(timeout);
+        }
     }
+
+    /// <summary>Begins to connect in the background.</summary>
+    internal void Open() => _connection.Open();
 
     /// <summary>Closes the connection, if it is the store's own.</summary>
     public void Dispose() => _connection.Dispose();
+
+    private static RedisConnection ConnectionOf(RedisIdempotencyStoreOptions options, IServiceProvider services, ILogger logger)
+    {
+        if (options.ConnectionMultiplexerFactory is { } factory)
+        {
+            return new RedisConnection(options, factory, isOwn: true, endsCalls: false, logger);
+        }
+
+        if (options.ConfigurationOptions is not null || options.Configuration is not null)
+        {
+            var configuration = RedisConfiguration.ForOwnConnection(options.ConfigurationOptions ?? ConfigurationOptions.Parse(options.Configuration!), options.CallTimeout);
+            return new RedisConnection(options, async () => await ConnectionMultiplexer.ConnectAsync(configuration), isOwn: true, endsCalls: true, logger);
+        }
+
+        var shared = options.ConnectionServiceKey is { } key ? services.GetKeyedService<IConnectionMultiplexer>(key) : services.GetService<IConnectionMultiplexer>();
+        return shared is not null
+            ? new RedisConnection(options, () => Task.FromResult(shared), isOwn: false, endsCalls: false, logger)
+            : throw new InvalidOperationException(options.ConnectionServiceKey is { } missing
+                ? $"The Redis idempotency store has no connection: no IConnectionMultiplexer with the key '{missing}' is registered. Register it, for example with AddKeyedRedisClient(\"{missing}\"), or set another {nameof(RedisIdempotencyStoreOptions.ConnectionServiceKey)}."
+                : "The Redis idempotency store has no connection. Give it one with AddRedisStore(\"host:6379\"), or register an IConnectionMultiplexer.");
+    }
 
     // Keys and arguments are made as the bytes that are sent: no text in between.
     private RedisKey KeyOf(StoreKey key)

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using System.Text;
 using StackExchange.Redis;
@@ -15,12 +14,11 @@ internal sealed class RedisScript<T>
 
     /// <param name="name">The script's file, without its extension.</param>
     /// <param name="parse">Reads what it returned.</param>
+    /// <param name="isOwners">Whether it is for a claim's owner only: then the script <c>owned</c> stands in front of it.</param>
     [SuppressMessage("Security", "CA5350:Do Not Use Weak Cryptographic Algorithms", Justification = "Redis names scripts by their SHA-1 (EVALSHA); nothing is secured by it.")]
-    public RedisScript(string name, Func<RedisResult, T> parse)
+    public RedisScript(string name, Func<RedisResult, T> parse, bool isOwners = false)
     {
-        using var stream = typeof(RedisScript<T>).Assembly.GetManifestResourceStream(name)!;
-        using var reader = new StreamReader(stream);
-        _text = reader.ReadToEnd();
+        _text = isOwners ? TextOf("owned") + TextOf(name) : TextOf(name);
         _hash = SHA1.HashData(Encoding.UTF8.GetBytes(_text));
         _parse = parse;
     }
@@ -34,57 +32,62 @@ internal sealed class RedisScript<T>
 
         RedisKey[] keys = [key];
         return connection.Database is { } database
-            ? RunAsync(database, keys, arguments, cancellationToken)
+            ? RunAsync(connection, database, keys, arguments, cancellationToken)
             : RunConnectedAsync(connection, keys, arguments, cancellationToken);
     }
 
     private async ValueTask<T> RunConnectedAsync(RedisConnection connection, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken) =>
-        await RunAsync(await connection.DatabaseAsync(cancellationToken), keys, arguments, cancellationToken);
+        await RunAsync(connection, await connection.DatabaseAsync(cancellationToken), keys, arguments, cancellationToken);
 
-    private async ValueTask<T> RunAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
+    private async ValueTask<T> RunAsync(RedisConnection connection, IDatabase database, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
     {
-        RedisResult result;
         try
         {
-            result = await database.ScriptEvaluateAsync(_hash, keys, arguments).WaitAsync(cancellationToken);
+            return _parse(await connection.InTime(database.ScriptEvaluateAsync(_hash, keys, arguments), cancellationToken));
         }
-        catch (RedisServerException refusal)
+        catch (RedisServerException refusal) when (refusal.Message.Contains("NOSCRIPT", StringComparison.Ordinal))
         {
-            result = await RefusedAsync(refusal, database, keys, arguments, cancellationToken);
+            return await RunForgottenAsync(connection, database, keys, arguments, cancellationToken);
         }
-
-        // Version 1 of the client runs what comes next on the thread that reads replies, in order: a handler that blocks there would stop every
-        // reply of the process. So what comes next starts on a thread of the pool.
-        await Task.Yield();
-        return _parse(result);
+        catch (RedisServerException refusal) when (IsOfAnotherType(refusal))
+        {
+            throw Unreadable(keys[0], refusal);
+        }
+        catch (TimeoutException timeout) when (timeout is not RedisTimeoutException)
+        {
+            throw connection.TookTooLong(timeout);
+        }
     }
 
     /// <remarks>
     /// A server forgets scripts (SCRIPT FLUSH, a restart, a failover, another node of a cluster). It says so before it runs anything, so
-    /// sending the text then is no second run.
+    /// sending the text then is no second run. As EVAL, whatever the client believes of the server's memory: that may have been emptied again.
     /// </remarks>
-    private async Task<RedisResult> RefusedAsync(RedisServerException refusal, IDatabase database, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
+    private async Task<T> RunForgottenAsync(RedisConnection connection, IDatabase database, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
     {
-        if (refusal.Message.Contains("NOSCRIPT", StringComparison.Ordinal))
+        try
         {
-            try
-            {
-                // As EVAL, whatever the client believes of the server's memory: that may have been emptied again.
-                return await database.ScriptEvaluateAsync(_text, keys, arguments, CommandFlags.NoScriptCache).WaitAsync(cancellationToken);
-            }
-            catch (RedisServerException again)
-            {
-                refusal = again;
-            }
+            return _parse(await connection.InTime(database.ScriptEvaluateAsync(_text, keys, arguments, CommandFlags.NoScriptCache), cancellationToken));
         }
-
-        await Task.Yield(); // as after an answer
-        if (refusal.Message.Contains("WRONGTYPE", StringComparison.Ordinal))
+        catch (RedisServerException refusal) when (IsOfAnotherType(refusal))
         {
-            throw new IdempotencyRecordUnreadableException($"The Redis key '{(string?)keys[0]}' holds something that is no idempotency record. Give the store a KeyPrefix of its own.", refusal);
+            throw Unreadable(keys[0], refusal);
         }
+        catch (TimeoutException timeout) when (timeout is not RedisTimeoutException)
+        {
+            throw connection.TookTooLong(timeout);
+        }
+    }
 
-        ExceptionDispatchInfo.Throw(refusal);
-        throw refusal;
+    private static bool IsOfAnotherType(RedisServerException refusal) => refusal.Message.Contains("WRONGTYPE", StringComparison.Ordinal);
+
+    private static IdempotencyRecordUnreadableException Unreadable(RedisKey key, RedisServerException refusal) =>
+        new($"The Redis key '{(string?)key}' holds something that is no idempotency record. Give the store a KeyPrefix of its own.", refusal);
+
+    private static string TextOf(string name)
+    {
+        using var stream = typeof(RedisScript<T>).Assembly.GetManifestResourceStream(name)!;
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
     }
 }

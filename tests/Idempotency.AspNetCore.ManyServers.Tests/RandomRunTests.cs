@@ -9,13 +9,16 @@ public abstract class RandomRunTests(Cluster cluster, ITestOutputHelper output) 
 {
     private const int Clients = 16;
     private const int LeastOperations = 1000;
+    private static readonly TimeSpan LongestClaim = TimeSpan.FromSeconds(90); // whose claim the store took, and who did not hear of it, leaves it to its lease
     private static readonly TimeSpan Length = TimeSpan.FromSeconds(Setting("IDEMPOTENCY_TEST_SECONDS") ?? 30);
     private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(10);
-    private static readonly string[] Endpoints = ["takeover", "refuse", "wait"];
 
     private readonly ConcurrentQueue<Operation> _operations = new();
     private readonly List<(string Endpoint, string Key)> _keys = [];
     private readonly ConcurrentQueue<string> _faults = new();
+
+    /// <summary>Which policies the requests go to.</summary>
+    protected virtual IReadOnlyList<string> Endpoints => ["takeover", "refuse", "wait"];
 
     [Fact]
     public async Task Keeps_every_promise_under_random_faults()
@@ -78,7 +81,7 @@ public abstract class RandomRunTests(Cluster cluster, ITestOutputHelper output) 
         {
             if (_keys.Count == 0 || random.Next(3) == 0)
             {
-                _keys.Add((Endpoints[random.Next(Endpoints.Length)], Cluster.NewKey()));
+                _keys.Add((Endpoints[random.Next(Endpoints.Count)], Cluster.NewKey()));
                 return _keys[^1];
             }
 
@@ -104,15 +107,18 @@ public abstract class RandomRunTests(Cluster cluster, ITestOutputHelper output) 
         return answer;
     }
 
+    /// <summary>Notes a fault for the report.</summary>
+    protected void Note(string fault) => _faults.Enqueue(fault);
+
     /// <summary>One fault after the other.</summary>
-    private async Task FaultsAsync(Random random, CancellationToken end)
+    protected virtual async Task FaultsAsync(Random random, CancellationToken stopping)
     {
-        while (!end.IsCancellationRequested)
+        while (!stopping.IsCancellationRequested)
         {
             var server = Cluster.Servers[random.Next(Cluster.Servers.Count)];
             var fault = random.Next(9);
             var length = TimeSpan.FromMilliseconds(random.Next(50, fault is 1 or 8 ? 4000 : 900));
-            _faults.Enqueue(fault switch
+            Note(fault switch
             {
                 0 => "server killed",
                 1 => "server frozen",
@@ -174,7 +180,8 @@ public abstract class RandomRunTests(Cluster cluster, ITestOutputHelper output) 
         var (endpoint, key) = asked;
         await Eventually.GetAsync(
             () => AskAsync("finisher", A, endpoint, key, Ask.Nothing, Timeout.InfiniteTimeSpan),
-            answer => answer.IsSuccess || answer.Code == Answer.OutcomeUnknown);
+            answer => answer.IsSuccess || answer.Code == Answer.OutcomeUnknown,
+            patience: LongestClaim);
         foreach (var server in Cluster.Servers)
         {
             await AskAsync(History.Auditor, server, endpoint, key, Ask.Nothing, Timeout.InfiniteTimeSpan);

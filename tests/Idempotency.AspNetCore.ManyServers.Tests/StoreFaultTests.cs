@@ -7,6 +7,8 @@ public abstract class StoreFaultTests(Cluster cluster) : ClusterTests(cluster)
 {
     // The library's own budget for a store that does not answer is 10 s. The rest is for a slow machine; without the budget the client would wait for 60 s and give up.
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan LeaseOfCareful = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan LongFailover = TimeSpan.FromSeconds(20);
 
     public enum Outage
     {
@@ -57,11 +59,11 @@ public abstract class StoreFaultTests(Cluster cluster) : ClusterTests(cluster)
     [Theory]
     [InlineData(Outage.Dead)]
     [InlineData(Outage.Hung)]
-    public async Task Delivers_the_answer_marked_when_the_store_went_away_after_the_claim(Outage outage)
+    public async Task Delivers_the_answer_marked_when_the_store_stays_away_until_the_lease_ends(Outage outage)
     {
         var key = Cluster.NewKey();
         var gate = Cluster.NewGate();
-        var first = A.PostAsync("patient", key, new Ask(gate));
+        var first = A.PostAsync("careful", key, new Ask(gate));
         var effect = await RunsAsync(key);
 
         Begin(outage);
@@ -69,21 +71,18 @@ public abstract class StoreFaultTests(Cluster cluster) : ClusterTests(cluster)
         var waited = Stopwatch.StartNew();
         var answer = await first;
 
-        Assert.InRange(waited.Elapsed, TimeSpan.Zero, Budget);
+        Assert.InRange(waited.Elapsed, TimeSpan.Zero, LeaseOfCareful + Budget);
         Assert.Equal((200, effect.Id, true), (answer.Status, answer.Effect.Id, answer.IsUnstored));
-        var retried = await A.PostAsync("patient", key);
-        Assert.Equal((200, answer.Body), (retried.Status, retried.Body));
 
-        // The claim still stands when the store is back: nobody runs it again. (A write that hung there may have gone through since.)
+        // Nobody runs it again. (A write that hung there may have gone through since.)
         await EndAsync(outage);
-        var elsewhere = await Eventually.GetAsync(() => B.PostAsync("patient", key), told => told.Code != Answer.StoreUnavailable);
-        Assert.True(elsewhere.Code == Answer.InProgress || elsewhere.Body == answer.Body, $"{elsewhere}");
-        Assert.Equal(answer.Body, (await A.PostAsync("patient", key)).Body);
+        var elsewhere = await Eventually.GetAsync(() => B.PostAsync("careful", key), told => told.Code is not (Answer.StoreUnavailable or Answer.InProgress));
+        Assert.True(elsewhere.Code == Answer.OutcomeUnknown || elsewhere.Body == answer.Body, $"{elsewhere}");
         Assert.Single(Cluster.Effects.Of(key));
     }
 
     [Fact]
-    public async Task A_retry_of_an_answer_that_is_not_recorded_is_marked_too()
+    public async Task Records_the_answer_when_the_store_is_away_for_longer_than_one_call_may_take()
     {
         var key = Cluster.NewKey();
         var gate = Cluster.NewGate();
@@ -92,11 +91,14 @@ public abstract class StoreFaultTests(Cluster cluster) : ClusterTests(cluster)
 
         Cluster.KillStore();
         gate.Open();
-        Assert.True((await first).IsUnstored);
-        var retried = await A.PostAsync("patient", key);
+        await Task.WhenAny(first, Task.Delay(LongFailover)); // about what a Redis Cluster with its own defaults needs, and more than any one call may take
+        Assert.False(first.IsCompleted);
+        await Cluster.StartStoreAsync();
 
-        // It counts no more than the first: when the lease is over the request may run again.
-        Assert.Equal(((await first).Body, true), (retried.Body, retried.IsUnstored));
+        var answer = await first;
+        Assert.Equal((200, false), (answer.Status, answer.IsUnstored));
+        await AllReplayAsync("patient", key, answer);
+        Assert.Single(Cluster.Effects.Of(key));
     }
 
     [Theory]

@@ -1,4 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Testing;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
@@ -27,9 +29,10 @@ public sealed class RedisStoreTests(RedisServer server)
     // What a lease may be longer than was asked for: Redis knows no parts of it.
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(1);
 
-    internal static RedisIdempotencyStore Create(string? configuration, Action<RedisIdempotencyStoreOptions>? configure = null, IConnectionMultiplexer? shared = null)
+    /// <summary>A store that nothing in these tests is too slow for: what a busy machine takes is no fault of the store's.</summary>
+    internal static RedisIdempotencyStore Create(string? configuration, Action<RedisIdempotencyStoreOptions>? configure = null, IConnectionMultiplexer? shared = null, FakeLogCollector? log = null)
     {
-        var options = new RedisIdempotencyStoreOptions { Configuration = configuration, KeyPrefix = $"test:{Guid.NewGuid():N}:" };
+        var options = new RedisIdempotencyStoreOptions { Configuration = configuration, KeyPrefix = $"test:{Guid.NewGuid():N}:", CallTimeout = TimeSpan.FromSeconds(30) };
         configure?.Invoke(options);
         var services = new ServiceCollection();
         if (shared is not null)
@@ -37,14 +40,19 @@ public sealed class RedisStoreTests(RedisServer server)
             services.AddSingleton(shared);
         }
 
+        if (log is not null)
+        {
+            services.AddLogging(logging => logging.AddProvider(new FakeLoggerProvider(log)));
+        }
+
         return new RedisIdempotencyStore(Options.Create(options), services.BuildServiceProvider());
     }
 
-    private static StoreKey NewKey() => new(Sha256Hash.Of(Guid.NewGuid().ToByteArray()));
+    internal static StoreKey NewKey() => new(Sha256Hash.Of(Guid.NewGuid().ToByteArray()));
 
-    private static IdempotencyClaim NewClaim() => new() { Owner = Guid.NewGuid(), Fingerprint = new Fingerprint(NewKey().Hash), Attempt = 1, Lease = Hour, Retention = Hour };
+    internal static IdempotencyClaim NewClaim() => new() { Owner = Guid.NewGuid(), Fingerprint = new Fingerprint(NewKey().Hash), Attempt = 1, Lease = Hour, Retention = Hour };
 
-    private static async Task<Guid> ClaimAsync(RedisIdempotencyStore store, StoreKey key)
+    internal static async Task<Guid> ClaimAsync(RedisIdempotencyStore store, StoreKey key)
     {
         var claim = NewClaim();
         Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
@@ -95,23 +103,6 @@ public sealed class RedisStoreTests(RedisServer server)
             Assert.True(await store.RenewAsync(key, owner, Hour, Hour, default));
             await observer.GetServer(server.Configuration).ScriptFlushAsync();
             Assert.True(await store.ReleaseAsync(key, owner, default));
-        }
-    }
-
-    [Fact]
-    public async Task A_server_may_come_up_after_the_application_go_and_come_back()
-    {
-        var port = FreePort.Next();
-        using var store = Create($"127.0.0.1:{port},connectTimeout=500,syncTimeout=500");
-        await Assert.ThrowsAnyAsync<Exception>(() => ClaimAsync(store, NewKey()));
-        for (var round = 0; round < 2; round++)
-        {
-            using (await RedisServer.StartAsync(port))
-            {
-                await UntilItWorksAsync(store);
-            }
-
-            await Assert.ThrowsAnyAsync<Exception>(() => ClaimAsync(store, NewKey()));
         }
     }
 
@@ -374,39 +365,6 @@ public sealed class RedisStoreTests(RedisServer server)
     }
 
     [Fact]
-    public async Task The_rights_that_the_README_names_are_enough()
-    {
-        var port = FreePort.Next();
-        using var process = await RedisServer.StartAsync(port);
-        using var store = Create($"127.0.0.1:{port}", options => options.KeyPrefix = "payments:");
-        var folder = AppContext.BaseDirectory;
-        while (!Directory.Exists(Path.Combine(folder, "src")))
-        {
-            folder = Path.GetDirectoryName(folder)!;
-        }
-
-        var line = File.ReadLines(Path.Combine(folder, "src", "Idempotency.AspNetCore.Redis", "README.md")).Single(one => one.Contains("ACL SETUSER payments", StringComparison.Ordinal));
-        var rights = line[line.IndexOf('~', StringComparison.Ordinal)..].Split(' ');
-        using var owner = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port}");
-        await owner.GetDatabase().ExecuteAsync("ACL", ["SETUSER", "default", "resetkeys", "-@all", .. rights]);
-
-        var (key, released) = (NewKey(), NewKey());
-        var claim = NewClaim() with { Lease = TimeSpan.Zero };
-        Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
-        await UntilAsync(async () => (await store.ReadAsync(key, default))!.IsAbandoned);
-
-        var next = NewClaim() with { Supersedes = claim.Owner };
-        Assert.True((await store.ClaimAsync(key, next, default)).IsAcquired);
-        Assert.False((await store.ClaimAsync(key, NewClaim(), default)).IsAcquired);
-        Assert.True(await store.RenewAsync(key, next.Owner, Hour, 2 * Hour, default));
-        Assert.True(await store.MarkEffectsStartedAsync(key, next.Owner, Hour, Hour, default));
-        Assert.True(await store.CompleteAsync(key, next.Owner, new byte[1], Hour, default));
-        Assert.True(await store.DeleteAsync(key, default));
-        Assert.True(await store.ReleaseAsync(released, await ClaimAsync(store, released), default));
-        Assert.Contains("NOPERM", (await Assert.ThrowsAsync<RedisServerException>(() => owner.GetDatabase().StringGetAsync("others:key"))).Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task A_replica_reads()
     {
         var (port, replica) = (FreePort.Next(), FreePort.Next());
@@ -420,7 +378,7 @@ public sealed class RedisStoreTests(RedisServer server)
         var script = await new StreamReader(stream).ReadToEndAsync();
         await UntilAsync(async () =>
         {
-            var reply = (RedisValue[])(await observer.GetDatabase().ScriptEvaluateAsync(script, [NameOf(store, key)], flags: CommandFlags.PreferSlave | CommandFlags.NoScriptCache))!;
+            var reply = (RedisValue[])(await observer.GetDatabase().ScriptEvaluateAsync(script, [NameOf(store, key)], flags: CommandFlags.PreferReplica | CommandFlags.NoScriptCache))!;
             return (byte[]?)reply[0] is { } record && record[1] == (byte)'C' && (long)reply[1] > (Hour - TimeSpan.FromMinutes(1)).TotalMilliseconds;
         });
     }
@@ -439,7 +397,7 @@ public sealed class RedisStoreTests(RedisServer server)
 
         // It has not heard of the claim, as one that lags.
         await database.ExecuteAsync("CONFIG", "SET", "replica-read-only", "no");
-        await database.ExecuteAsync("FLUSHALL");
+        await RedisNode.AskAsync(replica, ["FLUSHALL"]); // past the client, which would not send it to a replica
         await database.ExecuteAsync("CONFIG", "SET", "replica-read-only", "yes");
         Assert.True(await store.RenewAsync(key, owner, Hour, Hour, default));
         process.Kill();
@@ -459,6 +417,52 @@ public sealed class RedisStoreTests(RedisServer server)
         Assert.False(await store.CompleteAsync(key, owner, new byte[1], Hour, default));
         Assert.False(await store.ReleaseAsync(key, owner, default));
         Assert.Null(await store.ReadAsync(key, default));
+    }
+
+    [Theory]
+    [InlineData("min-replicas-to-write", "1", "NOREPLICAS")]
+    [InlineData("ACL", "-srem", "can't run this command")]
+    public async Task A_primary_that_may_not_write_does_not_tell_an_owner_that_its_claim_is_lost(string setting, string value, string error)
+    {
+        using var node = new RedisNode(["--save", ""]);
+        await node.StartAsync();
+        using var store = Create($"127.0.0.1:{node.Port}");
+        var (gone, others) = (NewKey(), NewKey());
+        await ClaimAsync(store, others);
+        await ReportAsync(gone, isLost: true);
+        string[] forbid = setting == "ACL" ? ["ACL", "SETUSER", "default", value] : ["CONFIG", "SET", setting, value];
+        string[] allow = setting == "ACL" ? ["ACL", "SETUSER", "default", "+@all"] : ["CONFIG", "SET", setting, "0"];
+
+        // As a former primary is that has come back without its data: it has not heard of the claim, or has another's.
+        Assert.Equal("OK", await node.AskAsync(forbid));
+        await ReportAsync(gone, isLost: false);
+        await ReportAsync(others, isLost: false);
+
+        Assert.Equal("OK", await node.AskAsync(allow));
+        await ReportAsync(gone, isLost: true);
+        await ReportAsync(others, isLost: true);
+
+        async Task ReportAsync(StoreKey key, bool isLost)
+        {
+            var owner = Guid.NewGuid();
+            foreach (var operation in (Func<Task<bool>>[])
+            [
+                async () => await store.RenewAsync(key, owner, Hour, Hour, default),
+                async () => await store.MarkEffectsStartedAsync(key, owner, Hour, Hour, default),
+                async () => await store.CompleteAsync(key, owner, new byte[1], Hour, default),
+                async () => await store.ReleaseAsync(key, owner, default),
+            ])
+            {
+                if (isLost)
+                {
+                    Assert.False(await operation());
+                }
+                else
+                {
+                    Assert.Contains(error, (await Assert.ThrowsAsync<RedisServerException>(operation)).Message, StringComparison.Ordinal);
+                }
+            }
+        }
     }
 
     [Fact]
@@ -488,69 +492,17 @@ public sealed class RedisStoreTests(RedisServer server)
     }
 
     [Fact]
-    public async Task The_applications_connection_is_used_when_the_options_name_none()
-    {
-        using var shared = await ConnectionMultiplexer.ConnectAsync(server.Configuration);
-        using (var store = Create(null, shared: shared))
-        {
-            await ClaimAsync(store, NewKey());
-        }
-
-        Assert.True(shared.IsConnected); // and not closed: it is the application's
-        var failure = Assert.Throws<InvalidOperationException>(() => Create(null));
-        Assert.Contains("AddRedisStore", failure.Message, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("Configuration", "password=only")]
-    [InlineData("Configuration", "host,nonsense=1")]
-    public void Options_that_make_no_sense_are_refused(string named, string configuration)
-    {
-        var services = new ServiceCollection();
-        services.AddIdempotency().AddRedisStore(configuration);
-        var failure = Assert.Throws<OptionsValidationException>(() => services.BuildServiceProvider().GetRequiredService<IOptions<RedisIdempotencyStoreOptions>>().Value);
-        Assert.Contains(named, failure.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task A_password_and_a_database_number_are_heeded()
     {
         var port = FreePort.Next();
         using var process = await RedisServer.StartAsync(port, "--requirepass", "secret");
         using var wrong = Create($"127.0.0.1:{port},connectTimeout=500,syncTimeout=500");
-        await Assert.ThrowsAnyAsync<Exception>(() => ClaimAsync(wrong, NewKey()));
+        Assert.Contains("NOAUTH", (await Assert.ThrowsAsync<RedisConnectionException>(() => ClaimAsync(wrong, NewKey()))).Message, StringComparison.Ordinal);
         using var store = Create($"127.0.0.1:{port},password=secret", options => options.Database = 3);
         var key = NewKey();
         await ClaimAsync(store, key);
         using var observer = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},password=secret");
         Assert.True(await observer.GetDatabase(3).KeyExistsAsync($"{PrefixOf(store)}{key}"));
-    }
-
-    [Fact]
-    public async Task Over_TLS()
-    {
-        var folder = Directory.CreateTempSubdirectory("idempotency-tls-").FullName;
-        using (var key = System.Security.Cryptography.RSA.Create(2048))
-        {
-            var request = new System.Security.Cryptography.X509Certificates.CertificateRequest("CN=localhost", key, System.Security.Cryptography.HashAlgorithmName.SHA256, System.Security.Cryptography.RSASignaturePadding.Pkcs1);
-            using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
-            await File.WriteAllTextAsync(Path.Combine(folder, "cert.pem"), certificate.ExportCertificatePem());
-            await File.WriteAllTextAsync(Path.Combine(folder, "key.pem"), key.ExportPkcs8PrivateKeyPem());
-        }
-
-        var port = FreePort.Next();
-        var cert = Path.Combine(folder, "cert.pem");
-        using var process = await RedisServer.StartAsync(FreePort.Next(), "--tls-port", $"{port}", "--tls-cert-file", cert, "--tls-key-file", Path.Combine(folder, "key.pem"), "--tls-ca-cert-file", cert, "--tls-auth-clients", "no");
-        var options = ConfigurationOptions.Parse($"localhost:{port},ssl=true,sslHost=localhost");
-        options.CertificateValidation += (_, certificate, _, _) => certificate?.Subject == "CN=localhost"; // signed by itself
-        using var shared = await ConnectionMultiplexer.ConnectAsync(options);
-        using var store = Create(null, shared: shared);
-        var record = NewKey();
-        Assert.True(await store.CompleteAsync(record, await ClaimAsync(store, record), new byte[] { 1 }, Hour, default));
-
-        using var untrusting = Create($"localhost:{port},ssl=true,sslHost=localhost,connectTimeout=1000,syncTimeout=1000");
-        await Assert.ThrowsAnyAsync<Exception>(() => ClaimAsync(untrusting, NewKey()));
-        Directory.Delete(folder, recursive: true);
     }
 
     [Fact]
@@ -628,14 +580,6 @@ public sealed class RedisStoreTests(RedisServer server)
     }
 
     [Fact]
-    public async Task After_it_is_disposed_it_makes_no_connection()
-    {
-        var store = Create(server.Configuration);
-        store.Dispose();
-        await Assert.ThrowsAsync<ObjectDisposedException>(() => ClaimAsync(store, NewKey()));
-    }
-
-    [Fact]
     public async Task Who_blocks_after_a_call_does_not_block_the_calls_of_others()
     {
         using var store = Create(server.Configuration);
@@ -665,9 +609,9 @@ public sealed class RedisStoreTests(RedisServer server)
 
     private static string PrefixOf(RedisIdempotencyStore store) => store.KeyPrefix;
 
-    private static RedisKey NameOf(RedisIdempotencyStore store, StoreKey key) => $"{store.KeyPrefix}{key}";
+    internal static RedisKey NameOf(RedisIdempotencyStore store, StoreKey key) => $"{store.KeyPrefix}{key}";
 
-    private static Task UntilItWorksAsync(RedisIdempotencyStore store) => UntilAsync(async () =>
+    internal static Task UntilItWorksAsync(RedisIdempotencyStore store) => UntilAsync(async () =>
     {
         try
         {
@@ -680,7 +624,7 @@ public sealed class RedisStoreTests(RedisServer server)
         }
     });
 
-    private static async Task UntilAsync(Func<Task<bool>> isSo)
+    internal static async Task UntilAsync(Func<Task<bool>> isSo)
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));

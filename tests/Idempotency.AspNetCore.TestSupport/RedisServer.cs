@@ -46,7 +46,7 @@ public sealed class RedisServer : IAsyncLifetime
 
     /// <summary>Starts a server of a test's own, which it may stop.</summary>
     public static Task<ServerProcess> StartAsync(int port, params string[] more) => ServerProcess.StartAsync(
-        new ProcessStartInfo("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", .. more]),
+        new ProcessStartInfo(RedisNode.Program, ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", .. more]),
         port,
         "Install it (Debian: apt-get install redis-server), or set IDEMPOTENCY_TEST_REDIS to a running server's host:port.");
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json.Serialization;
 
 namespace Idempotency.AspNetCore.Tests;
@@ -305,7 +306,7 @@ public sealed partial class StepTests
         using var first = await api.SendAsync();
         using var retry = await api.SendAsync();
         Assert.Equal("2", await retry.TextAsync());
-        Assert.Contains("old", Assert.Single(api.Logs.Entries, entry => entry.Name == "StepsNotUsed").Message, StringComparison.Ordinal);
+        Assert.Contains("old", Assert.Single(api.Logs.Entries, entry => entry.Event == "StepsNotUsed").Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -536,9 +537,9 @@ public sealed partial class StepTests
     {
         var runs = 0;
         await using var functions = new Functions(configure: builder => builder.ProtectResponses());
-        async Task<string> CallAsync() => await functions.Executor.ExecuteAsync("pay", "key", async (run, _) =>
+        async Task<string> CallAsync() => await functions.Executor.ExecuteAsync("pay", "key", async (run, cancel) =>
         {
-            var secret = await run.StepAsync("secret", _ => Task.FromResult(runs == 0 ? "a very secret text" : "another"));
+            var secret = await run.StepAsync("secret", _ => Task.FromResult(runs == 0 ? "a very secret text" : "another"), cancellationToken: cancel);
             return ++runs == 1 ? throw new InvalidTimeZoneException() : secret;
         });
         await Assert.ThrowsAsync<InvalidTimeZoneException>(CallAsync);

@@ -10,6 +10,9 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
 {
     private readonly Dictionary<string, Step> _steps = recorded.ToDictionary(static step => step.Name, StringComparer.Ordinal);
     private readonly HashSet<string> _asked = new(StringComparer.Ordinal);
+
+    // Steps that must not run twice, from before their start is saved until their result is.
+    private readonly HashSet<string> _unknown = recorded.Where(static step => step.State == StepState.Begun).Select(static step => step.Name).ToHashSet(StringComparer.Ordinal);
     private readonly Lock _lock = new();
     private int _version = version;
     private bool _effectsStarted;
@@ -26,7 +29,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
         {
             lock (_lock)
             {
-                return _steps.Values.Any(static step => step.State == StepState.Begun);
+                return _unknown.Count > 0;
             }
         }
     }
@@ -121,7 +124,12 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
                 throw new InvalidOperationException($"The step '{name}' is used twice in one run. Give each step a name of its own: in a loop, add what tells its rounds apart, for example $\"{name}-{{item.Id}}\".");
             }
 
-            return _steps.GetValueOrDefault(name) is { State: StepState.Recorded } recorded ? recorded : null;
+            return _steps.GetValueOrDefault(name) switch
+            {
+                null => null,
+                { State: StepState.Recorded } step => step,
+                _ => throw new IdempotencyOutcomeUnknownException($"The step '{name}' began in an earlier attempt and may or may not have taken effect. It does not run again. Find out what became of it."),
+            };
         }
     }
 
@@ -141,6 +149,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
         IdempotencySteps begun;
         lock (_lock)
         {
+            _unknown.Add(name);
             _steps[name] = new Step(name, StepState.Begun, claim.Attempt, recording.Now, default);
             begun = Snapshot();
         }
@@ -154,6 +163,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
             lock (_lock)
             {
                 _steps.Remove(name); // its work does not run
+                _unknown.Remove(name);
             }
 
             throw;
@@ -189,6 +199,10 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
         }
 
         await recording.SaveWithRetriesAsync(claim, all, name);
+        lock (_lock)
+        {
+            _unknown.Remove(name);
+        }
     }
 
     private IdempotencySteps Snapshot() => new()

@@ -24,12 +24,7 @@ internal sealed class RedisProcess : IDisposable
     }
 
     /// <summary>A connection without the library.</summary>
-    public static async Task<ConnectionMultiplexer> ConnectAsync(int port)
-    {
-        var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port}");
-        connection.PreserveAsyncOrder = false; // version 1 of the client stalls otherwise
-        return connection;
-    }
+    public static Task<ConnectionMultiplexer> ConnectAsync(int port) => ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port}");
 
     public void Dispose() => _process.Dispose();
 }

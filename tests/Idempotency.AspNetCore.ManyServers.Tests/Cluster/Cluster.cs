@@ -62,10 +62,10 @@ public abstract class Cluster : IAsyncLifetime
         await Task.WhenAll(Servers.Select(server => Eventually.GetAsync(() => server.PostAsync("patient", NewKey()), answer => answer.IsSuccess)));
     }
 
-    public async Task StartStoreAsync() => _store ??= await StartStoreAsync(_port);
+    public virtual async Task StartStoreAsync() => _store ??= await StartStoreAsync(_port);
 
     /// <summary><c>kill -9</c> of the store.</summary>
-    public void KillStore()
+    public virtual void KillStore()
     {
         _store?.Dispose();
         _store = null;
@@ -75,13 +75,13 @@ public abstract class Cluster : IAsyncLifetime
     public void FreezeStore() => _store!.Signal("STOP");
 
     /// <summary>SIGCONT.</summary>
-    public void ThawStore() => _store!.Signal("CONT");
+    public virtual void ThawStore() => _store!.Signal("CONT");
 
     public FileGate NewGate() => new(Folder);
 
     public static string NewKey() => Guid.NewGuid().ToString("N");
 
-    public ValueTask DisposeAsync()
+    public virtual ValueTask DisposeAsync()
     {
         foreach (var server in Servers)
         {

@@ -77,6 +77,9 @@ internal sealed class BankStore(InMemoryIdempotencyStore inner, Bank bank) : ITr
         return inner.RenewAsync(key, owner, lease, retention, cancellationToken);
     }
 
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        inner.SaveStepsAsync(key, owner, steps, lease, retention, cancellationToken);
+
     public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
         inner.MarkEffectsStartedAsync(key, owner, lease, retention, cancellationToken);
 

@@ -1,0 +1,40 @@
+using Microsoft.Extensions.Options;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Finds mistakes in the options when the application starts.</summary>
+internal sealed class RedisIdempotencyStoreOptionsValidator : IValidateOptions<RedisIdempotencyStoreOptions>
+{
+    public ValidateOptionsResult Validate(string? name, RedisIdempotencyStoreOptions options)
+    {
+        var result = new ValidateOptionsResultBuilder();
+        if (options.KeyPrefix is null)
+        {
+            result.AddError("It is null. Set it to what every key shall start with, for example 'idempotency:'.", Named(nameof(options.KeyPrefix)));
+        }
+
+        if (options.Database < -1)
+        {
+            result.AddError("It must be a database number, or -1 for the connection's own.", Named(nameof(options.Database)));
+        }
+
+        if (options.CallTimeout <= TimeSpan.Zero || options.CallTimeout.TotalMilliseconds > int.MaxValue)
+        {
+            result.AddError("It must be more than zero and less than 24 days, for example TimeSpan.FromSeconds(2).", Named(nameof(options.CallTimeout)));
+        }
+
+        if (options.Configuration is { } configuration && RedisConfiguration.WhyInvalid(configuration) is { } why)
+        {
+            result.AddError($"It {why}", Named(nameof(options.Configuration)));
+        }
+
+        if (options.ConfigurationOptions is { EndPoints.Count: 0 })
+        {
+            result.AddError("It names no server. Add one with EndPoints.Add(\"localhost:6379\").", Named(nameof(options.ConfigurationOptions)));
+        }
+
+        return result.Build();
+    }
+
+    private static string Named(string property) => $"{nameof(RedisIdempotencyStoreOptions)}.{property}";
+}
