@@ -15,14 +15,16 @@ namespace Idempotency.AspNetCore;
 /// </remarks>
 public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
 {
-    private static readonly RedisScript<ClaimResult> Claim = new("claim", ParseClaim);
-    private static readonly RedisScript<ClaimResult> Supersede = new("supersede", ParseClaim);
-    private static readonly RedisScript<bool> Renew = new("renew", IsDone, isOwners: true);
-    private static readonly RedisScript<bool> Complete = new("complete", IsDone, isOwners: true);
-    private static readonly RedisScript<bool> Release = new("release", IsDone, isOwners: true);
-    private static readonly RedisScript<IdempotencyRecord?> Read = new("read", static reply => Parse((RedisValue[])reply!));
+    private static readonly RedisScript<ClaimResult> Claim = new(["claim"], ParseClaim);
+    private static readonly RedisScript<ClaimResult> Supersede = new(["layout", "supersede"], ParseTakeover);
+    private static readonly RedisScript<bool> Renew = new(["layout", "owned", "renew"], IsDone);
+    private static readonly RedisScript<bool> SaveSteps = new(["layout", "owned", "steps"], IsDone);
+    private static readonly RedisScript<bool> Complete = new(["layout", "owned", "complete"], IsDone);
+    private static readonly RedisScript<bool> Release = new(["layout", "owned", "release"], IsDone);
+    private static readonly RedisScript<IdempotencyRecord?> Read = new(["read"], static reply => Parse((RedisValue[])reply!));
 
     private static readonly RedisValue Mark = "!"u8.ToArray();
+    private static readonly RedisValue NoMark = "-"u8.ToArray();
 
     private const int HashDigits = 2 * Sha256Hash.Length;
 
@@ -64,7 +66,11 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
 
     /// <inheritdoc/>
     public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
-        throw new NotSupportedException("TEMPORARY: the store is being given steps.");
+        SaveSteps.RunAsync(
+            _connection,
+            KeyOf(key),
+            [Bytes(owner), RedisRecord.Life(lease, retention), RedisRecord.Retention(retention), steps.EffectsStarted ? Mark : NoMark, RedisRecord.StepsVersion(steps.Version), Bytes(steps.Data)],
+            cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
@@ -139,6 +145,8 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
 
     /// <summary>Whether a script did what it is for.</summary>
     private static bool IsDone(RedisResult reply) => (long)reply == 1;
+
+    private static ClaimResult ParseTakeover(RedisResult reply) => (RedisValue[])reply! is var values && values is [var steps] ? ClaimResult.TookOver((byte[]?)steps) : ClaimResult.Held(Parse(values));
 
     private static ClaimResult ParseClaim(RedisResult reply) => (RedisValue[])reply! is var values && values is [var one] && one == 1 ? ClaimResult.Acquired : ClaimResult.Held(Parse(values));
 

@@ -9,12 +9,12 @@ namespace Idempotency.AspNetCore;
 /// <list type="table">
 /// <item><term>0</term><description>version: <c>1</c></description></item>
 /// <item><term>1</term><description><c>I</c> in progress, <c>C</c> completed</description></item>
-/// <item><term>2</term><description><c>!</c> once the handler has said that its effects begin, else <c>-</c></description></item>
+/// <item><term>2</term><description><c>!</c> once irreversible effects may have started, else <c>-</c></description></item>
 /// <item><term>3</term><description>attempt, 10 digits</description></item>
 /// <item><term>13</term><description>retention, milliseconds, 15 digits</description></item>
 /// <item><term>28</term><description>owner, 16 bytes</description></item>
 /// <item><term>44</term><description>fingerprint, 32 bytes</description></item>
-/// <item><term>76</term><description>data, to the end; none while in progress</description></item>
+/// <item><term>76</term><description>when completed: data, to the end. While in progress, with recorded steps: their version, 10 digits, and from 86 their data, at least one byte; without, nothing</description></item>
 /// </list>
 /// <para>Time is in the key's expiry and nowhere else. A completed record lives for its retention; one in progress for its lease and then its retention, so
 /// its lease is over when no more than the retention is left.</para>
@@ -36,6 +36,7 @@ internal static class RedisRecord
     private const int OwnerAt = 28;
     private const int FingerprintAt = OwnerAt + OwnerLength;
     private const int HeadLength = FingerprintAt + Sha256Hash.Length;
+    private const int StepsAt = HeadLength + 10;
 
     // The longest time there is, in milliseconds.
     private const long Longest = long.MaxValue / TimeSpan.TicksPerMillisecond;
@@ -62,6 +63,14 @@ internal static class RedisRecord
         return digits;
     }
 
+    /// <summary>The version of steps as a record has it.</summary>
+    public static byte[] StepsVersion(int version)
+    {
+        var digits = new byte[StepsAt - HeadLength];
+        WriteDigits(version, digits);
+        return digits;
+    }
+
     /// <summary>How long a key lives, in milliseconds: at least one, because Redis knows no expiry that is over already.</summary>
     /// <remarks>
     /// Redis counts whole milliseconds: from the start of the one it is in until the start of another. What is left can so be nearly one too few, and a lease
@@ -85,7 +94,8 @@ internal static class RedisRecord
         }
 
         var isCompleted = bytes[StatusAt] == Completed;
-        if (!isCompleted && bytes.Length > HeadLength)
+        var hasSteps = !isCompleted && bytes.Length > HeadLength;
+        if (hasSteps && (bytes.Length <= StepsAt || !TryReadDigits(bytes.AsSpan(HeadLength, StepsAt - HeadLength), out _)))
         {
             return null;
         }
@@ -98,7 +108,7 @@ internal static class RedisRecord
             Owner = new Guid(bytes.AsSpan(OwnerAt, OwnerLength)),
             Attempt = (int)attempt,
             Fingerprint = new Fingerprint(Sha256Hash.FromBytes(bytes.AsSpan(FingerprintAt, Sha256Hash.Length))),
-            Payload = bytes.AsMemory(HeadLength),
+            Payload = bytes.AsMemory(hasSteps ? StepsAt : HeadLength),
             EffectsStarted = !isCompleted && bytes[MarkAt] == Marked,
             LeaseRemaining = isCompleted ? TimeSpan.Zero : TimeSpan.FromMilliseconds(Math.Min(leaseLeft, Longest)),
             RetentionRemaining = TimeSpan.FromMilliseconds(Math.Min(retentionLeft, Longest)),

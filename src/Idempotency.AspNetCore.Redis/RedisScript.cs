@@ -12,13 +12,12 @@ internal sealed class RedisScript<T>
     private readonly byte[] _hash;
     private readonly Func<RedisResult, T> _parse;
 
-    /// <param name="name">The script's file, without its extension.</param>
+    /// <param name="names">The files of its parts, without their extension, in order.</param>
     /// <param name="parse">Reads what it returned.</param>
-    /// <param name="isOwners">Whether it is for a claim's owner only: then the script <c>owned</c> stands in front of it.</param>
     [SuppressMessage("Security", "CA5350:Do Not Use Weak Cryptographic Algorithms", Justification = "Redis names scripts by their SHA-1 (EVALSHA); nothing is secured by it.")]
-    public RedisScript(string name, Func<RedisResult, T> parse, bool isOwners = false)
+    public RedisScript(string[] names, Func<RedisResult, T> parse)
     {
-        _text = isOwners ? TextOf("owned") + TextOf(name) : TextOf(name);
+        _text = string.Concat(names.Select(TextOf));
         _hash = SHA1.HashData(Encoding.UTF8.GetBytes(_text));
         _parse = parse;
     }

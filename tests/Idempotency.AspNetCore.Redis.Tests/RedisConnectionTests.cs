@@ -301,6 +301,11 @@ public sealed class RedisConnectionTests(RedisServer server)
         Assert.False(await store.RenewAsync(key, claim.Owner, Hour, Hour, default));
         Assert.True(await store.RenewAsync(key, next.Owner, Hour, 2 * Hour, default));
         Assert.True(await store.MarkEffectsStartedAsync(key, next.Owner, Hour, Hour, default));
+        Assert.True(await store.SaveStepsAsync(key, next.Owner, RedisStoreTests.Steps(1, 5), Hour, Hour, default));
+        Assert.True(await store.SaveStepsAsync(key, next.Owner, RedisStoreTests.Steps(1, 5), Hour, Hour, default));
+        Assert.True(await store.ReleaseAsync(key, next.Owner, default));
+        next = next with { Supersedes = Guid.Empty, Owner = Guid.NewGuid() };
+        Assert.Equal([5], (await store.ClaimAsync(key, next, default)).Steps.ToArray());
         Assert.True(await store.CompleteAsync(key, next.Owner, new byte[1], Hour, default));
         Assert.True(await store.DeleteAsync(key, default));
         Assert.False(await store.CompleteAsync(key, next.Owner, new byte[1], Hour, default));

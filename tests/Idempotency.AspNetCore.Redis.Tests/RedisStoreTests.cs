@@ -52,6 +52,8 @@ public sealed class RedisStoreTests(RedisServer server)
 
     internal static IdempotencyClaim NewClaim() => new() { Owner = Guid.NewGuid(), Fingerprint = new Fingerprint(NewKey().Hash), Attempt = 1, Lease = Hour, Retention = Hour };
 
+    internal static IdempotencySteps Steps(int version, params byte[] data) => new() { Version = version, Data = data, EffectsStarted = false };
+
     internal static async Task<Guid> ClaimAsync(RedisIdempotencyStore store, StoreKey key)
     {
         var claim = NewClaim();
@@ -71,6 +73,10 @@ public sealed class RedisStoreTests(RedisServer server)
         await store.RenewAsync(key, Guid.NewGuid(), Hour, Hour, default);
         await store.CompleteAsync(key, Guid.NewGuid(), default, Hour, default);
         await store.ReadAsync(key, default);
+        await store.SaveStepsAsync(key, Guid.NewGuid(), Steps(1, 1), Hour, Hour, default);
+        await store.ClaimAsync(key, NewClaim() with { Supersedes = Guid.NewGuid() }, default);
+        var stepped = NewKey();
+        var owner = await ClaimAsync(store, stepped);
 
         foreach (var operation in new Func<Task>[]
         {
@@ -80,6 +86,9 @@ public sealed class RedisStoreTests(RedisServer server)
             async () => await store.CompleteAsync(key, Guid.NewGuid(), new byte[10], Hour, default),
             async () => await store.ReleaseAsync(key, Guid.NewGuid(), default),
             async () => await store.ReadAsync(key, default),
+            async () => Assert.True(await store.SaveStepsAsync(stepped, owner, Steps(1, 1, 2), Hour, Hour, default)),
+            async () => Assert.True(await store.ReleaseAsync(stepped, owner, default)),
+            async () => Assert.Equal([1, 2], (await store.ClaimAsync(stepped, NewClaim() with { Supersedes = Guid.Empty, Attempt = 2 }, default)).Steps.ToArray()),
         })
         {
             var before = await ScriptCallsAsync(observer, port);
@@ -140,7 +149,14 @@ public sealed class RedisStoreTests(RedisServer server)
         await PersistAsync();
         Assert.True(await store.MarkEffectsStartedAsync(key, next.Owner, Hour, Hour, default));
         await PersistAsync();
-        Assert.True(await store.CompleteAsync(key, next.Owner, new byte[1], Hour, default));
+        Assert.True(await store.SaveStepsAsync(key, next.Owner, Steps(1, 1), Hour, Hour, default));
+        await PersistAsync();
+        Assert.True(await store.ReleaseAsync(key, next.Owner, default));
+        Assert.True((await store.ReadAsync(key, default))!.IsAbandoned); // as its owner says, whatever the expiry was
+        var last = NewClaim() with { Supersedes = Guid.Empty, Attempt = 3 };
+        Assert.True((await store.ClaimAsync(key, last, default)).IsAcquired);
+        await PersistAsync();
+        Assert.True(await store.CompleteAsync(key, last.Owner, new byte[1], Hour, default));
         await PersistAsync();
 
         // Takes away the expiry that there must be, so that the next write has to set one.
@@ -252,9 +268,15 @@ public sealed class RedisStoreTests(RedisServer server)
                 Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
                 await UntilAsync(async () => (await store.ReadAsync(key, default))!.IsAbandoned);
 
+                byte[] steps = [fill, .. bytes];
+                Assert.True(await store.SaveStepsAsync(key, claim.Owner, Steps(int.MaxValue - 1, steps), TimeSpan.Zero, Hour, default));
+                await UntilAsync(async () => (await store.ReadAsync(key, default))!.IsAbandoned);
+
                 var next = claim with { Owner = new Guid([.. sixteen[1..], 7]), Supersedes = claim.Owner, Attempt = 2, Lease = Hour };
-                Assert.True((await store.ClaimAsync(key, next, default)).IsAcquired);
+                Assert.Equal(steps, (await store.ClaimAsync(key, next, default)).Steps.ToArray());
                 Assert.True(await store.RenewAsync(key, next.Owner, Hour, Hour, default));
+                Assert.Equal(steps, (await store.ReadAsync(key, default))!.Payload.ToArray());
+                Assert.True(await store.SaveStepsAsync(key, next.Owner, Steps(int.MaxValue, steps), Hour, Hour, default));
                 Assert.True(await store.CompleteAsync(key, next.Owner, bytes, Hour, default));
                 var record = (await store.ClaimAsync(key, NewClaim(), default)).Existing!;
                 Assert.Equal(bytes, record.Payload.ToArray());
@@ -282,7 +304,7 @@ public sealed class RedisStoreTests(RedisServer server)
             [],
             [.. Enumerable.Repeat((byte)'1', 200)],
             good[..1], good[..28], good[..44], good[..^1], completed[..^2], // cut
-            [.. good, 0], // in progress, with data
+            [.. good, 0], [.. good, .. "0000000001"u8], [.. good, .. "000000000x1"u8], // in progress, with data that is no steps
             With(good, 0, "2"), // another version
             With(good, 1, "P"),
             With(good, 2, "0"),
@@ -331,12 +353,13 @@ public sealed class RedisStoreTests(RedisServer server)
         var (key, database) = (NewKey(), observer.GetDatabase());
         var owner = await ClaimAsync(store, key);
         var record = (byte[])(await database.StringGetAsync(NameOf(store, key)))!;
-        byte[][] strings = ["a string"u8.ToArray(), [], record[..44], [.. record, 1], [(byte)'2', .. record[1..]]];
+        byte[][] strings = ["a string"u8.ToArray(), [], record[..44], [.. record, 1], [.. record, .. "0000000001"u8], [.. record, .. "000000000x1"u8], [(byte)'2', .. record[1..]]];
         foreach (var nonsense in strings)
         {
             await database.StringSetAsync(NameOf(store, key), nonsense);
             Assert.False(await store.RenewAsync(key, owner, Hour, Hour, default));
             Assert.False(await store.MarkEffectsStartedAsync(key, owner, Hour, Hour, default));
+            Assert.False(await store.SaveStepsAsync(key, owner, Steps(1, 1), Hour, Hour, default));
             Assert.False(await store.CompleteAsync(key, owner, new byte[1], Hour, default));
             Assert.False(await store.ReleaseAsync(key, owner, default));
             Assert.Equal(nonsense, (byte[]?)await database.StringGetAsync(NameOf(store, key)));
@@ -362,6 +385,59 @@ public sealed class RedisStoreTests(RedisServer server)
         Assert.Equal([.. claim.Owner.ToByteArray(), .. fingerprint, 42], (byte[]?)await database.StringGetRangeAsync(NameOf(store, key), 28, -1));
 
         async Task<string?> HeadAsync() => await database.StringGetRangeAsync(NameOf(store, key), 0, 27);
+    }
+
+    [Fact]
+    public async Task Steps_stand_behind_the_head_with_their_version()
+    {
+        using var observer = await ConnectionMultiplexer.ConnectAsync(server.Configuration);
+        using var store = Create(server.Configuration);
+        var (key, database) = (NewKey(), observer.GetDatabase());
+        var claim = NewClaim() with { Retention = TimeSpan.FromHours(24) };
+        await store.ClaimAsync(key, claim, default);
+        Assert.Equal(76, await database.StringLengthAsync(NameOf(store, key))); // what a claim without steps is
+        byte[] fingerprint = new byte[32];
+        claim.Fingerprint.Hash.CopyTo(fingerprint);
+        await store.SaveStepsAsync(key, claim.Owner, Steps(3, 7, 8) with { EffectsStarted = true }, Hour, Hour, default);
+        await AssertIsAsync("1I!0000000001000000003600000", claim.Owner, [.. "0000000003"u8, 7, 8]);
+        await store.SaveStepsAsync(key, claim.Owner, Steps(12, 9), Hour, 2 * Hour, default);
+        await AssertIsAsync("1I-0000000001000000007200000", claim.Owner, [.. "0000000012"u8, 9]);
+
+        // All that is left of its life is its retention now.
+        Assert.True(await store.MarkEffectsStartedAsync(key, claim.Owner, Hour, 2 * Hour, default));
+        Assert.True(await store.ReleaseAsync(key, claim.Owner, default));
+        var released = (byte[])(await database.StringGetAsync(NameOf(store, key)))!;
+        Assert.Equal("1I-0000000001", System.Text.Encoding.ASCII.GetString(released[..13]));
+        Assert.InRange(long.Parse(released.AsSpan(13, 15), System.Globalization.CultureInfo.InvariantCulture), 3 * 3_600_000 - 60_000, 3 * 3_600_000 + 1);
+        Assert.Equal([.. new byte[16], .. fingerprint, .. "0000000012"u8, 9], released[28..]);
+
+        var next = claim with { Owner = Guid.NewGuid(), Attempt = 2, Retention = Hour, Supersedes = Guid.Empty };
+        Assert.True((await store.ClaimAsync(key, next, default)).IsAcquired);
+        await AssertIsAsync("1I-0000000002000000003600000", next.Owner, [.. "0000000012"u8, 9]);
+        await store.CompleteAsync(key, next.Owner, new byte[] { 42 }, Hour, default);
+        await AssertIsAsync("1C-0000000002000000003600000", next.Owner, [42]);
+
+        async Task AssertIsAsync(string head, Guid owner, byte[] data)
+        {
+            var record = (byte[])(await database.StringGetAsync(NameOf(store, key)))!;
+            Assert.Equal(head, System.Text.Encoding.ASCII.GetString(record[..28]));
+            Assert.Equal([.. owner.ToByteArray(), .. fingerprint, .. data], record[28..]);
+        }
+    }
+
+    [Fact]
+    public async Task A_claim_with_steps_whose_life_is_as_long_as_time_can_be_released()
+    {
+        using var store = Create(server.Configuration);
+        var key = NewKey();
+        var owner = await ClaimAsync(store, key);
+        Assert.True(await store.SaveStepsAsync(key, owner, Steps(1, 5), TimeSpan.MaxValue, TimeSpan.MaxValue, default));
+        Assert.False((await store.ReadAsync(key, default))!.IsAbandoned);
+        Assert.True(await store.ReleaseAsync(key, owner, default));
+        var released = (await store.ReadAsync(key, default))!;
+        Assert.True(released.IsAbandoned);
+        Assert.InRange(released.RetentionRemaining, TimeSpan.FromDays(1_000_000), TimeSpan.MaxValue);
+        Assert.Equal([5], (await store.ClaimAsync(key, NewClaim() with { Supersedes = Guid.Empty, Attempt = 2 }, default)).Steps.ToArray());
     }
 
     [Fact]
@@ -406,6 +482,7 @@ public sealed class RedisStoreTests(RedisServer server)
         {
             await Assert.ThrowsAnyAsync<RedisException>(async () => await store.RenewAsync(key, owner, Hour, Hour, default));
             await Assert.ThrowsAnyAsync<RedisException>(async () => await store.MarkEffectsStartedAsync(key, owner, Hour, Hour, default));
+            await Assert.ThrowsAnyAsync<RedisException>(async () => await store.SaveStepsAsync(key, owner, Steps(1, 1), Hour, Hour, default));
             await Assert.ThrowsAnyAsync<RedisException>(async () => await store.CompleteAsync(key, owner, new byte[1], Hour, default));
             await Assert.ThrowsAnyAsync<RedisException>(async () => await store.ReleaseAsync(key, owner, default));
         }
@@ -449,6 +526,7 @@ public sealed class RedisStoreTests(RedisServer server)
             [
                 async () => await store.RenewAsync(key, owner, Hour, Hour, default),
                 async () => await store.MarkEffectsStartedAsync(key, owner, Hour, Hour, default),
+                async () => await store.SaveStepsAsync(key, owner, Steps(1, 1), Hour, Hour, default),
                 async () => await store.CompleteAsync(key, owner, new byte[1], Hour, default),
                 async () => await store.ReleaseAsync(key, owner, default),
             ])
@@ -463,6 +541,26 @@ public sealed class RedisStoreTests(RedisServer server)
                 }
             }
         }
+    }
+
+    [Fact]
+    public async Task A_primary_that_may_not_write_does_not_tell_an_owner_that_its_steps_are_saved()
+    {
+        using var node = new RedisNode(["--save", ""]);
+        await node.StartAsync();
+        using var store = Create($"127.0.0.1:{node.Port}");
+        var key = NewKey();
+        var owner = await ClaimAsync(store, key);
+        Assert.True(await store.SaveStepsAsync(key, owner, Steps(1, 1), Hour, Hour, default));
+        Assert.Equal("OK", await node.AskAsync("CONFIG", "SET", "min-replicas-to-write", "1"));
+        foreach (var version in new[] { 1, 2 }) // of the first, the reply may have been lost
+        {
+            Assert.Contains("NOREPLICAS", (await Assert.ThrowsAsync<RedisServerException>(async () => await store.SaveStepsAsync(key, owner, Steps(version, 1), Hour, Hour, default))).Message, StringComparison.Ordinal);
+        }
+
+        Assert.Equal("OK", await node.AskAsync("CONFIG", "SET", "min-replicas-to-write", "0"));
+        Assert.True(await store.SaveStepsAsync(key, owner, Steps(1, 2), Hour, Hour, default));
+        Assert.Equal([1], (await store.ReadAsync(key, default))!.Payload.ToArray());
     }
 
     [Fact]
@@ -539,8 +637,8 @@ public sealed class RedisStoreTests(RedisServer server)
         using var process = await RedisServer.StartAsync(port);
         using var store = Create($"127.0.0.1:{port}");
         using var observer = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},allowAdmin=true");
-        var (completed, running, released) = (NewKey(), NewKey(), NewKey());
-        var (completer, runner, releaser) = (await ClaimAsync(store, completed), await ClaimAsync(store, running), await ClaimAsync(store, released));
+        var (completed, running, released, stepped) = (NewKey(), NewKey(), NewKey(), NewKey());
+        var (completer, runner, releaser, stepper) = (await ClaimAsync(store, completed), await ClaimAsync(store, running), await ClaimAsync(store, released), await ClaimAsync(store, stepped));
         await observer.GetServer("127.0.0.1", port).ConfigSetAsync("maxmemory", "1");
         await Assert.ThrowsAsync<RedisServerException>(() => ClaimAsync(store, NewKey()));
 
@@ -550,6 +648,10 @@ public sealed class RedisStoreTests(RedisServer server)
         Assert.True(await store.RenewAsync(running, runner, 2 * Hour, Hour, default));
         Assert.True(await store.MarkEffectsStartedAsync(running, runner, 3 * Hour, 2 * Hour, default));
         Assert.True(await store.ReleaseAsync(released, releaser, default));
+        Assert.True(await store.SaveStepsAsync(stepped, stepper, Steps(1, payload), Hour, Hour, default));
+        Assert.True(await store.ReleaseAsync(stepped, stepper, default));
+        Assert.True((await store.ReadAsync(stepped, default))!.IsAbandoned);
+        Assert.Equal(payload, (await store.ReadAsync(stepped, default))!.Payload.ToArray());
         var answer = (await store.ClaimAsync(completed, NewClaim(), default)).Existing!;
         Assert.Equal(payload, answer.Payload.ToArray());
         Assert.InRange(answer.RetentionRemaining, Hour - TimeSpan.FromMinutes(1), Hour);

@@ -1,6 +1,6 @@
 -- Completes a claim.
 -- KEYS 1 record   ARGV 1 owner  2 retention, ms  3 data
-record = '1C' .. string.sub(record, 3) .. ARGV[3]
+record = '1C' .. string.sub(record, 3, 76) .. ARGV[3]
 -- When memory is full Redis refuses the first write of a script, and none after one that it allowed, as it does an expiry. What has happened has
 -- happened: without its record it would happen again. Should the second SET fail all the same, the claim counts as alive and can be completed: its life
 -- may have become longer, never shorter.
