@@ -89,6 +89,32 @@ public sealed class PostgreSqlSameTransactionTests(PostgreSqlDatabase database) 
     }
 
     [Theory]
+    [InlineData(IsolationLevel.RepeatableRead, 0)]
+    [InlineData(IsolationLevel.Serializable, 1)]
+    public async Task A_step_in_a_transaction_with_a_snapshot_is_recalled_by_the_run_that_commits(IsolationLevel isolation, int retries)
+    {
+        var name = NewName();
+        var (runs, charges) = (0, 0);
+        await using var server = await StartAsync(
+            async (IIdempotentRun run, Shop shop) =>
+            {
+                runs++;
+                await SaveAsync(shop, name);
+                return await run.StepAsync("charge", _ => Task.FromResult($"charge {++charges}"));
+            },
+            ShopServer.Same with { TransactionRetries = retries },
+            store: options => options.IsolationLevel = isolation);
+        if (retries == 0)
+        {
+            Assert.Equal("idempotency-transaction-conflict", (await server.SendAsync()).Code);
+            Assert.Equal(0, await OrdersAsync(name));
+        }
+
+        Assert.Equal((200, false), (await server.SendAsync() is var told ? told.Status : 0, told.IsReplay));
+        Assert.Equal((2, 1, 1), (runs, charges, await OrdersAsync(name)));
+    }
+
+    [Theory]
     [InlineData("lets it out", 500)]
     [InlineData("tries again", 500)]
     [InlineData("answers", 500)]

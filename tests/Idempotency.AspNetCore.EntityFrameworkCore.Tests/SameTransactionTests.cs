@@ -533,6 +533,42 @@ public abstract class SameTransactionTests(TestDatabase database)
         Assert.Equal((database.TakesOtherWriters ? 1 : 2, 0), (runs, await OrdersAsync(name)));
     }
 
+    [Theory]
+    [InlineData(IdempotencyTransaction.Separate)]
+    [InlineData(IdempotencyTransaction.SameAsHandler)]
+    public async Task A_recorded_step_outlasts_the_rollback_of_its_handler_and_does_not_run_again(IdempotencyTransaction transaction)
+    {
+        var name = NewName();
+        var (runs, charges) = (0, 0);
+        await using var server = await StartAsync(
+            async (IIdempotentRun run, Shop shop) =>
+            {
+                await SaveAsync(shop, $"{name} {++runs}");
+                var charge = await run.StepAsync("charge", _ => Task.FromResult($"charge {++charges}"));
+                return runs > 2 ? Results.Text(charge) : throw new InvalidOperationException("after the charge");
+            },
+            ShopServer.Same with { Transaction = transaction });
+        var isRefused = transaction == IdempotencyTransaction.SameAsHandler && !database.TakesOtherWriters;
+        for (var attempt = 1; attempt <= 2; attempt++)
+        {
+            Assert.Equal(500, (await server.SendAsync()).Status);
+            Assert.Equal(isRefused ? 0 : 1, charges); // where there is one writer the step cannot be recorded, so it does not run
+            Assert.Equal(transaction == IdempotencyTransaction.SameAsHandler ? 0 : attempt, await OrdersAsync(name));
+        }
+
+        var last = await server.SendAsync();
+        if (isRefused)
+        {
+            Assert.Equal((500, 0, 0), (last.Status, charges, await OrdersAsync(name)));
+            return;
+        }
+
+        Assert.Equal((200, "charge 1", false), (last.Status, last.Text, last.IsReplay));
+        Assert.Equal((3, 1), (runs, charges));
+        Assert.Equal(transaction == IdempotencyTransaction.SameAsHandler ? 1 : 3, await OrdersAsync(name));
+        Assert.True((await server.SendAsync()).IsReplay);
+    }
+
     [Fact]
     public async Task Work_that_disposes_of_its_own_scope_touches_nobody_elses_context()
     {
