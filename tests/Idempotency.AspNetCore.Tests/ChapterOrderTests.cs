@@ -23,6 +23,7 @@ public sealed class ChapterOrderTests
         "Responses",
         "IdempotencyMiddleware.cs",
         "Functions",
+        "Description",
         "Administration",
         "Setup",
     ];
@@ -41,7 +42,7 @@ public sealed class ChapterOrderTests
         """);
 
     // A generator's half of a partial type or method is not compiled here. Each of these says that such a half is missing, and nothing else.
-    private static readonly string[] MissingGeneratedCode = ["CS8795", "CS9248", "CS0534", "CS0117"];
+    private static readonly string[] MissingGeneratedCode = ["CS8795", "CS0534", "CS7036", "CS0117"];
 
     [Fact]
     public void A_chapter_uses_its_own_types_and_those_of_earlier_chapters()
