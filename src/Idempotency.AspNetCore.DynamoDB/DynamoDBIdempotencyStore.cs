@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Amazon.DynamoDBv2;
 using Amazon.DynamoDBv2.Model;
 using Microsoft.Extensions.DependencyInjection;
@@ -19,12 +17,6 @@ namespace Idempotency.AspNetCore;
 /// </remarks>
 public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClaimSource, IDisposable
 {
-    private const string InProgress = "INPROGRESS";
-    private const string Completed = "COMPLETED";
-
-    // An item may have 400 KB with its attribute names (Amazon DynamoDB Developer Guide, "Quotas"); what is not data stays far below 8 KB.
-    private const int LargestData = (400 - 8) * 1024;
-
     // Free when: 1. there is no item; 2. it is gone: its expiry is over (to the millisecond, or to the second where another library wrote
     // it) and, if it is in progress, so is its lease. Superseding, 3. exactly that owner's claim must be there and have lapsed.
     private const string Free = "attribute_not_exists(#id) OR ((#exact <= :now OR (attribute_not_exists(#exact) AND #expiry <= :seconds)) "
@@ -37,15 +29,11 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     private const string OfAbandoned = "#id, #attempt, #lease";
     private const string Completion = "SET #status = :completed, #data = :data, #exact = :exact, #expiry = :expiry REMOVE #lease, #effects";
 
-    // The client only reads what it is given, so what is always the same is made once.
-    private static readonly AttributeValue InProgressValue = new(InProgress);
-    private static readonly AttributeValue CompletedValue = new(Completed);
-    private static readonly AttributeValue True = new() { BOOL = true };
-
     private readonly IAmazonDynamoDB _client;
     private readonly bool _ownsClient;
     private readonly DynamoDBIdempotencyStoreOptions _options;
     private readonly DynamoDBTable _table;
+    private readonly DynamoDBRecord _record;
     private readonly TimeProvider _time;
     private readonly Dictionary<string, string> _freeNames;
     private readonly Dictionary<string, string> _supersededNames;
@@ -81,22 +69,21 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         }
 
         _table = new DynamoDBTable(_client, _options);
-        _freeNames = Names(Free);
-        _supersededNames = Names(Superseded);
-        _renewalNames = Names(Renewal + OwnedAndThere);
-        _markNames = Names(Mark + OwnedAndThere);
-        _completionNames = Names(Completion + OwnedAndThere);
-        _releaseNames = Names(OwnedAndThere);
-        _abandonedNames = Names(Abandoned + OfAbandoned);
-        _abandonedNames["#id"] = _options.SortKeyAttribute ?? _options.KeyAttribute;
+        _record = new DynamoDBRecord(_options);
+        _freeNames = _record.Names(Free);
+        _supersededNames = _record.Names(Superseded);
+        _renewalNames = _record.Names(Renewal + OwnedAndThere);
+        _markNames = _record.Names(Mark + OwnedAndThere);
+        _completionNames = _record.Names(Completion + OwnedAndThere);
+        _releaseNames = _record.Names(OwnedAndThere);
+        _abandonedNames = _record.Names(Abandoned + OfAbandoned);
+        _abandonedNames["#id"] = _record.StoreKeyAttribute;
     }
 
     /// <inheritdoc/>
-    public int MaxPayloadSize => LargestData;
+    public int MaxPayloadSize => DynamoDBRecord.LargestData;
 
     private long Now => _time.GetUtcNow().ToUnixTimeMilliseconds();
-
-    private long Skew => (long)_options.ClockSkewTolerance.TotalMilliseconds;
 
     /// <inheritdoc/>
     public async ValueTask<ClaimResult> ClaimAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken)
@@ -104,25 +91,15 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         cancellationToken.ThrowIfCancellationRequested();
         await _table.EnsureAsync(cancellationToken);
         var now = Now;
-        var lease = now + Milliseconds(claim.Lease);
-        var gone = lease + Milliseconds(claim.Retention);
-        var item = KeyOf(key, attributes: 9);
-        item[_options.StatusAttribute] = InProgressValue;
-        item[_options.OwnerAttribute] = new AttributeValue(Text(claim.Owner));
-        item[_options.AttemptAttribute] = Number(claim.Attempt);
-        item[_options.ValidationAttribute] = Binary(BytesOf(claim.Fingerprint.Hash));
-        item[_options.InProgressExpiryAttribute] = Number(lease);
-        item[_options.ExactExpiryAttribute] = Number(gone);
-        item[_options.ExpiryAttribute] = Number(Seconds(gone));
-        var values = new Dictionary<string, AttributeValue>(4) { [":inprogress"] = InProgressValue, [":lapsed"] = Number(now - Skew) };
+        var values = new Dictionary<string, AttributeValue>(4) { [":inprogress"] = DynamoDBRecord.InProgress, [":lapsed"] = _record.Lapsed(now) };
         if (claim.Supersedes is { } superseded)
         {
-            values[":superseded"] = new AttributeValue(Text(superseded));
+            values[":superseded"] = DynamoDBRecord.Owner(superseded);
         }
         else
         {
-            values[":now"] = Number(now);
-            values[":seconds"] = Number(now / 1000);
+            values[":now"] = DynamoDBRecord.Number(now);
+            values[":seconds"] = DynamoDBRecord.Number(now / 1000);
         }
 
         try
@@ -131,7 +108,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
                 new PutItemRequest
                 {
                     TableName = _options.TableName,
-                    Item = item,
+                    Item = _record.Of(key, claim, now),
                     ConditionExpression = claim.Supersedes is null ? Free : Superseded,
                     ExpressionAttributeNames = claim.Supersedes is null ? _freeNames : _supersededNames,
                     ExpressionAttributeValues = values,
@@ -143,12 +120,13 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         catch (ConditionalCheckFailedException failed)
         {
             // As of the moment that the condition was about: by now it may be gone.
-            return IsOurs(failed.Item, claim) ? ClaimResult.Acquired : ClaimResult.Held(Parse(failed.Item, now));
+            // An own claim in the way is this very one's first try, whose reply the SDK did not get.
+            return _record.IsClaimOf(failed.Item, claim.Owner) ? ClaimResult.Acquired : ClaimResult.Held(_record.Parse(failed.Item, now));
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
             // The reply may be what was lost, and the item written. Look; what cannot be seen either is thrown.
-            if (await IsWrittenAsync(key, claim))
+            if (await IsWrittenAsync(key, claim.Owner))
             {
                 return ClaimResult.Acquired;
             }
@@ -168,7 +146,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
     {
         var values = RenewedBy(owner, lease, retention);
-        values[":true"] = True;
+        values[":true"] = DynamoDBRecord.True;
         return UpdateAsync(key, Mark, _markNames, values, cancellationToken);
     }
 
@@ -181,9 +159,9 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     {
         var now = Now;
         var values = OwnedBy(owner, now);
-        values[":completed"] = CompletedValue;
-        values[":data"] = Binary(payload);
-        AddExpiry(values, now + Milliseconds(retention));
+        values[":completed"] = DynamoDBRecord.Completed;
+        values[":data"] = DynamoDBRecord.Binary(payload);
+        AddExpiry(values, now + DynamoDBRecord.Milliseconds(retention));
         return UpdateAsync(key, Completion, _completionNames, values, cancellationToken);
     }
 
@@ -198,7 +176,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
                 new DeleteItemRequest
                 {
                     TableName = _options.TableName,
-                    Key = KeyOf(key),
+                    Key = _record.Key(key),
                     ConditionExpression = OwnedAndThere,
                     ExpressionAttributeNames = _releaseNames,
                     ExpressionAttributeValues = OwnedBy(owner, Now),
@@ -217,7 +195,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     {
         cancellationToken.ThrowIfCancellationRequested();
         await _table.EnsureAsync(cancellationToken);
-        return Parse(await GetAsync(key, cancellationToken), Now);
+        return _record.Parse(await GetAsync(key, cancellationToken), Now);
     }
 
     /// <inheritdoc/>
@@ -226,8 +204,8 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         cancellationToken.ThrowIfCancellationRequested();
         await _table.EnsureAsync(cancellationToken);
         var response = await _client.DeleteItemAsync(
-            new DeleteItemRequest { TableName = _options.TableName, Key = KeyOf(key), ReturnValues = ReturnValue.ALL_OLD }, cancellationToken);
-        return response.Attributes is { Count: > 0 } old && !IsGone(old, Now);
+            new DeleteItemRequest { TableName = _options.TableName, Key = _record.Key(key), ReturnValues = ReturnValue.ALL_OLD }, cancellationToken);
+        return response.Attributes is { Count: > 0 } old && !_record.IsGone(old, Now);
     }
 
     /// <inheritdoc/>
@@ -246,17 +224,15 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
                     FilterExpression = Abandoned,
                     ProjectionExpression = OfAbandoned,
                     ExpressionAttributeNames = _abandonedNames,
-                    ExpressionAttributeValues = new(3) { [":inprogress"] = InProgressValue, [":lapsed"] = Number(now - Skew), [":now"] = Number(now) },
+                    ExpressionAttributeValues = new(3) { [":inprogress"] = DynamoDBRecord.InProgress, [":lapsed"] = _record.Lapsed(now), [":now"] = DynamoDBRecord.Number(now) },
                     ExclusiveStartKey = after,
                 },
                 cancellationToken);
             foreach (var item in page.Items ?? [])
             {
-                if (Sha256Hash.TryParse(item.GetValueOrDefault(_abandonedNames["#id"])?.S, out var key)
-                    && TryNumber(item, _options.AttemptAttribute, out var attempt)
-                    && TryNumber(item, _options.InProgressExpiryAttribute, out var lease))
+                if (_record.ParseAbandoned(item, now) is { } claim)
                 {
-                    yield return new AbandonedClaim(new StoreKey(key), (int)attempt, TimeSpan.FromMilliseconds(now - lease));
+                    yield return claim;
                 }
             }
 
@@ -276,25 +252,25 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
 
     private static Dictionary<string, AttributeValue> OwnedBy(Guid owner, long now) => new(7)
     {
-        [":me"] = new AttributeValue(Text(owner)),
-        [":inprogress"] = InProgressValue,
-        [":now"] = Number(now),
+        [":me"] = DynamoDBRecord.Owner(owner),
+        [":inprogress"] = DynamoDBRecord.InProgress,
+        [":now"] = DynamoDBRecord.Number(now),
     };
 
     private Dictionary<string, AttributeValue> RenewedBy(Guid owner, TimeSpan lease, TimeSpan retention)
     {
         var now = Now;
-        var until = now + Milliseconds(lease);
+        var until = now + DynamoDBRecord.Milliseconds(lease);
         var values = OwnedBy(owner, now);
-        values[":lease"] = Number(until);
-        AddExpiry(values, until + Milliseconds(retention));
+        values[":lease"] = DynamoDBRecord.Number(until);
+        AddExpiry(values, until + DynamoDBRecord.Milliseconds(retention));
         return values;
     }
 
     private static void AddExpiry(Dictionary<string, AttributeValue> values, long gone)
     {
-        values[":exact"] = Number(gone);
-        values[":expiry"] = Number(Seconds(gone));
+        values[":exact"] = DynamoDBRecord.Number(gone);
+        values[":expiry"] = DynamoDBRecord.Number(DynamoDBRecord.Seconds(gone));
     }
 
     private async ValueTask<bool> UpdateAsync(StoreKey key, string update, Dictionary<string, string> names, Dictionary<string, AttributeValue> values, CancellationToken cancellationToken)
@@ -307,7 +283,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
                 new UpdateItemRequest
                 {
                     TableName = _options.TableName,
-                    Key = KeyOf(key),
+                    Key = _record.Key(key),
                     UpdateExpression = update,
                     ConditionExpression = OwnedAndThere,
                     ExpressionAttributeNames = names,
@@ -323,118 +299,17 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     }
 
     private async Task<Dictionary<string, AttributeValue>?> GetAsync(StoreKey key, CancellationToken cancellationToken) =>
-        (await _client.GetItemAsync(new GetItemRequest { TableName = _options.TableName, Key = KeyOf(key), ConsistentRead = true }, cancellationToken)).Item;
+        (await _client.GetItemAsync(new GetItemRequest { TableName = _options.TableName, Key = _record.Key(key), ConsistentRead = true }, cancellationToken)).Item;
 
-    private async Task<bool> IsWrittenAsync(StoreKey key, IdempotencyClaim claim)
+    private async Task<bool> IsWrittenAsync(StoreKey key, Guid owner)
     {
         try
         {
-            return IsOurs(await GetAsync(key, CancellationToken.None), claim);
+            return _record.IsClaimOf(await GetAsync(key, CancellationToken.None), owner);
         }
         catch (Exception)
         {
             return false; // the put's own failure says more
         }
     }
-
-    /// <summary>An own claim in the way of a claim is its own first try, whose reply the SDK did not get.</summary>
-    private bool IsOurs(Dictionary<string, AttributeValue>? item, IdempotencyClaim claim) =>
-        item is not null
-        && item.TryGetValue(_options.OwnerAttribute, out var owner) && owner.S == Text(claim.Owner)
-        && item.TryGetValue(_options.StatusAttribute, out var status) && status.S == InProgress;
-
-    private Dictionary<string, AttributeValue> KeyOf(StoreKey key, int attributes = 2)
-    {
-        var item = new Dictionary<string, AttributeValue>(attributes);
-        item[_options.KeyAttribute] = new AttributeValue(_options.SortKeyAttribute is null ? key.ToString() : _options.StaticPartitionKey);
-        if (_options.SortKeyAttribute is { } sort)
-        {
-            item[sort] = new AttributeValue(key.ToString());
-        }
-
-        return item;
-    }
-
-    // DynamoDB refuses names that an expression does not use.
-    private Dictionary<string, string> Names(string expression) => new (string Placeholder, string Attribute)[]
-    {
-        ("#id", _options.KeyAttribute),
-        ("#status", _options.StatusAttribute),
-        ("#owner", _options.OwnerAttribute),
-        ("#expiry", _options.ExpiryAttribute),
-        ("#exact", _options.ExactExpiryAttribute),
-        ("#lease", _options.InProgressExpiryAttribute),
-        ("#data", _options.DataAttribute),
-        ("#attempt", _options.AttemptAttribute),
-        ("#effects", _options.EffectsStartedAttribute),
-    }.Where(name => expression.Contains(name.Placeholder, StringComparison.Ordinal)).ToDictionary(name => name.Placeholder, name => name.Attribute);
-
-    private bool IsGone(Dictionary<string, AttributeValue> item, long now)
-    {
-        var isOver = TryNumber(item, _options.ExactExpiryAttribute, out var exact) ? exact <= now
-            : TryNumber(item, _options.ExpiryAttribute, out var seconds) && seconds <= now / 1000;
-        var isInProgress = item.TryGetValue(_options.StatusAttribute, out var status) && status.S == InProgress;
-        return isOver && (!isInProgress || !TryNumber(item, _options.InProgressExpiryAttribute, out var lease) || lease <= now - Skew);
-    }
-
-    private IdempotencyRecord? Parse(Dictionary<string, AttributeValue>? item, long now)
-    {
-        if (item is null || item.Count == 0 || IsGone(item, now))
-        {
-            return null;
-        }
-
-        var status = item.GetValueOrDefault(_options.StatusAttribute)?.S;
-        long lease = 0;
-        if (status is InProgress or Completed
-            && Guid.TryParseExact(item.GetValueOrDefault(_options.OwnerAttribute)?.S, "N", out var owner)
-            && TryNumber(item, _options.AttemptAttribute, out var attempt) && attempt is > 0 and <= int.MaxValue
-            && item.GetValueOrDefault(_options.ValidationAttribute)?.B is { Length: Sha256Hash.Length } fingerprint
-            && TryNumber(item, _options.ExactExpiryAttribute, out var gone)
-            && (status == Completed || TryNumber(item, _options.InProgressExpiryAttribute, out lease)))
-        {
-            return new IdempotencyRecord
-            {
-                Status = status == Completed ? IdempotencyRecordStatus.Completed : IdempotencyRecordStatus.InProgress,
-                Owner = owner,
-                Attempt = (int)attempt,
-                Fingerprint = new Fingerprint(Sha256Hash.FromBytes(fingerprint.ToArray())),
-                Payload = item.GetValueOrDefault(_options.DataAttribute)?.B?.ToArray() ?? [],
-                EffectsStarted = status == InProgress && item.ContainsKey(_options.EffectsStartedAttribute),
-                LeaseRemaining = status == Completed ? TimeSpan.Zero : TimeSpan.FromMilliseconds(lease + Skew - now),
-                RetentionRemaining = TimeSpan.FromMilliseconds(gone - now),
-            };
-        }
-
-        throw new IdempotencyRecordUnreadableException("The DynamoDB item has attributes missing or malformed: another library wrote it, or it is damaged.");
-    }
-
-    private static bool TryNumber(Dictionary<string, AttributeValue> item, string attribute, out long number)
-    {
-        number = 0;
-        return item.TryGetValue(attribute, out var value) && long.TryParse(value.N, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number);
-    }
-
-    private static byte[] BytesOf(Sha256Hash hash)
-    {
-        var bytes = new byte[Sha256Hash.Length];
-        hash.CopyTo(bytes);
-        return bytes;
-    }
-
-    private static AttributeValue Number(long value) => new() { N = value.ToString(CultureInfo.InvariantCulture) };
-
-    // A payload never changes: one that is a whole array is sent from there. Visible, so that the client does not copy it either.
-    private static AttributeValue Binary(ReadOnlyMemory<byte> bytes)
-    {
-        var array = MemoryMarshal.TryGetArray(bytes, out var segment) && segment.Array is { } whole && whole.Length == bytes.Length ? whole : bytes.ToArray();
-        return new AttributeValue { B = new MemoryStream(array, 0, array.Length, writable: false, publiclyVisible: true) };
-    }
-
-    private static string Text(Guid owner) => owner.ToString("N");
-
-    private static long Milliseconds(TimeSpan time) => (long)Math.Ceiling(time.TotalMilliseconds);
-
-    // Rounded up: time to live must not remove what is still owed.
-    private static long Seconds(long milliseconds) => (milliseconds + 999) / 1000;
 }
