@@ -1,7 +1,4 @@
-using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Amazon.DynamoDBv2;
 using Amazon.DynamoDBv2.Model;
 using Microsoft.Extensions.DependencyInjection;
@@ -21,18 +18,12 @@ namespace Idempotency.AspNetCore;
 /// </remarks>
 public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClaimSource, IDisposable
 {
-    private const string InProgress = "INPROGRESS";
-    private const string Completed = "COMPLETED";
-
-    // An item may have 400 KB with its attribute names (Amazon DynamoDB Developer Guide, "Quotas"); what is not data stays far below 8 KB.
-    private const int LargestData = (400 - 8) * 1024;
-
     // Free when: 1. there is no item; 2. it is gone: its expiry is over (to the millisecond, or to the second where another library wrote
     // it) and, if it is in progress, so is its lease. Superseding, 3. exactly that owner's claim must be there and have lapsed.
     private const string Free = "attribute_not_exists(#id) OR ((#exact <= :now OR (attribute_not_exists(#exact) AND #expiry <= :seconds)) "
         + "AND (#status <> :inprogress OR attribute_not_exists(#lease) OR #lease <= :lapsed))";
     private const string Superseded = "#status = :inprogress AND #owner = :superseded AND #lease <= :lapsed AND attribute_not_exists(#effects)";
-    private const string TakeOver = "SET #owner = :owner, #attempt = :attempt, #validation = :validation, #lease = :lease, #exact = :exact, #expiry = :expiry";
+    private const string Takeover = "SET #owner = :owner, #attempt = :attempt, #validation = :validation, #lease = :lease, #exact = :exact, #expiry = :expiry";
     private const string OwnedAndThere = "#owner = :me AND #status = :inprogress AND #exact > :now";
     private const string Renewal = "SET #lease = :lease, #exact = :exact, #expiry = :expiry";
     private const string Mark = Renewal + ", #effects = :true";
@@ -46,19 +37,14 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     private const string OfAbandoned = "#id, #attempt, #lease";
     private const string Completion = "SET #status = :completed, #data = :data, #exact = :exact, #expiry = :expiry REMOVE #lease, #effects, #steps";
 
-    // The client only reads what it is given, so what is always the same is made once.
-    private static readonly AttributeValue InProgressValue = new(InProgress);
-    private static readonly AttributeValue CompletedValue = new(Completed);
-    private static readonly AttributeValue True = new() { BOOL = true };
-    private static readonly AttributeValue Nobody = new(Text(Guid.Empty));
-
     private readonly IAmazonDynamoDB _client;
     private readonly bool _ownsClient;
     private readonly DynamoDBIdempotencyStoreOptions _options;
     private readonly DynamoDBTable _table;
+    private readonly DynamoDBRecord _record;
     private readonly TimeProvider _time;
     private readonly Dictionary<string, string> _freeNames;
-    private readonly Dictionary<string, string> _takeOverNames;
+    private readonly Dictionary<string, string> _takeoverNames;
     private readonly Dictionary<string, string> _renewalNames;
     private readonly Dictionary<string, string> _markNames;
     private readonly Dictionary<string, string> _stepsNames;
@@ -93,24 +79,23 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         }
 
         _table = new DynamoDBTable(_client, _options);
-        _freeNames = Names(Free);
-        _takeOverNames = Names(TakeOver + Superseded);
-        _renewalNames = Names(Renewal + OwnedAndThere);
-        _markNames = Names(Mark + OwnedAndThere);
-        _stepsNames = Names(MarkingSteps + OwnedWithoutTheseSteps); // with and without the mark they are the same
-        _completionNames = Names(Completion + OwnedAndThere);
-        _removalNames = Names(OwnedWithoutSteps);
-        _releaseNames = Names(Release + OwnedAndThere);
-        _abandonedNames = Names(Abandoned + OfAbandoned);
-        _abandonedNames["#id"] = _options.SortKeyAttribute ?? _options.KeyAttribute;
+        _record = new DynamoDBRecord(_options);
+        _freeNames = _record.Names(Free);
+        _takeoverNames = _record.Names(Takeover + Superseded);
+        _renewalNames = _record.Names(Renewal + OwnedAndThere);
+        _markNames = _record.Names(Mark + OwnedAndThere);
+        _stepsNames = _record.Names(MarkingSteps + OwnedWithoutTheseSteps); // the same with and without the mark
+        _completionNames = _record.Names(Completion + OwnedAndThere);
+        _removalNames = _record.Names(OwnedWithoutSteps);
+        _releaseNames = _record.Names(Release + OwnedAndThere);
+        _abandonedNames = _record.Names(Abandoned + OfAbandoned);
+        _abandonedNames["#id"] = _record.StoreKeyAttribute;
     }
 
     /// <inheritdoc/>
-    public int MaxPayloadSize => LargestData;
+    public int MaxPayloadSize => DynamoDBRecord.LargestData;
 
     private long Now => _time.GetUtcNow().ToUnixTimeMilliseconds();
-
-    private long Skew => (long)_options.ClockSkewTolerance.TotalMilliseconds;
 
     /// <inheritdoc/>
     public async ValueTask<ClaimResult> ClaimAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken)
@@ -122,7 +107,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         {
             if (claim.Supersedes is { } superseded)
             {
-                return ClaimResult.TookOver(DataOf(await TakeOverAsync(key, claim, superseded, now, cancellationToken)));
+                return ClaimResult.TookOver(_record.DataOf(await TakeOverAsync(key, claim, superseded, now, cancellationToken)));
             }
 
             await TakeAsync(key, claim, now, cancellationToken);
@@ -131,12 +116,13 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         catch (ConditionalCheckFailedException failed)
         {
             // As of the moment that the condition was about: by now it may be gone.
-            return IsInProgressOf(failed.Item, claim.Owner) ? Acquired(claim, failed.Item) : ClaimResult.Held(Parse(failed.Item, now));
+            // An own claim in the way is this very one's first try, whose reply the SDK did not get.
+            return _record.IsClaimOf(failed.Item, claim.Owner) ? Acquired(claim, failed.Item) : ClaimResult.Held(_record.Parse(failed.Item, now));
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
             // The reply may be what was lost, and the item written. Look; what cannot be seen either is thrown.
-            if (await FindWrittenAsync(key, claim) is { } written)
+            if (await FindWrittenAsync(key, claim.Owner) is { } written)
             {
                 return Acquired(claim, written);
             }
@@ -156,7 +142,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
     {
         var values = RenewedBy(owner, lease, retention);
-        values[":true"] = True;
+        values[":true"] = DynamoDBRecord.True;
         return UpdateAsync(key, Mark, _markNames, values, cancellationToken);
     }
 
@@ -166,11 +152,11 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         cancellationToken.ThrowIfCancellationRequested();
         await _table.EnsureAsync(cancellationToken);
         var values = RenewedBy(owner, lease, retention);
-        values[":data"] = Binary(steps.Data);
-        values[":version"] = Number(steps.Version);
+        values[":data"] = DynamoDBRecord.Binary(steps.Data);
+        values[":version"] = DynamoDBRecord.Number(steps.Version);
         if (steps.EffectsStarted)
         {
-            values[":true"] = True;
+            values[":true"] = DynamoDBRecord.True;
         }
 
         try
@@ -179,7 +165,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
                 new UpdateItemRequest
                 {
                     TableName = _options.TableName,
-                    Key = KeyOf(key),
+                    Key = _record.Key(key),
                     UpdateExpression = steps.EffectsStarted ? MarkingSteps : UnmarkingSteps,
                     ConditionExpression = OwnedWithoutTheseSteps,
                     ExpressionAttributeNames = _stepsNames,
@@ -192,7 +178,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         catch (ConditionalCheckFailedException failed)
         {
             // It has these steps, or later ones; also when this is the SDK's second try, and the reply to the first was lost.
-            return IsInProgressOf(failed.Item, owner) && TryNumber(failed.Item, _options.ExactExpiryAttribute, out var gone) && gone > Now;
+            return _record.IsRenewableBy(owner, failed.Item, Now);
         }
     }
 
@@ -201,9 +187,9 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     {
         var now = Now;
         var values = OwnedBy(owner, now);
-        values[":completed"] = CompletedValue;
-        values[":data"] = Binary(payload);
-        AddExpiry(values, now + Milliseconds(retention));
+        values[":completed"] = DynamoDBRecord.Completed;
+        values[":data"] = DynamoDBRecord.Binary(payload);
+        AddExpiry(values, now + DynamoDBRecord.Milliseconds(retention));
         return UpdateAsync(key, Completion, _completionNames, values, cancellationToken);
     }
 
@@ -218,7 +204,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
                 new DeleteItemRequest
                 {
                     TableName = _options.TableName,
-                    Key = KeyOf(key),
+                    Key = _record.Key(key),
                     ConditionExpression = OwnedWithoutSteps,
                     ExpressionAttributeNames = _removalNames,
                     ExpressionAttributeValues = OwnedBy(owner, Now),
@@ -229,7 +215,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         }
         catch (ConditionalCheckFailedException failed)
         {
-            return IsInProgressOf(failed.Item, owner) && await ReleaseWithStepsAsync(key, owner, cancellationToken);
+            return _record.IsClaimOf(failed.Item, owner) && await ReleaseWithStepsAsync(key, owner, cancellationToken);
         }
     }
 
@@ -238,7 +224,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     {
         cancellationToken.ThrowIfCancellationRequested();
         await _table.EnsureAsync(cancellationToken);
-        return Parse(await GetAsync(key, cancellationToken), Now);
+        return _record.Parse(await GetAsync(key, cancellationToken), Now);
     }
 
     /// <inheritdoc/>
@@ -247,8 +233,8 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         cancellationToken.ThrowIfCancellationRequested();
         await _table.EnsureAsync(cancellationToken);
         var response = await _client.DeleteItemAsync(
-            new DeleteItemRequest { TableName = _options.TableName, Key = KeyOf(key), ReturnValues = ReturnValue.ALL_OLD }, cancellationToken);
-        return response.Attributes is { Count: > 0 } old && !IsGone(old, Now);
+            new DeleteItemRequest { TableName = _options.TableName, Key = _record.Key(key), ReturnValues = ReturnValue.ALL_OLD }, cancellationToken);
+        return response.Attributes is { Count: > 0 } old && !_record.IsGone(old, Now);
     }
 
     /// <inheritdoc/>
@@ -267,17 +253,15 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
                     FilterExpression = Abandoned,
                     ProjectionExpression = OfAbandoned,
                     ExpressionAttributeNames = _abandonedNames,
-                    ExpressionAttributeValues = new(3) { [":inprogress"] = InProgressValue, [":lapsed"] = Number(now - Skew), [":now"] = Number(now) },
+                    ExpressionAttributeValues = new(3) { [":inprogress"] = DynamoDBRecord.InProgress, [":lapsed"] = _record.Lapsed(now), [":now"] = DynamoDBRecord.Number(now) },
                     ExclusiveStartKey = after,
                 },
                 cancellationToken);
             foreach (var item in page.Items ?? [])
             {
-                if (Sha256Hash.TryParse(item.GetValueOrDefault(_abandonedNames["#id"])?.S, out var key)
-                    && TryNumber(item, _options.AttemptAttribute, out var attempt)
-                    && TryNumber(item, _options.InProgressExpiryAttribute, out var lease))
+                if (_record.ParseAbandoned(item, now) is { } claim)
                 {
-                    yield return new AbandonedClaim(new StoreKey(key), (int)attempt, TimeSpan.FromMilliseconds(now - lease));
+                    yield return claim;
                 }
             }
 
@@ -297,18 +281,18 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
 
     private static Dictionary<string, AttributeValue> OwnedBy(Guid owner, long now) => new(7)
     {
-        [":me"] = new AttributeValue(Text(owner)),
-        [":inprogress"] = InProgressValue,
-        [":now"] = Number(now),
+        [":me"] = DynamoDBRecord.Owner(owner),
+        [":inprogress"] = DynamoDBRecord.InProgress,
+        [":now"] = DynamoDBRecord.Number(now),
     };
 
     private Dictionary<string, AttributeValue> RenewedBy(Guid owner, TimeSpan lease, TimeSpan retention)
     {
         var now = Now;
-        var until = now + Milliseconds(lease);
+        var until = now + DynamoDBRecord.Milliseconds(lease);
         var values = OwnedBy(owner, now);
-        values[":lease"] = Number(until);
-        AddExpiry(values, until + Milliseconds(retention));
+        values[":lease"] = DynamoDBRecord.Number(until);
+        AddExpiry(values, until + DynamoDBRecord.Milliseconds(retention));
         return values;
     }
 
@@ -316,72 +300,58 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     {
         var now = Now;
         var values = OwnedBy(owner, now);
-        values[":nobody"] = Nobody;
-        // So that every server whose clock is within the tolerance finds it over at once.
-        values[":released"] = Number(now - (2 * Skew));
+        values[":nobody"] = DynamoDBRecord.Nobody;
+        values[":released"] = _record.Released(now);
         return UpdateAsync(key, Release, _releaseNames, values, cancellationToken);
     }
 
     private static void AddExpiry(Dictionary<string, AttributeValue> values, long gone)
     {
-        values[":exact"] = Number(gone);
-        values[":expiry"] = Number(Seconds(gone));
+        values[":exact"] = DynamoDBRecord.Number(gone);
+        values[":expiry"] = DynamoDBRecord.Number(DynamoDBRecord.Seconds(gone));
     }
 
-    private Task<PutItemResponse> TakeAsync(StoreKey key, IdempotencyClaim claim, long now, CancellationToken cancellationToken)
-    {
-        var lease = now + Milliseconds(claim.Lease);
-        var gone = lease + Milliseconds(claim.Retention);
-        var item = KeyOf(key, attributes: 9);
-        item[_options.StatusAttribute] = InProgressValue;
-        item[_options.OwnerAttribute] = new AttributeValue(Text(claim.Owner));
-        item[_options.AttemptAttribute] = Number(claim.Attempt);
-        item[_options.ValidationAttribute] = Binary(BytesOf(claim.Fingerprint.Hash));
-        item[_options.InProgressExpiryAttribute] = Number(lease);
-        item[_options.ExactExpiryAttribute] = Number(gone);
-        item[_options.ExpiryAttribute] = Number(Seconds(gone));
-        return _client.PutItemAsync(
-            new PutItemRequest
+    private Task<PutItemResponse> TakeAsync(StoreKey key, IdempotencyClaim claim, long now, CancellationToken cancellationToken) => _client.PutItemAsync(
+        new PutItemRequest
+        {
+            TableName = _options.TableName,
+            Item = _record.Of(key, claim, now),
+            ConditionExpression = Free,
+            ExpressionAttributeNames = _freeNames,
+            ExpressionAttributeValues = new(4)
             {
-                TableName = _options.TableName,
-                Item = item,
-                ConditionExpression = Free,
-                ExpressionAttributeNames = _freeNames,
-                ExpressionAttributeValues = new(4)
-                {
-                    [":inprogress"] = InProgressValue,
-                    [":lapsed"] = Number(now - Skew),
-                    [":now"] = Number(now),
-                    [":seconds"] = Number(now / 1000),
-                },
-                ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure.ALL_OLD,
+                [":inprogress"] = DynamoDBRecord.InProgress,
+                [":lapsed"] = _record.Lapsed(now),
+                [":now"] = DynamoDBRecord.Number(now),
+                [":seconds"] = DynamoDBRecord.Number(now / 1000),
             },
-            cancellationToken);
-    }
+            ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure.ALL_OLD,
+        },
+        cancellationToken);
 
     /// <returns>The item, with the steps that are in it.</returns>
     private async Task<Dictionary<string, AttributeValue>> TakeOverAsync(StoreKey key, IdempotencyClaim claim, Guid superseded, long now, CancellationToken cancellationToken)
     {
-        var lease = now + Milliseconds(claim.Lease);
+        var lease = now + DynamoDBRecord.Milliseconds(claim.Lease);
         var values = new Dictionary<string, AttributeValue>(9)
         {
-            [":inprogress"] = InProgressValue,
-            [":lapsed"] = Number(now - Skew),
-            [":superseded"] = new AttributeValue(Text(superseded)),
-            [":owner"] = new AttributeValue(Text(claim.Owner)),
-            [":attempt"] = Number(claim.Attempt),
-            [":validation"] = Binary(BytesOf(claim.Fingerprint.Hash)),
-            [":lease"] = Number(lease),
+            [":inprogress"] = DynamoDBRecord.InProgress,
+            [":lapsed"] = _record.Lapsed(now),
+            [":superseded"] = DynamoDBRecord.Owner(superseded),
+            [":owner"] = DynamoDBRecord.Owner(claim.Owner),
+            [":attempt"] = DynamoDBRecord.Number(claim.Attempt),
+            [":validation"] = DynamoDBRecord.Fingerprint(claim.Fingerprint),
+            [":lease"] = DynamoDBRecord.Number(lease),
         };
-        AddExpiry(values, lease + Milliseconds(claim.Retention));
+        AddExpiry(values, lease + DynamoDBRecord.Milliseconds(claim.Retention));
         var response = await _client.UpdateItemAsync(
             new UpdateItemRequest
             {
                 TableName = _options.TableName,
-                Key = KeyOf(key),
-                UpdateExpression = TakeOver,
+                Key = _record.Key(key),
+                UpdateExpression = Takeover,
                 ConditionExpression = Superseded,
-                ExpressionAttributeNames = _takeOverNames,
+                ExpressionAttributeNames = _takeoverNames,
                 ExpressionAttributeValues = values,
                 ReturnValues = ReturnValue.ALL_NEW,
                 ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure.ALL_OLD,
@@ -389,6 +359,9 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
             cancellationToken);
         return response.Attributes;
     }
+
+    private ClaimResult Acquired(IdempotencyClaim claim, Dictionary<string, AttributeValue> written) =>
+        claim.Supersedes is null ? ClaimResult.Acquired : ClaimResult.TookOver(_record.DataOf(written));
 
     private async ValueTask<bool> UpdateAsync(StoreKey key, string update, Dictionary<string, string> names, Dictionary<string, AttributeValue> values, CancellationToken cancellationToken)
     {
@@ -400,7 +373,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
                 new UpdateItemRequest
                 {
                     TableName = _options.TableName,
-                    Key = KeyOf(key),
+                    Key = _record.Key(key),
                     UpdateExpression = update,
                     ConditionExpression = OwnedAndThere,
                     ExpressionAttributeNames = names,
@@ -416,125 +389,17 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     }
 
     private async Task<Dictionary<string, AttributeValue>?> GetAsync(StoreKey key, CancellationToken cancellationToken) =>
-        (await _client.GetItemAsync(new GetItemRequest { TableName = _options.TableName, Key = KeyOf(key), ConsistentRead = true }, cancellationToken)).Item;
+        (await _client.GetItemAsync(new GetItemRequest { TableName = _options.TableName, Key = _record.Key(key), ConsistentRead = true }, cancellationToken)).Item;
 
-    private async Task<Dictionary<string, AttributeValue>?> FindWrittenAsync(StoreKey key, IdempotencyClaim claim)
+    private async Task<Dictionary<string, AttributeValue>?> FindWrittenAsync(StoreKey key, Guid owner)
     {
         try
         {
-            return await GetAsync(key, CancellationToken.None) is { } item && IsInProgressOf(item, claim.Owner) ? item : null;
+            return await GetAsync(key, CancellationToken.None) is { } item && _record.IsClaimOf(item, owner) ? item : null;
         }
         catch (Exception)
         {
             return null; // the write's own failure says more
         }
     }
-
-    /// <summary>An own claim in the way of a claim is its own first try, whose reply the SDK did not get.</summary>
-    private ClaimResult Acquired(IdempotencyClaim claim, Dictionary<string, AttributeValue> own) =>
-        claim.Supersedes is null ? ClaimResult.Acquired : ClaimResult.TookOver(DataOf(own));
-
-    private ReadOnlyMemory<byte> DataOf(Dictionary<string, AttributeValue> item) => item.GetValueOrDefault(_options.DataAttribute)?.B?.ToArray() ?? [];
-
-    private bool IsInProgressOf([NotNullWhen(true)] Dictionary<string, AttributeValue>? item, Guid claimed) =>
-        item is not null
-        && item.TryGetValue(_options.OwnerAttribute, out var owner) && owner.S == Text(claimed)
-        && item.TryGetValue(_options.StatusAttribute, out var status) && status.S == InProgress;
-
-    private Dictionary<string, AttributeValue> KeyOf(StoreKey key, int attributes = 2)
-    {
-        var item = new Dictionary<string, AttributeValue>(attributes);
-        item[_options.KeyAttribute] = new AttributeValue(_options.SortKeyAttribute is null ? key.ToString() : _options.StaticPartitionKey);
-        if (_options.SortKeyAttribute is { } sort)
-        {
-            item[sort] = new AttributeValue(key.ToString());
-        }
-
-        return item;
-    }
-
-    // DynamoDB refuses names that an expression does not use.
-    private Dictionary<string, string> Names(string expression) => new (string Placeholder, string Attribute)[]
-    {
-        ("#id", _options.KeyAttribute),
-        ("#status", _options.StatusAttribute),
-        ("#owner", _options.OwnerAttribute),
-        ("#expiry", _options.ExpiryAttribute),
-        ("#exact", _options.ExactExpiryAttribute),
-        ("#lease", _options.InProgressExpiryAttribute),
-        ("#data", _options.DataAttribute),
-        ("#validation", _options.ValidationAttribute),
-        ("#attempt", _options.AttemptAttribute),
-        ("#effects", _options.EffectsStartedAttribute),
-        ("#steps", _options.StepsVersionAttribute),
-    }.Where(name => expression.Contains(name.Placeholder, StringComparison.Ordinal)).ToDictionary(name => name.Placeholder, name => name.Attribute);
-
-    private bool IsGone(Dictionary<string, AttributeValue> item, long now)
-    {
-        var isOver = TryNumber(item, _options.ExactExpiryAttribute, out var exact) ? exact <= now
-            : TryNumber(item, _options.ExpiryAttribute, out var seconds) && seconds <= now / 1000;
-        var isInProgress = item.TryGetValue(_options.StatusAttribute, out var status) && status.S == InProgress;
-        return isOver && (!isInProgress || !TryNumber(item, _options.InProgressExpiryAttribute, out var lease) || lease <= now - Skew);
-    }
-
-    private IdempotencyRecord? Parse(Dictionary<string, AttributeValue>? item, long now)
-    {
-        if (item is null || item.Count == 0 || IsGone(item, now))
-        {
-            return null;
-        }
-
-        var status = item.GetValueOrDefault(_options.StatusAttribute)?.S;
-        long lease = 0;
-        if (status is InProgress or Completed
-            && Guid.TryParseExact(item.GetValueOrDefault(_options.OwnerAttribute)?.S, "N", out var owner)
-            && TryNumber(item, _options.AttemptAttribute, out var attempt) && attempt is > 0 and <= int.MaxValue
-            && item.GetValueOrDefault(_options.ValidationAttribute)?.B is { Length: Sha256Hash.Length } fingerprint
-            && TryNumber(item, _options.ExactExpiryAttribute, out var gone)
-            && (status == Completed || TryNumber(item, _options.InProgressExpiryAttribute, out lease)))
-        {
-            return new IdempotencyRecord
-            {
-                Status = status == Completed ? IdempotencyRecordStatus.Completed : IdempotencyRecordStatus.InProgress,
-                Owner = owner,
-                Attempt = (int)attempt,
-                Fingerprint = new Fingerprint(Sha256Hash.FromBytes(fingerprint.ToArray())),
-                Payload = DataOf(item),
-                EffectsStarted = status == InProgress && item.ContainsKey(_options.EffectsStartedAttribute),
-                LeaseRemaining = status == Completed ? TimeSpan.Zero : TimeSpan.FromMilliseconds(lease + Skew - now),
-                RetentionRemaining = TimeSpan.FromMilliseconds(gone - now),
-            };
-        }
-
-        throw new IdempotencyRecordUnreadableException("The DynamoDB item has attributes missing or malformed: another library wrote it, or it is damaged.");
-    }
-
-    private static bool TryNumber(Dictionary<string, AttributeValue> item, string attribute, out long number)
-    {
-        number = 0;
-        return item.TryGetValue(attribute, out var value) && long.TryParse(value.N, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number);
-    }
-
-    private static byte[] BytesOf(Sha256Hash hash)
-    {
-        var bytes = new byte[Sha256Hash.Length];
-        hash.CopyTo(bytes);
-        return bytes;
-    }
-
-    private static AttributeValue Number(long value) => new() { N = value.ToString(CultureInfo.InvariantCulture) };
-
-    // A payload never changes: one that is a whole array is sent from there. Visible, so that the client does not copy it either.
-    private static AttributeValue Binary(ReadOnlyMemory<byte> bytes)
-    {
-        var array = MemoryMarshal.TryGetArray(bytes, out var segment) && segment.Array is { } whole && whole.Length == bytes.Length ? whole : bytes.ToArray();
-        return new AttributeValue { B = new MemoryStream(array, 0, array.Length, writable: false, publiclyVisible: true) };
-    }
-
-    private static string Text(Guid owner) => owner.ToString("N");
-
-    private static long Milliseconds(TimeSpan time) => (long)Math.Ceiling(time.TotalMilliseconds);
-
-    // Rounded up: time to live must not remove what is still owed.
-    private static long Seconds(long milliseconds) => (milliseconds + 999) / 1000;
 }

@@ -68,38 +68,38 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
 
     /// <inheritdoc/>
     public ValueTask<bool> RenewAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
-        WriteOneAsync(Database.Sql.Renew, command => RecordCommand.AddRenewal(command, key, owner, lease, retention), cancellationToken);
+        WriteOneAsync(Database.Sql.Renew, command => EntityFrameworkCoreRecord.AddRenewal(command, key, owner, lease, retention), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
-        WriteOneAsync(Database.Sql.Mark, command => RecordCommand.AddRenewal(command, key, owner, lease, retention), cancellationToken);
+        WriteOneAsync(Database.Sql.Mark, command => EntityFrameworkCoreRecord.AddRenewal(command, key, owner, lease, retention), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
-        WriteOneAsync(Database.Sql.SaveSteps, command => RecordCommand.AddSteps(command, key, owner, steps, lease, retention), cancellationToken);
+        WriteOneAsync(Database.Sql.SaveSteps, command => EntityFrameworkCoreRecord.AddSteps(command, key, owner, steps, lease, retention), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
-        WriteOneAsync(Database.Sql.Complete, command => RecordCommand.AddCompletion(command, key, owner, payload, retention), cancellationToken);
+        WriteOneAsync(Database.Sql.Complete, command => EntityFrameworkCoreRecord.AddCompletion(command, key, owner, payload, retention), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner, CancellationToken cancellationToken) =>
-        WriteOneAsync(Database.Sql.Release, command => RecordCommand.AddRelease(command, key, owner), cancellationToken);
+        WriteOneAsync(Database.Sql.Release, command => EntityFrameworkCoreRecord.AddRelease(command, key, owner), cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, CancellationToken cancellationToken) => await CallAsync(
         Database.Sql.Read,
-        command => RecordCommand.AddKey(command, key),
+        command => EntityFrameworkCoreRecord.AddKey(command, key),
         static async (command, cancellation) =>
         {
             await using var reader = await command.ExecuteReaderAsync(cancellation);
-            return await reader.ReadAsync(cancellation) ? RecordCommand.Parse(reader) : null;
+            return await reader.ReadAsync(cancellation) ? EntityFrameworkCoreRecord.Parse(reader) : null;
         },
         cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<bool> DeleteAsync(StoreKey key, CancellationToken cancellationToken) =>
-        WriteOneAsync(Database.Sql.Delete, command => RecordCommand.AddKey(command, key), cancellationToken);
+        WriteOneAsync(Database.Sql.Delete, command => EntityFrameworkCoreRecord.AddKey(command, key), cancellationToken);
 
     /// <inheritdoc/>
     /// <remarks>It reads the whole table, a page at a time, so that no page is held open for long.</remarks>
@@ -110,13 +110,13 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         do
         {
             var from = after;
-            page = await CallAsync(Database.Sql.Abandoned, command => RecordCommand.AddPage(command, from, PageSize), ReadPageAsync, cancellationToken);
+            page = await CallAsync(Database.Sql.Abandoned, command => EntityFrameworkCoreRecord.AddPage(command, from, PageSize), ReadPageAsync, cancellationToken);
             foreach (var claim in page)
             {
                 yield return claim;
             }
 
-            after = page.Count > 0 ? RecordCommand.BytesOf(page[^1].StoreKey.Hash) : after;
+            after = page.Count > 0 ? EntityFrameworkCoreRecord.BytesOf(page[^1].StoreKey.Hash) : after;
         }
         while (page.Count == PageSize);
     }
@@ -157,7 +157,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         int removed;
         do
         {
-            removed = await WriteAsync(Database.Sql.RemoveExpired, command => RecordCommand.AddLimit(command, _options.RemovalBatchSize), cancellationToken);
+            removed = await WriteAsync(Database.Sql.RemoveExpired, command => EntityFrameworkCoreRecord.AddLimit(command, _options.RemovalBatchSize), cancellationToken);
             total += removed;
         }
         while (removed >= _options.RemovalBatchSize);
@@ -188,13 +188,13 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
     /// <summary>Tries to take the key, and looks at what is in the way, in one round trip.</summary>
     private ValueTask<ClaimResult> TakeOrLookAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken) => CallAsync(
         claim.Supersedes is null ? Database.Sql.Claim : Database.Sql.Supersede,
-        command => RecordCommand.AddClaim(command, key, claim),
+        command => EntityFrameworkCoreRecord.AddClaim(command, key, claim),
         async (command, cancellation) =>
         {
             await using var reader = await command.ExecuteReaderAsync(cancellation);
             if (await reader.ReadAsync(cancellation))
             {
-                var result = claim.Supersedes is null ? ClaimResult.Acquired : ClaimResult.TookOver(RecordCommand.StepsAt(reader, 0));
+                var result = claim.Supersedes is null ? ClaimResult.Acquired : ClaimResult.TookOver(EntityFrameworkCoreRecord.StepsAt(reader, 0));
                 // To the end: what the database has to say of the rest is not lost.
                 while (await reader.NextResultAsync(cancellation))
                 {
@@ -204,7 +204,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
             }
 
             await reader.NextResultAsync(cancellation);
-            return ClaimResult.Held(await reader.ReadAsync(cancellation) ? RecordCommand.Parse(reader) : null);
+            return ClaimResult.Held(await reader.ReadAsync(cancellation) ? EntityFrameworkCoreRecord.Parse(reader) : null);
         },
         cancellationToken);
 
@@ -223,7 +223,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         }
 
         var sql = claim.Supersedes is null ? Database.Sql.Claim : Database.Sql.Supersede;
-        var isTaken = await WriteOneAsync(sql, command => RecordCommand.AddClaim(command, key, claim), cancellationToken);
+        var isTaken = await WriteOneAsync(sql, command => EntityFrameworkCoreRecord.AddClaim(command, key, claim), cancellationToken);
         if (isTaken && claim.Supersedes is null)
         {
             return ClaimResult.Acquired;
@@ -240,7 +240,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
-            page.Add(new AbandonedClaim(new StoreKey(Sha256Hash.FromBytes(reader.GetFieldValue<byte[]>(0))), reader.GetInt32(1), RecordCommand.Time(reader.GetInt64(2))));
+            page.Add(new AbandonedClaim(new StoreKey(Sha256Hash.FromBytes(reader.GetFieldValue<byte[]>(0))), reader.GetInt32(1), EntityFrameworkCoreRecord.Time(reader.GetInt64(2))));
         }
 
         return page;
@@ -270,7 +270,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
                 await facade.OpenConnectionAsync(cancellationToken);
                 try
                 {
-                    await using var command = RecordCommand.Create(facade.GetDbConnection(), sql, _commandTimeout);
+                    await using var command = EntityFrameworkCoreRecord.Create(facade.GetDbConnection(), sql, _commandTimeout);
                     addParameters(command);
                     return await execute(command, cancellationToken);
                 }

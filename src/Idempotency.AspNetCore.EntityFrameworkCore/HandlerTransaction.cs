@@ -60,9 +60,9 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
                 "Take out what commits, rolls back or disposes of the context's current transaction, replaces it with UseTransaction(...), or closes its connection; and let failures of the connection out.");
         }
 
-        await using (var command = RecordCommand.Create(_dbConnection, _database.Sql.Complete, _commandTimeout, _dbTransaction))
+        await using (var command = EntityFrameworkCoreRecord.Create(_dbConnection, _database.Sql.Complete, _commandTimeout, _dbTransaction))
         {
-            RecordCommand.AddCompletion(command, key, owner, payload, retention);
+            EntityFrameworkCoreRecord.AddCompletion(command, key, owner, payload, retention);
             try
             {
                 if (await command.ExecuteNonQueryAsync(cancellationToken) == 0)

@@ -10,15 +10,16 @@ internal static class AnswerMarks
 {
     private const string NotModified = "304";
 
-    public static void AddTo(OpenApiOperation operation, string? method, IdempotencyPolicy policy, ResponseRules rules)
+    public static void AddTo(OpenApiOperation operation, string? method, IdempotencyEndpoint endpoint)
     {
+        var policy = endpoint.Policy;
         var isETagRecorded = !policy.ExcludedHeaders.Contains(HeaderNames.ETag, StringComparer.OrdinalIgnoreCase);
         var mayAnswerNotModified = false;
         foreach (var status in operation.Responses?.Keys.Where(status => status is ['2' or '3', ..] and not NotModified).ToList() ?? [])
         {
             if (operation.OwnResponse(status) is { } answer)
             {
-                AddHeaders(answer, policy, rules, isETagRecorded, mayBeJsonObject: status is not ("204" or "205") && MayBeJson(answer));
+                AddHeaders(answer, endpoint, isETagRecorded, mayBeJsonObject: status is not ("204" or "205") && MayBeJson(answer));
                 // There is a tag to compare with when the library makes one, or the operation says that it sends its own.
                 mayAnswerNotModified |= policy.AnswerNotModified && isETagRecorded && status[0] == '2' && answer.HasHeader(HeaderNames.ETag);
             }
@@ -28,12 +29,13 @@ internal static class AnswerMarks
         if (mayAnswerNotModified && method?.ToUpperInvariant() is null or "GET" or "HEAD" or "POST" && operation.OwnResponse(NotModified) is { } notModified)
         {
             notModified.Description = Text.Join(notModified.Description, "Not modified: the answer recorded for this request is the one whose `ETag` was sent in `If-None-Match`.");
-            AddHeaders(notModified, policy, rules, isETagRecorded, mayBeJsonObject: false);
+            AddHeaders(notModified, endpoint, isETagRecorded, mayBeJsonObject: false);
         }
     }
 
-    private static void AddHeaders(OpenApiResponse response, IdempotencyPolicy policy, ResponseRules rules, bool isETagRecorded, bool mayBeJsonObject)
+    private static void AddHeaders(OpenApiResponse response, IdempotencyEndpoint endpoint, bool isETagRecorded, bool mayBeJsonObject)
     {
+        var policy = endpoint.Policy;
         response.AddHeader(IdempotencyHeaders.Replayed, Flag(
             "`true`: this answer was given before, and nothing ran for this request."
             // Said here rather than as a property: the schema of the body is a component that operations without idempotency may share.
@@ -50,9 +52,9 @@ internal static class AnswerMarks
             response.AddHeader(HeaderNames.CacheControl, Value(
                 "The caller may keep the answer for as long as it is recorded.",
                 string.Create(CultureInfo.InvariantCulture, $"private, max-age={(long)policy.Retention.TotalSeconds}")));
-            if (rules.VaryingHeaders.Count > 0)
+            if (endpoint.VaryingHeaders.Count > 0)
             {
-                response.AddHeader(HeaderNames.Vary, Value("Names the request headers that decide which answer this is.", string.Join(", ", rules.VaryingHeaders)));
+                response.AddHeader(HeaderNames.Vary, Value("Names the request headers that decide which answer this is.", string.Join(", ", endpoint.VaryingHeaders)));
             }
         }
     }

@@ -9,14 +9,16 @@ internal sealed class IdempotencyOperationTransformer : IOpenApiOperationTransfo
 {
     public Task TransformAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
-        var policies = context.ApplicationServices.GetService<PolicyResolver>()
-            ?? throw new InvalidOperationException($"The OpenAPI document '{context.DocumentName}' is to describe idempotency, which is not registered. Call builder.Services.AddIdempotency(), or remove options.AddIdempotency() from AddOpenApi().");
-        if (DocumentedEndpoint.PolicyOf(context.Description, policies, context.ApplicationServices) is { } policy)
+        if (context.ApplicationServices.GetService<IIdempotencyRecords>() is null)
         {
-            var rules = context.ApplicationServices.GetRequiredService<ResponseRulesCache>();
-            KeyDescription.AddTo(operation, policy);
-            AnswerMarks.AddTo(operation, context.Description.HttpMethod, policy, rules.Of(policy)); // before the refusals: only the operation's own responses carry marks
-            ProblemResponses.AddTo(operation, context.Description.HttpMethod, policy, context.Document);
+            throw new InvalidOperationException($"The OpenAPI document '{context.DocumentName}' is to describe idempotency, which is not registered. Call builder.Services.AddIdempotency(), or remove options.AddIdempotency() from AddOpenApi().");
+        }
+
+        if (DocumentedEndpoint.Of(context.Description, context.ApplicationServices) is { } endpoint)
+        {
+            KeyDescription.AddTo(operation, endpoint);
+            AnswerMarks.AddTo(operation, context.Description.HttpMethod, endpoint); // before the refusals: only the operation's own responses carry marks
+            ProblemResponses.AddTo(operation, context.Description.HttpMethod, endpoint, context.Document);
         }
 
         return Task.CompletedTask;

@@ -5,7 +5,7 @@ namespace Idempotency.AspNetCore;
 /// <summary>Tells a client how its request is recognised: by a header, or by its body.</summary>
 internal static class KeyDescription
 {
-    /// <summary>What the schema lets through, the server accepts; see <see cref="IdempotencyKey"/> for the grammar.</summary>
+    /// <summary>What the schema lets through, the server accepts; the grammar is that of <see cref="IdempotencyPolicy.HeaderName"/>.</summary>
     /// <remarks>
     /// A schema judges what is on the wire, which is the bare form or the quoted one (the draft of the header allows only the latter, so a
     /// gateway that validates must not refuse it). The 255 characters are those of the key. Said of the wire they leave out the quoted keys
@@ -15,9 +15,10 @@ internal static class KeyDescription
 
     private const string Example = "f3b1c9d2-7c46-4f0e-9a51-2d8c6b0e4a17";
 
-    public static void AddTo(OpenApiOperation operation, IdempotencyPolicy policy)
+    public static void AddTo(OpenApiOperation operation, IdempotencyEndpoint endpoint)
     {
-        if (!policy.TakesKeyFromHeader)
+        var policy = endpoint.Policy;
+        if (!endpoint.TakesKeyFromHeader)
         {
             operation.Description = Text.Join(operation.Description, $"Requests are recognised by {WhatIsKey(policy, "them", "their")}: one that is sent again within {Text.Of(policy.Retention)} gets the first answer instead of running again.{Without(policy, " Those of which it selects nothing run each time they are sent.")}{Headers(policy)}");
             return;
@@ -35,15 +36,15 @@ internal static class KeyDescription
         // A reference is the application's own component, which other operations may share.
         if (declared is OpenApiParameter parameter)
         {
-            Complete(parameter, policy);
+            Complete(parameter, endpoint);
         }
     }
 
     /// <summary>Adds what is missing. What the handler itself declares stays: a key it binds as a UUID is one, whatever else we would take.</summary>
-    private static void Complete(OpenApiParameter parameter, IdempotencyPolicy policy)
+    private static void Complete(OpenApiParameter parameter, IdempotencyEndpoint endpoint)
     {
-        parameter.Required |= policy is { TakesKeyFromContent: false, KeyRequired: true };
-        parameter.Description = Text.Join(parameter.Description, Describe(policy));
+        parameter.Required |= endpoint is { TakesKeyFromContent: false, Policy.KeyRequired: true };
+        parameter.Description = Text.Join(parameter.Description, Describe(endpoint));
         if (parameter.Content is { Count: > 0 })
         {
             return;
@@ -62,7 +63,7 @@ internal static class KeyDescription
 
         schema.Type = JsonSchemaType.String; // a header that is there is never null
         schema.MinLength = Math.Max(schema.MinLength ?? 1, 1);
-        schema.MaxLength = Math.Min(schema.MaxLength ?? IdempotencyKey.MaxLength, IdempotencyKey.MaxLength);
+        schema.MaxLength = Math.Min(schema.MaxLength ?? IdempotencyEndpoint.MaxKeyLength, IdempotencyEndpoint.MaxKeyLength);
         schema.Pattern = Pattern;
         parameter.Schema = schema;
         if (parameter.Example is null && parameter.Examples is null or { Count: 0 } && Example.Length >= schema.MinLength && Example.Length <= schema.MaxLength)
@@ -79,15 +80,16 @@ internal static class KeyDescription
 
     private static string Without(IdempotencyPolicy policy, string selection) => policy is { KeySelector: not null, KeyRequired: false } ? selection : "";
 
-    private static string Describe(IdempotencyPolicy policy)
+    private static string Describe(IdempotencyEndpoint endpoint)
     {
-        var without = policy switch
+        var policy = endpoint.Policy;
+        var without = endpoint switch
         {
             { TakesKeyFromContent: true } => $" Without it, the request is recognised by {WhatIsKey(policy, "it", "its")}.{Without(policy, " Where that selects nothing, it runs each time it is sent.")}",
-            { KeyRequired: false } => " Without it, the request runs each time it is sent.",
+            { Policy.KeyRequired: false } => " Without it, the request runs each time it is sent.",
             _ => "",
         };
         return $"Names the operation. Send a value of your own for each operation, for example a UUID, and the same value with each retry of it: a retry within {Text.Of(policy.Retention)} gets the first answer instead of running again."
-            + $" 1 to {IdempotencyKey.MaxLength} printable ASCII characters, bare or as a structured-field string: `abc` and `\"abc\"` are the same key.{without}{Headers(policy)}";
+            + $" 1 to {IdempotencyEndpoint.MaxKeyLength} printable ASCII characters, bare or as a structured-field string: `abc` and `\"abc\"` are the same key.{without}{Headers(policy)}";
     }
 }

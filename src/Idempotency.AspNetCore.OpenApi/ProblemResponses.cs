@@ -10,14 +10,15 @@ namespace Idempotency.AspNetCore;
 internal static class ProblemResponses
 {
     private const string ProblemJson = "application/problem+json";
+    private const string InProgress = "idempotency-request-in-progress";
 
-    public static void AddTo(OpenApiOperation operation, string? httpMethod, IdempotencyPolicy policy, OpenApiDocument? document)
+    public static void AddTo(OpenApiOperation operation, string? httpMethod, IdempotencyEndpoint endpoint, OpenApiDocument? document)
     {
-        foreach (var problems in PossibleProblems.Of(policy, MayHaveBody(operation, httpMethod)).GroupBy(problem => problem.Status))
+        foreach (var problems in endpoint.Problems(MayHaveBody(operation, httpMethod)).GroupBy(problem => problem.Status))
         {
             if (operation.OwnResponse(problems.Key.ToString(CultureInfo.InvariantCulture)) is { } response)
             {
-                Add(response, [.. problems], policy, document);
+                Add(response, [.. problems], endpoint.Policy, document);
             }
         }
     }
@@ -52,13 +53,24 @@ internal static class ProblemResponses
 
         foreach (var problem in problems)
         {
-            content.Examples.TryAdd(problem.Code, new OpenApiExample { Summary = problem.Title, Value = JsonNode.Parse(Rejections.Json(problem).Span) });
+            content.Examples.TryAdd(problem.Code, new OpenApiExample { Summary = problem.Title, Value = Example(problem) });
         }
     }
 
+    /// <summary>As the server writes it.</summary>
+    private static JsonObject Example(IdempotencyProblem problem) => new()
+    {
+        ["type"] = problem.Type,
+        ["title"] = problem.Title,
+        ["status"] = problem.Status,
+        ["detail"] = problem.Detail,
+        ["code"] = problem.Code,
+        ["retry"] = problem.Retry,
+    };
+
     private static string Describe(IdempotencyProblem problem, IdempotencyPolicy policy) =>
         $"- `{problem.Code}`: {problem.Title}"
-        + (policy.WhenInProgress == InProgressBehavior.Wait && problem == IdempotencyProblem.RequestInProgress ? $" Its answer was waited for, {Text.Of(policy.WaitTimeout)} at the most." : "");
+        + (policy.WhenInProgress == InProgressBehavior.Wait && problem.Code == InProgress ? $" Its answer was waited for, {Text.Of(policy.WaitTimeout)} at the most." : "");
 
     private static OpenApiMediaType ContentOf(OpenApiResponse response)
     {

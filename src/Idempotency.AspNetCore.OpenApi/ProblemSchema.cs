@@ -40,7 +40,7 @@ internal static class ProblemSchema
             ["retry"] = Of(
                 JsonSchemaType.String,
                 "What makes sense next: the same request with the same key, a request with a new key, or neither.",
-                schema => schema.Enum = [.. PossibleProblems.All.Select(problem => problem.Retry).Distinct().Select(retry => (JsonNode)retry)]),
+                schema => schema.Enum = [.. IdempotencyProblem.All.Select(problem => problem.Retry).Distinct().Select(retry => (JsonNode)retry)]),
         },
     };
 

@@ -21,6 +21,9 @@ switch (args)
     case ["micro", .. var rest]:
         MicroTable.Run(new Arguments("micro", rest));
         break;
+    case ["local-cache", .. var rest]:
+        LocalCacheComparison.Run(new Arguments("local-cache", rest));
+        break;
     case ["results"]:
         AllResults.Write();
         break;

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 
 namespace Idempotency.AspNetCore.DynamoDB.Tests;
 
-/// <summary>The DynamoDB store sits the exam, against AWS's own DynamoDB Local.</summary>
+/// <summary>The conformance tests for the DynamoDB store, against AWS's own DynamoDB Local.</summary>
 public class DynamoDBConformanceTests(DynamoDBServer server) : ListingConformanceTests, IAsyncLifetime
 {
     private readonly AmazonDynamoDBClient _client = server.CreateClient();

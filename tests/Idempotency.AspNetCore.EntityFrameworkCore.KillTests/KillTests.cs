@@ -18,7 +18,7 @@ public sealed class KillTests(PostgreSqlServer postgreSql, ITestOutputHelper out
 {
     private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_KILLS") ?? "25", CultureInfo.InvariantCulture);
 
-    // Every process dies after a write and before its record, so each should leave a key with two effects.
+    // Every process crashes after a write and before its record, so each should leave a key with two effects.
     private const int KillsForTheGap = 6;
 
     [Fact]
@@ -52,10 +52,10 @@ public sealed class KillTests(PostgreSqlServer postgreSql, ITestOutputHelper out
         await bank.Database.EnsureCreatedAsync();
         try
         {
-            using var massacre = new Massacre(database, connection, transaction, seed: Random.Shared.Next());
-            await massacre.RunAsync(kills, TestContext.Current.CancellationToken);
-            var outcome = await JudgeAsync(bank, massacre);
-            output.WriteLine($"{database}, {transaction}: {massacre.Killed} processes killed ({string.Join(", ", massacre.Deaths.OrderBy(death => death.Key).Select(death => $"{death.Key} {death.Value}"))}), {outcome.Keys} keys, {outcome.Violations.Count} violations.");
+            using var run = new CrashRun(database, connection, transaction, seed: Random.Shared.Next());
+            await run.RunAsync(kills, TestContext.Current.CancellationToken);
+            var outcome = await JudgeAsync(bank, run);
+            output.WriteLine($"{database}, {transaction}: {run.Killed} processes killed ({string.Join(", ", run.Crashes.OrderBy(crash => crash.Key).Select(crash => $"{crash.Key} {crash.Value}"))}), {outcome.Keys} keys, {outcome.Violations.Count} violations.");
             outcome.Violations.Take(20).ToList().ForEach(output.WriteLine);
             Assert.True(outcome.Keys > 0);
             return outcome;
@@ -69,12 +69,12 @@ public sealed class KillTests(PostgreSqlServer postgreSql, ITestOutputHelper out
     }
 
     /// <summary>What must be true of every key: one payment and one entry, of the same run, and nothing else was ever told.</summary>
-    private static async Task<Outcome> JudgeAsync(Bank bank, Massacre massacre)
+    private static async Task<Outcome> JudgeAsync(Bank bank, CrashRun crashes)
     {
         var payments = (await bank.Payments.AsNoTracking().ToListAsync()).ToLookup(payment => payment.Key, payment => payment.Id);
         var entries = (await bank.Entries.AsNoTracking().ToListAsync()).ToLookup(entry => entry.Key, entry => entry.Id);
         var violations = new List<string>();
-        foreach (var (key, told) in massacre.Answers)
+        foreach (var (key, told) in crashes.Answers)
         {
             var runs = payments[key].Concat(entries[key]).Select(run => run.ToString()).Concat(told).Distinct().ToList();
             if (payments[key].Count() != 1 || entries[key].Count() != 1 || runs.Count != 1)
@@ -83,8 +83,8 @@ public sealed class KillTests(PostgreSqlServer postgreSql, ITestOutputHelper out
             }
         }
 
-        violations.AddRange(payments.Select(payment => payment.Key).Except(massacre.Answers.Keys).Select(key => $"{key}: has an effect, and nobody asked for it"));
-        return new Outcome(massacre.Answers.Count, violations);
+        violations.AddRange(payments.Select(payment => payment.Key).Except(crashes.Answers.Keys).Select(key => $"{key}: has an effect, and nobody asked for it"));
+        return new Outcome(crashes.Answers.Count, violations);
     }
 
     private sealed record Outcome(int Keys, IReadOnlyList<string> Violations);

@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore.EntityFrameworkCore.Tests;
 
-/// <summary>The store sits the exam on SQLite.</summary>
+/// <summary>The conformance tests on SQLite.</summary>
 public sealed class SqliteConformanceTests(SqliteDatabase database) : ListingConformanceTests, IClassFixture<SqliteDatabase>
 {
     // Time passes by moving the records' moments.
@@ -11,7 +11,7 @@ public sealed class SqliteConformanceTests(SqliteDatabase database) : ListingCon
     protected override Task PassAsync(TimeSpan time) => database.PassAsync(time);
 }
 
-/// <summary>The store sits the exam on PostgreSQL.</summary>
+/// <summary>The conformance tests on PostgreSQL.</summary>
 public sealed class PostgreSqlConformanceTests(PostgreSqlDatabase database) : ListingConformanceTests, IClassFixture<PostgreSqlDatabase>
 {
     protected override TimeSpan Brief => TimeSpan.FromMinutes(1);

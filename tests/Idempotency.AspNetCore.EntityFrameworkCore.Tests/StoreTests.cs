@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore.EntityFrameworkCore.Tests;
 
-/// <summary>What the exam does not ask: races of several servers, removal of what has expired, callers with transactions of their own.</summary>
+/// <summary>What the conformance tests leave out: races of several servers, removal of what has expired, callers with transactions of their own.</summary>
 public abstract class StoreTests(TestDatabase database)
 {
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);

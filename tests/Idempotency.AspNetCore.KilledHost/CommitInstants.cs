@@ -8,14 +8,14 @@ internal sealed class CommitInstants : DbTransactionInterceptor
 {
     public override ValueTask<InterceptionResult> TransactionCommittingAsync(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
     {
-        Death.May(Death.Committing);
-        Death.May(Death.AtCommit);
+        CrashPoint.Reach(CrashPoint.Committing);
+        CrashPoint.Reach(CrashPoint.AtCommit);
         return ValueTask.FromResult(result);
     }
 
     public override Task TransactionCommittedAsync(DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
     {
-        Death.May(Death.Committed);
+        CrashPoint.Reach(CrashPoint.Committed);
         return Task.CompletedTask;
     }
 }

@@ -4,7 +4,7 @@ using Idempotency.AspNetCore.KilledHost;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.EntityFrameworkCore;
 
-// One of several servers on one database. Where it is to die, a request says in a header, which is no part of the fingerprint: its retry may be told otherwise.
+// One of several servers on one database. A request names the point at which it crashes in a header, which is not part of the fingerprint: a retry may name another.
 var builder = WebApplication.CreateSlimBuilder(args);
 var settings = builder.Configuration;
 var connection = settings["Connection"] ?? throw new InvalidOperationException("The setting 'Connection' is missing: a connection string.");
@@ -24,11 +24,11 @@ builder.Services.AddProblemDetails();
 var app = builder.Build();
 app.Use((context, next) =>
 {
-    Death.Ask(context.Request.Headers["Test-Die"]);
+    CrashPoint.Ask(context.Request.Headers["Test-Crash"]);
     context.Response.Headers["Test-Host"] = "killed";
     context.Response.OnStarting(() =>
     {
-        Death.May(Death.Sending);
+        CrashPoint.Reach(CrashPoint.Sending);
         return Task.CompletedTask;
     });
     return next(context);
@@ -45,7 +45,7 @@ app.MapPost("/pay", PayAsync).WithIdempotency(new IdempotencyPolicy
     ReplayFlagName = null,
 });
 
-// A connection and the model before the first request, so that a death comes where it was asked for.
+// A connection and the model before the first request, so that a crash comes where it was asked for.
 await using (var scope = app.Services.CreateAsyncScope())
 {
     await scope.ServiceProvider.GetRequiredService<Bank>().Payments.AnyAsync();
@@ -57,12 +57,12 @@ static async Task<IResult> PayAsync(HttpContext context, Bank bank)
 {
     var key = context.Features.GetRequiredFeature<IIdempotencyFeature>().Key;
     var run = Guid.NewGuid();
-    Death.May(Death.Entered);
+    CrashPoint.Reach(CrashPoint.Entered);
     bank.Add(new Payment(run, key));
     await bank.SaveChangesAsync();
-    Death.May(Death.BetweenSaves);
+    CrashPoint.Reach(CrashPoint.BetweenSaves);
     bank.Add(new Entry(run, key));
     await bank.SaveChangesAsync();
-    Death.May(Death.Saved);
+    CrashPoint.Reach(CrashPoint.Saved);
     return Results.Text(run.ToString());
 }

@@ -6,7 +6,7 @@ using StackExchange.Redis;
 
 namespace Idempotency.AspNetCore.Redis.Tests;
 
-/// <summary>The Redis store sits the exam, against a real server.</summary>
+/// <summary>The conformance tests for the Redis store, against a real server.</summary>
 public sealed class RedisConformanceTests : StoreConformanceTests, IDisposable
 {
     private readonly RedisIdempotencyStore _store;

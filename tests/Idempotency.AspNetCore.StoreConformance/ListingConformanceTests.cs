@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore.Tests;
 
-/// <summary>The exam of a store that can list abandoned claims too (<see cref="IAbandonedClaimSource"/>).</summary>
+/// <summary>The conformance tests for a store that can list abandoned claims too (<see cref="IAbandonedClaimSource"/>).</summary>
 public abstract class ListingConformanceTests : StoreConformanceTests
 {
     [Fact]

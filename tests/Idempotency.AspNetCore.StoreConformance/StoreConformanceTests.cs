@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 namespace Idempotency.AspNetCore.Tests;
 
 /// <summary>
-/// The exam that every store sits: what <see cref="IIdempotencyStore"/> says, one rule a test. A store's test project derives from it,
+/// The conformance tests for stores: what <see cref="IIdempotencyStore"/> says, one rule a test. A store's test project derives from it,
 /// gives it the store, and says how time passes there.
 /// </summary>
 public abstract class StoreConformanceTests

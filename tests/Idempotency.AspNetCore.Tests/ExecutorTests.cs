@@ -477,6 +477,20 @@ public sealed class ExecutorTests
     // When the work fails, or is given up.
 
     [Fact]
+    public void An_exception_has_the_code_and_the_retry_of_its_problem_over_HTTP() => Assert.All(
+        new[]
+        {
+            IdempotencyProblem.KeyReused, IdempotencyProblem.RequestInProgress, IdempotencyProblem.OutcomeUnknown, IdempotencyProblem.TransactionConflict,
+            IdempotencyProblem.CommitUnknown, IdempotencyProblem.StoreUnavailable,
+        },
+        problem =>
+        {
+            var exception = CallRejection.Of(problem, "payouts", null);
+            Assert.Equal(problem.Code, exception.Code);
+            Assert.Equal(problem.RetryAfterSeconds, exception.RetryAfter?.TotalSeconds);
+        });
+
+    [Fact]
     public async Task An_exception_frees_the_key_and_reaches_the_caller_untouched()
     {
         await using var functions = new Functions();

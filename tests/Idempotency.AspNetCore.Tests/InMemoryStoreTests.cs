@@ -2,7 +2,7 @@ using Microsoft.Extensions.Options;
 
 namespace Idempotency.AspNetCore.Tests;
 
-/// <summary>The in-memory store sits the exam.</summary>
+/// <summary>The conformance tests for the in-memory store, and its own.</summary>
 public sealed class InMemoryStoreConformanceTests : ListingConformanceTests, IDisposable
 {
     private readonly FakeTimeProvider _time = new();

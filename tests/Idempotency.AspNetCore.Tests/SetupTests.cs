@@ -75,6 +75,33 @@ public sealed class SetupTests
     }
 
     [Fact]
+    public async Task A_store_that_the_application_makes_itself_is_used_and_made_once()
+    {
+        var made = 0;
+        await using var api = await Api.StartAsync(
+            app => app.MapPost("/", () => "x").WithIdempotency(),
+            services: services => services.AddIdempotency().AddStore(services =>
+            {
+                made++;
+                return new ObservedStore(services.GetRequiredService<InMemoryIdempotencyStore>()) { CompressionThreshold = 7 };
+            }));
+        using var first = await api.SendAsync();
+        using var replay = await api.SendAsync();
+        Assert.True(replay.IsReplay());
+        Assert.Equal((1, 7), (made, api.Store.CompressionThreshold));
+        Assert.Equal(1, api.Store.Calls("complete"));
+    }
+
+    [Fact]
+    public void A_function_that_makes_no_store_fails_with_its_name()
+    {
+        var services = new ServiceCollection();
+        services.AddIdempotency().AddStore(_ => null!);
+        using var provider = services.BuildServiceProvider();
+        Assert.Contains("AddStore(...)", Assert.Throws<InvalidOperationException>(() => provider.GetRequiredService<IIdempotencyStore>()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_frameworks_binder_works_too()
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("DefaultPolicy:Retention", "01:00:00"), new("Policies:a:KeySource", "Body"), new("Policies:a:ExcludedHeaders:0", "X-A"), new("Policies:a:FingerprintHeaders:0", "X-B"), new("Policies:a:Methods:0", "PUT")]).Build();

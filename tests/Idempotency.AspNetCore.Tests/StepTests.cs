@@ -571,8 +571,55 @@ public sealed partial class StepTests
         Assert.Equal(1, api.Logs.Count("RecordUnreadable"));
     }
 
+    [Fact]
+    public async Task Operators_see_the_steps_of_a_run_and_no_result()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async (IIdempotentRun run) =>
+        {
+            await run.StepAsync("charge", _ => Task.FromResult("secret"));
+            await run.StepAsync("mail", _ => throw new InvalidTimeZoneException(), new StepOptions { WhenInterrupted = InterruptedStepBehavior.Refuse });
+        }).WithIdempotency());
+        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => api.SendAsync());
+        var record = await api.Services.GetRequiredService<IIdempotencyRecords>().FindAsync(api.Store.LastKey);
+        Assert.True(record!.IsAbandoned);
+        Assert.Equal([new("charge", StepState.Recorded, 1, api.Time.GetUtcNow()), new IdempotencyStepView("mail", StepState.Begun, 1, api.Time.GetUtcNow())], record.Steps);
+    }
+
+    [Fact]
+    public async Task An_action_of_a_controller_can_ask_for_its_run()
+    {
+        StepController.Charges = 0;
+        await using var api = await Api.StartAsync(app => app.MapControllers(), services: services => services.AddControllers().AddApplicationPart(typeof(StepTests).Assembly));
+        using var first = await api.SendAsync("/steps", json: "{\"amount\":2}");
+        Assert.Equal(HttpStatusCode.InternalServerError, first.StatusCode);
+        using var retry = await api.SendAsync("/steps", json: "{\"amount\":2}");
+        Assert.Equal("2 by attempt 2, charge 1", await retry.TextAsync());
+    }
+
     internal sealed record Charge(string Id, decimal Amount);
 
     [JsonSerializable(typeof(Charge))]
     private sealed partial class Json : JsonSerializerContext;
 }
+
+/// <summary>Steps in an action, which has a body too.</summary>
+[Microsoft.AspNetCore.Mvc.ApiController]
+[Microsoft.AspNetCore.Mvc.Route("steps")]
+public sealed class StepController : Microsoft.AspNetCore.Mvc.ControllerBase
+{
+    internal static int Charges { get; set; }
+
+    /// <summary>Fails in its first attempt.</summary>
+    [Microsoft.AspNetCore.Mvc.HttpPost]
+    [Idempotent]
+    public async Task<IResult> PayAsync(StepPayment payment, IIdempotentRun run)
+    {
+        ArgumentNullException.ThrowIfNull(payment);
+        ArgumentNullException.ThrowIfNull(run);
+        var charge = await run.StepAsync("charge", _ => Task.FromResult(++Charges));
+        return run.Attempt == 1 ? Results.StatusCode(500) : Results.Text($"{payment.Amount} by attempt {run.Attempt}, charge {charge}");
+    }
+}
+
+/// <summary>What is paid.</summary>
+public sealed record StepPayment(decimal Amount);

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Idempotency.AspNetCore;
 
@@ -10,72 +12,60 @@ internal sealed class AdminEndpoints(IIdempotencyRecords records)
     private const int DefaultLimit = 100;
     private const int HighestLimit = 10_000;
 
-    public async Task FindAsync(HttpContext context)
+    public static RequestDelegate Handler(Func<HttpContext, Task<IResult>> endpoint) => async context =>
     {
-        if (await StoreKeyOfRouteAsync(context) is { } storeKey)
-        {
-            await AnswerAsync(context, storeKey);
-        }
-    }
+        var result = await endpoint(context);
+        context.Response.Headers.CacheControl = "no-store";
+        await result.ExecuteAsync(context);
+    };
 
-    public async Task FindByNameAsync(HttpContext context)
+    public async Task<IResult> FindAsync(HttpContext context) =>
+        StoreKeyOfRoute(context) is { } storeKey ? await FindAsync(storeKey, context.RequestAborted) : NoStoreKey();
+
+    public async Task<IResult> SearchAsync(HttpContext context)
     {
-        StoreKey storeKey;
         try
         {
-            using var body = await JsonDocument.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted);
-            string? Value(string name) => body.RootElement.TryGetProperty(name, out var value) ? value.GetString() : null;
-            storeKey = records.StoreKeyOf(new IdempotencyRecordQuery
+            var search = await JsonSerializer.DeserializeAsync(context.Request.Body, AdminJson.Default.Search, context.RequestAborted) ?? throw new JsonException();
+            var storeKey = records.StoreKeyOf(new IdempotencyRecordQuery
             {
-                Method = Value("method") ?? "POST",
-                Path = Value("path") ?? throw new ArgumentException("Say which path: { \"path\": \"/payments\", \"key\": \"…\" }"),
-                Key = Value("key") ?? throw new ArgumentException("Say which key: { \"path\": \"/payments\", \"key\": \"…\" }"),
-                Partition = Value("partition"),
-                Issuer = Value("issuer"),
-                Subject = Value("subject"),
-                ClientId = Value("clientId"),
+                Method = search.Method ?? "POST",
+                Path = search.Path ?? throw new ArgumentException("The path is missing. Send { \"path\": \"/payments\", \"key\": \"…\" }."),
+                Key = search.Key ?? throw new ArgumentException("The key is missing. Send { \"path\": \"/payments\", \"key\": \"…\" }."),
+                Partition = search.Partition,
+                Issuer = search.Issuer,
+                Subject = search.Subject,
+                ClientId = search.ClientId,
             });
+            return await FindAsync(storeKey, context.RequestAborted);
         }
-        catch (Exception error) when (error is ArgumentException or JsonException or InvalidOperationException)
+        catch (ArgumentException nothing)
         {
-            await ProblemAsync(context, StatusCodes.Status400BadRequest, error is ArgumentException ? error.Message : "The body must be a JSON object of strings: { \"method\", \"path\", \"key\", \"partition\", \"issuer\", \"subject\" }.");
-            return;
+            return Problem(StatusCodes.Status400BadRequest, nothing.Message);
         }
-
-        await AnswerAsync(context, storeKey);
-    }
-
-    public async Task ForgetAsync(HttpContext context)
-    {
-        if (await StoreKeyOfRouteAsync(context) is not { } storeKey)
+        catch (JsonException)
         {
-            return;
-        }
-
-        if (await records.ForgetAsync(storeKey, context.RequestAborted))
-        {
-            context.Response.StatusCode = StatusCodes.Status204NoContent;
-        }
-        else
-        {
-            await ProblemAsync(context, StatusCodes.Status404NotFound, "There is no such record. It may have expired.");
+            return Problem(StatusCodes.Status400BadRequest, "The body must be a JSON object of strings: { \"method\", \"path\", \"key\", \"partition\", \"issuer\", \"subject\", \"clientId\" }.");
         }
     }
 
-    public async Task ListAbandonedAsync(HttpContext context)
+    public async Task<IResult> ForgetAsync(HttpContext context) =>
+        StoreKeyOfRoute(context) is not { } storeKey ? NoStoreKey()
+        : await records.ForgetAsync(storeKey, context.RequestAborted) ? TypedResults.NoContent()
+        : NotFound();
+
+    public async Task<IResult> ListAbandonedAsync(HttpContext context)
     {
         if (!records.CanListAbandoned)
         {
-            await ProblemAsync(context, StatusCodes.Status501NotImplemented, "This store cannot list abandoned claims.");
-            return;
+            return Problem(StatusCodes.Status501NotImplemented, "This store cannot list abandoned claims.");
         }
 
         var limit = DefaultLimit;
         if (context.Request.Query["limit"] is { Count: > 0 } asked
             && (!int.TryParse(asked[0], NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > HighestLimit))
         {
-            await ProblemAsync(context, StatusCodes.Status400BadRequest, $"The limit must be a number from 1 to {HighestLimit}.");
-            return;
+            return Problem(StatusCodes.Status400BadRequest, $"The limit must be a number from 1 to {HighestLimit}.");
         }
 
         var claims = new List<AbandonedClaim>();
@@ -88,103 +78,30 @@ internal sealed class AdminEndpoints(IIdempotencyRecords records)
             }
         }
 
-        await JsonAsync(context, StatusCodes.Status200OK, "application/json", json =>
-        {
-            json.WriteStartArray("abandoned");
-            foreach (var claim in claims.Take(limit))
-            {
-                json.WriteStartObject();
-                json.WriteString("storeKey", claim.StoreKey.ToString());
-                json.WriteNumber("attempt", claim.Attempt);
-                json.WriteNumber("secondsSinceLeaseEnd", Math.Round(claim.SinceLeaseEnd.TotalSeconds, 3));
-                json.WriteEndObject();
-            }
-
-            json.WriteEndArray();
-            json.WriteBoolean("isComplete", claims.Count <= limit);
-        });
+        return Json(new AdminDocuments.AbandonedClaims(claims.Take(limit).Select(AdminDocuments.Abandoned.Of), claims.Count <= limit), AdminJson.Default.AbandonedClaims);
     }
 
-    private static async Task<StoreKey?> StoreKeyOfRouteAsync(HttpContext context)
+    private async Task<IResult> FindAsync(StoreKey storeKey, CancellationToken cancellationToken)
     {
-        if (Sha256Hash.TryParse(context.Request.RouteValues["storeKey"] as string, out var hash))
-        {
-            return new StoreKey(hash);
-        }
-
-        await ProblemAsync(context, StatusCodes.Status400BadRequest, "A stored key is 64 hexadecimal digits, as log events and spans have it.");
-        return null;
-    }
-
-    private async Task AnswerAsync(HttpContext context, StoreKey storeKey)
-    {
-        IdempotencyRecordView? record;
         try
         {
-            record = await records.FindAsync(storeKey, context.RequestAborted);
+            return await records.FindAsync(storeKey, cancellationToken) is { } record ? Json(AdminDocuments.Record.Of(record), AdminJson.Default.Record) : NotFound();
         }
         catch (IdempotencyRecordUnreadableException unreadable)
         {
-            await ProblemAsync(context, StatusCodes.Status422UnprocessableEntity, $"There is a record, but it cannot be read ({unreadable.Message}). Its requests are answered 503 until it is forgotten or expires.");
-            return;
-        }
-
-        if (record is null)
-        {
-            await ProblemAsync(context, StatusCodes.Status404NotFound, "There is no such record. It may have expired.");
-            return;
-        }
-
-        await JsonAsync(context, StatusCodes.Status200OK, "application/json", json =>
-        {
-            json.WriteString("storeKey", record.StoreKey.ToString());
-            json.WriteString("status", record.Status == IdempotencyRecordStatus.Completed ? "completed" : record.IsAbandoned ? "abandoned" : "in-progress");
-            json.WriteNumber("attempt", record.Attempt);
-            Seconds(json, "leaseSecondsLeft", record.LeaseRemaining);
-            Seconds(json, "retentionSecondsLeft", record.RetentionRemaining);
-            if (record.ResponseStatus is { } status)
-            {
-                json.WriteStartObject("response");
-                json.WriteNumber("status", status);
-                json.WriteStartArray("headers");
-                foreach (var name in record.ResponseHeaders)
-                {
-                    json.WriteStringValue(name);
-                }
-
-                json.WriteEndArray();
-                if (record.ResponseBodySize is { } size)
-                {
-                    json.WriteNumber("bodySize", size);
-                }
-
-                json.WriteEndObject();
-            }
-        });
-    }
-
-    private static void Seconds(Utf8JsonWriter json, string name, TimeSpan? time)
-    {
-        if (time is { } left)
-        {
-            json.WriteNumber(name, Math.Round(left.TotalSeconds, 3));
+            return Problem(StatusCodes.Status422UnprocessableEntity, $"There is a record, but it cannot be read ({unreadable.Message}). Its requests are answered 503 until it is forgotten or expires.");
         }
     }
 
-    private static Task ProblemAsync(HttpContext context, int status, string detail) => JsonAsync(context, status, "application/problem+json", json =>
-    {
-        json.WriteNumber("status", status);
-        json.WriteString("detail", detail);
-    });
+    private static StoreKey? StoreKeyOfRoute(HttpContext context) =>
+        Sha256Hash.TryParse(context.Request.RouteValues["storeKey"] as string, out var hash) ? new StoreKey(hash) : null;
 
-    private static async Task JsonAsync(HttpContext context, int status, string contentType, Action<Utf8JsonWriter> write)
-    {
-        context.Response.StatusCode = status;
-        context.Response.ContentType = contentType;
-        context.Response.Headers.CacheControl = "no-store";
-        await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
-        json.WriteStartObject();
-        write(json);
-        json.WriteEndObject();
-    }
+    private static JsonHttpResult<AdminDocuments.Problem> NoStoreKey() => Problem(StatusCodes.Status400BadRequest, "A stored key is 64 hexadecimal digits, as log events and spans have it.");
+
+    private static JsonHttpResult<AdminDocuments.Problem> NotFound() => Problem(StatusCodes.Status404NotFound, "There is no such record. It may have expired.");
+
+    private static JsonHttpResult<AdminDocuments.Problem> Problem(int status, string detail) =>
+        TypedResults.Json(new AdminDocuments.Problem(status, detail), AdminJson.Default.Problem, "application/problem+json", status);
+
+    private static JsonHttpResult<T> Json<T>(T document, JsonTypeInfo<T> type) => TypedResults.Json(document, type, "application/json");
 }

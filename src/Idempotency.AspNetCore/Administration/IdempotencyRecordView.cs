@@ -21,6 +21,9 @@ public sealed record IdempotencyRecordView
     /// <summary>How long a completed record is still kept.</summary>
     public TimeSpan? RetentionRemaining { get; init; }
 
+    /// <summary>The steps that were recorded, or have begun, while it is in progress. They are gone once it is completed.</summary>
+    public IReadOnlyList<IdempotencyStepView> Steps { get; init; } = [];
+
     /// <summary>The recorded status of a completed request; null while it is in progress, or for a function's result.</summary>
     public int? ResponseStatus { get; init; }
 

@@ -28,6 +28,12 @@ internal sealed class IdempotencyRecords(StoreCalls store, CompletedRecords comp
             throw new IdempotencyRecordUnreadableException(reason);
         }
 
+        IReadOnlyList<Step>? steps = [];
+        if (!isCompleted && (steps = StepLog.Decode(record.Payload, out _, out var unreadable)) is null)
+        {
+            throw new IdempotencyRecordUnreadableException(unreadable);
+        }
+
         return new IdempotencyRecordView
         {
             StoreKey = storeKey,
@@ -36,6 +42,7 @@ internal sealed class IdempotencyRecords(StoreCalls store, CompletedRecords comp
             Attempt = record.Attempt,
             LeaseRemaining = isCompleted ? null : record.LeaseRemaining,
             RetentionRemaining = isCompleted ? record.RetentionRemaining : null,
+            Steps = [.. steps.Select(static step => new IdempotencyStepView(step.Name, step.State, step.Attempt, step.At))],
             ResponseStatus = response?.Status,
             ResponseHeaders = response is null ? [] : [.. response.Headers.Where(static header => header.Values.Count > 0).Select(static header => header.Name)],
             ResponseBodySize = response is { IsBodyKept: true } ? response.Body.Length : null,

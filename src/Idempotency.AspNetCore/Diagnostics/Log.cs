@@ -30,7 +30,7 @@ internal static partial class Log
     public static partial void ClaimLost(ILogger logger, StoreKey storeKey);
 
     [LoggerMessage(9, LogLevel.Warning, "{StoreKey}: releasing the claim failed; it is left to its lease unless a later try succeeds.", EventName = "ReleaseFailed")]
-    public static partial void ReleaseFailed(ILogger logger, StoreKey storeKey, Exception exception);
+    public static partial void ReleaseFailed(ILogger logger, StoreKey storeKey, Exception? exception);
 
     [LoggerMessage(10, LogLevel.Warning, "{StoreKey}: recording the answer failed; it is tried again.", EventName = "CompletionRetried")]
     public static partial void CompletionRetried(ILogger logger, StoreKey storeKey, Exception exception);

@@ -3,9 +3,15 @@ namespace Idempotency.AspNetCore;
 /// <summary>Pauses between tries of a store call, from 50 milliseconds to a second, until a moment.</summary>
 internal sealed class Backoff(TimeProvider time, long until)
 {
+    /// <summary>The first pause.</summary>
+    public static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(50);
+
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
 
-    private TimeSpan _pause = TimeSpan.FromMilliseconds(50);
+    private TimeSpan _pause = Shortest;
+
+    /// <summary>The pause after a pause.</summary>
+    public static TimeSpan Longer(TimeSpan pause) => 2 * pause < Longest ? 2 * pause : Longest;
 
     /// <summary>Pauses before another try.</summary>
     /// <returns>False, at once: the time is up.</returns>
@@ -17,7 +23,7 @@ internal sealed class Backoff(TimeProvider time, long until)
         }
 
         await Task.Delay(_pause, time);
-        _pause = 2 * _pause < Longest ? 2 * _pause : Longest;
+        _pause = Longer(_pause);
         return true;
     }
 }

@@ -5,10 +5,13 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>Completed records this process has seen, least recently used out first: a replay from here asks no store.</summary>
 /// <remarks>
-/// Only completed records: they never change, so there is nothing to invalidate but what an operator deletes, which a process that has seen
-/// it may go on replaying for its retention; and what is here can never say "in progress" too long.
-/// Not <c>MemoryCache</c>: that is no LRU (it compacts by scanning when it is full, which costs more the larger it is).
-/// A dictionary and a linked list under one lock: every operation is a few pointer moves.
+/// <para>Only completed records: they never change, so there is nothing to invalidate but what an operator deletes, which a process that has seen
+/// it may go on replaying for its retention; and what is here can never say "in progress" too long.</para>
+/// <para>A dictionary and a linked list under one lock: every operation is a few pointer moves.</para>
+/// <para>Not <c>Microsoft.Extensions.Caching.Memory</c>, which was measured (<c>local-cache</c> in the benchmarks) with a size limit that holds both bounds. 1. When it is full it makes room in the
+/// background and drops what is set meanwhile: of a flood of new keys, 32 % were not there right after they were set. A response that has just been recorded is the one whose retry is most likely, and one
+/// that could not be recorded is nowhere but here. 2. It boxes the key: 48 bytes for every lookup, also of a first execution, where this allocates nothing; and a lookup takes 45 ns, not 10.
+/// 3. One limit is not two bounds: a large record would displace small ones although there are bytes to spare. On a skewed sequence of keys both find as much (73 to 76 %).</para>
 /// </remarks>
 internal sealed class CompletedRecords
 {

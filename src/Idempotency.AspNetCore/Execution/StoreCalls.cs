@@ -10,20 +10,18 @@ internal sealed class StoreCalls
     /// <summary>How long a call may take. Stores that do not heed a token are left behind after it, too.</summary>
     public static readonly TimeSpan Budget = TimeSpan.FromSeconds(10);
 
-    private readonly DuplicateWaiters _waiters;
     private readonly Telemetry _telemetry;
     private readonly TimeProvider _time;
-    private readonly ILogger<StoreCalls> _logger;
+    private readonly PendingReleases _pending;
     private readonly ResponseProtection? _protection;
 
     public StoreCalls(IIdempotencyStore inner, DuplicateWaiters waiters, Telemetry telemetry, TimeProvider time, ILogger<StoreCalls> logger, ResponseProtection? protection = null)
     {
         Inner = inner;
         IsInProcess = inner is InMemoryIdempotencyStore && protection is null;
-        _waiters = waiters;
         _telemetry = telemetry;
         _time = time;
-        _logger = logger;
+        _pending = new PendingReleases(ReleaseAsync, waiters, time, logger);
         _protection = protection;
         if (inner is InMemoryIdempotencyStore inMemory)
         {
@@ -124,28 +122,8 @@ internal sealed class StoreCalls
         static call => call.transaction.CompleteAsync(call.key, call.owner, call.payload, call.retention, CancellationToken.None),
         DoneOrNot);
 
-    /// <summary>Releases a claim that we may or may not have, as long as it could last. Only the owner's own claim can be hit by it.</summary>
-    public void ReleaseInBackground(StoreKey key, Guid owner, IdempotencyPolicy policy) => _ = ReleaseAsync(key, owner, new Backoff(_time, MonotonicTime.After(_time.Ticks(), policy.ClaimDuration > Budget ? policy.ClaimDuration : Budget)));
-
-    private async Task ReleaseAsync(StoreKey key, Guid owner, Backoff tries)
-    {
-        Exception? last;
-        do
-        {
-            try
-            {
-                await ReleaseAsync(key, owner);
-                _waiters.Call(key);
-                return;
-            }
-            catch (Exception exception)
-            {
-                last = exception;
-            }
-        }
-        while (await tries.NextAsync());
-        Log.ReleaseFailed(_logger, key, last);
-    }
+    /// <summary>Releases a claim that we may or may not have, when the store can be reached.</summary>
+    public void ReleaseInBackground(StoreKey key, Guid owner, IdempotencyPolicy policy) => _pending.Add(key, owner, policy.ClaimDuration);
 
     private async ValueTask<ClaimResult> AwaitClaimAsync(Task<ClaimResult> call, StoreKey key, IdempotencyClaim claim)
     {
@@ -155,15 +133,15 @@ internal sealed class StoreCalls
         }
         catch (TimeoutException) when (!call.IsCompleted)
         {
-            _ = ReleaseAfterAsync(call, key, claim.Owner);
+            _ = ReleaseAfterAsync(call, key, claim.Owner, claim.Lease);
             throw;
         }
     }
 
-    private async Task ReleaseAfterAsync(Task call, StoreKey key, Guid owner)
+    private async Task ReleaseAfterAsync(Task call, StoreKey key, Guid owner, TimeSpan lease)
     {
         await call.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        await ReleaseAsync(key, owner, new Backoff(_time, MonotonicTime.After(_time.Ticks(), Budget)));
+        _pending.Add(key, owner, lease);
     }
 
     private ValueTask<T> WithinAsync<T>(ValueTask<T> call, TimeSpan budget) =>

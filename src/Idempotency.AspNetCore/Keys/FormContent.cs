@@ -6,10 +6,14 @@ using Microsoft.Net.Http.Headers;
 namespace Idempotency.AspNetCore;
 
 /// <summary>What of a form tells it from another: everything but the antiforgery token, which each rendering of a page has anew, and the boundary of a multipart form, which each sending has.</summary>
+/// <remarks>
+/// The parts are taken as they were sent, header by header and byte by byte, because fingerprints outlive releases. The framework's reader, which <see cref="FormFields"/> uses, parses headers into a dictionary and
+/// applies the application's limits: right for what the handler will see, but not the same bytes in the next version of the framework.
+/// </remarks>
 internal static class FormContent
 {
-    private const string UrlEncoded = "application/x-www-form-urlencoded";
-    private const string Multipart = "multipart/form-data";
+    public const string UrlEncoded = "application/x-www-form-urlencoded";
+    public const string Multipart = "multipart/form-data";
 
     // No value of a Content-Type header has it, so no body as it was sent is ever taken for one in parts.
     private const string InParts = Multipart + "\0parts";

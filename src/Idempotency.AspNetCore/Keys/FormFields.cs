@@ -19,9 +19,6 @@ namespace Idempotency.AspNetCore;
 /// </remarks>
 internal static class FormFields
 {
-    private const string UrlEncoded = "application/x-www-form-urlencoded";
-    private const string Multipart = "multipart/form-data";
-
     /// <summary>The fields; null when the body is no form, or there is an error.</summary>
     /// <param name="context">The request.</param>
     /// <param name="body">Its body.</param>
@@ -44,8 +41,8 @@ internal static class FormFields
             return null;
         }
 
-        var isUrlEncoded = type.MediaType.Equals(UrlEncoded, StringComparison.OrdinalIgnoreCase);
-        if (!isUrlEncoded && !type.MediaType.Equals(Multipart, StringComparison.OrdinalIgnoreCase))
+        var isUrlEncoded = type.MediaType.Equals(FormContent.UrlEncoded, StringComparison.OrdinalIgnoreCase);
+        if (!isUrlEncoded && !type.MediaType.Equals(FormContent.Multipart, StringComparison.OrdinalIgnoreCase))
         {
             return null;
         }

@@ -25,5 +25,6 @@ public sealed class IdempotencyClaimLostException : IdempotencyException
     {
     }
 
-    internal override string Code => "idempotency-claim-lost";
+    /// <inheritdoc/>
+    public override string Code => "idempotency-claim-lost";
 }

@@ -25,8 +25,11 @@ public abstract class IdempotencyException : Exception
     {
     }
 
-    /// <summary>The problem's code over HTTP, which metrics call it by.</summary>
-    internal abstract string Code { get; }
+    /// <summary>
+    /// What happened, for programs: the <c>code</c> member of the same problem over HTTP, for example <c>idempotency-key-reused</c>. It is also the outcome
+    /// in the metric <c>idempotency.calls</c>. <c>idempotency-claim-lost</c> has no counterpart over HTTP.
+    /// </summary>
+    public abstract string Code { get; }
 
     /// <summary>When the same call, repeated, may well succeed: after this long. Null when repeating it does not help.</summary>
     public TimeSpan? RetryAfter { get; init; }

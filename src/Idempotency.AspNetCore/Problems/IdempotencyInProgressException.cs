@@ -27,5 +27,6 @@ public sealed class IdempotencyInProgressException : IdempotencyException
     {
     }
 
-    internal override string Code => "idempotency-request-in-progress";
+    /// <inheritdoc/>
+    public override string Code => "idempotency-request-in-progress";
 }

@@ -25,5 +25,6 @@ public sealed class IdempotencyKeyReusedException : IdempotencyException
     {
     }
 
-    internal override string Code => "idempotency-key-reused";
+    /// <inheritdoc/>
+    public override string Code => "idempotency-key-reused";
 }

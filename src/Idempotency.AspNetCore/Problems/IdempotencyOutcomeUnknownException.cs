@@ -25,5 +25,6 @@ public sealed class IdempotencyOutcomeUnknownException : IdempotencyException
     {
     }
 
-    internal override string Code => "idempotency-outcome-unknown";
+    /// <inheritdoc/>
+    public override string Code => "idempotency-outcome-unknown";
 }

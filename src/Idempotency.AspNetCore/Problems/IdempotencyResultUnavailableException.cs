@@ -25,5 +25,6 @@ public sealed class IdempotencyResultUnavailableException : IdempotencyException
     {
     }
 
-    internal override string Code => "idempotency-response-unavailable";
+    /// <inheritdoc/>
+    public override string Code => "idempotency-response-unavailable";
 }

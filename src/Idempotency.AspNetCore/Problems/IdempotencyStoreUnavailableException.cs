@@ -26,5 +26,6 @@ public sealed class IdempotencyStoreUnavailableException : IdempotencyException
     {
     }
 
-    internal override string Code => "idempotency-store-unavailable";
+    /// <inheritdoc/>
+    public override string Code => "idempotency-store-unavailable";
 }

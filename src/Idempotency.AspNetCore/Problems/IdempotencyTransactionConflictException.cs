@@ -26,5 +26,6 @@ public sealed class IdempotencyTransactionConflictException : IdempotencyExcepti
     {
     }
 
-    internal override string Code => "idempotency-transaction-conflict";
+    /// <inheritdoc/>
+    public override string Code => "idempotency-transaction-conflict";
 }

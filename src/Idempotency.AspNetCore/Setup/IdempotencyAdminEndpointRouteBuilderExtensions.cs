@@ -40,10 +40,10 @@ public static class IdempotencyAdminEndpointRouteBuilderExtensions
 
         var admin = new AdminEndpoints(records);
         var group = endpoints.MapGroup(prefix);
-        group.MapGet("/records/{storeKey}", (RequestDelegate)admin.FindAsync);
-        group.MapPost("/records/search", (RequestDelegate)admin.FindByNameAsync); // a body, because addresses get into logs and a key must not
-        group.MapDelete("/records/{storeKey}", (RequestDelegate)admin.ForgetAsync);
-        group.MapGet("/abandoned", (RequestDelegate)admin.ListAbandonedAsync);
+        group.MapGet("/records/{storeKey}", AdminEndpoints.Handler(admin.FindAsync));
+        group.MapPost("/records/search", AdminEndpoints.Handler(admin.SearchAsync)); // a body, because addresses get into logs and a key must not
+        group.MapDelete("/records/{storeKey}", AdminEndpoints.Handler(admin.ForgetAsync));
+        group.MapGet("/abandoned", AdminEndpoints.Handler(admin.ListAbandonedAsync));
         // Not protected themselves, whatever the group they are mapped in says: an operator's answer must be of now.
         group.RequireAuthorization(authorizationPolicy).DisableIdempotency();
         // Nor open to anyone: what a group around them allows must not outweigh the policy.

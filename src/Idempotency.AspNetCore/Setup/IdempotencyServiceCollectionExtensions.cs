@@ -82,6 +82,18 @@ public static class IdempotencyServiceCollectionExtensions
         return builder;
     }
 
+    /// <summary>Keeps records in a store of your own that you make yourself, once. The last store that is added counts.</summary>
+    /// <param name="builder">What <c>AddIdempotency()</c> returned.</param>
+    /// <param name="create">Makes the store, from the application's services. It is called when the store is needed first, and the application disposes of what it returns.</param>
+    public static IIdempotencyBuilder AddStore(this IIdempotencyBuilder builder, Func<IServiceProvider, IIdempotencyStore> create)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(create);
+        builder.Services.Replace(ServiceDescriptor.Singleton(services => create(services)
+            ?? throw new InvalidOperationException("The function given to AddStore(...) returned null. Return the store.")));
+        return builder;
+    }
+
     /// <summary>Keeps records in the memory of this process, which is the default, within bounds of your own.</summary>
     public static IIdempotencyBuilder AddInMemoryStore(this IIdempotencyBuilder builder, Action<InMemoryIdempotencyStoreOptions>? configure = null)
     {

@@ -3,8 +3,8 @@ using System.Globalization;
 
 namespace Idempotency.AspNetCore.KilledHost;
 
-/// <summary>Kills this process, as <c>kill -9</c> does, at an instant that a request names: nothing is flushed, disposed of or told.</summary>
-internal static class Death
+/// <summary>Kills this process, as <c>kill -9</c> does, at a point that a request names: nothing is flushed or disposed of, and no response is sent.</summary>
+internal static class CrashPoint
 {
     public const string Entered = "entered";
     public const string BetweenSaves = "between-saves";
@@ -16,15 +16,15 @@ internal static class Death
 
     private static readonly AsyncLocal<(string Point, int Microseconds)> Asked = new();
 
-    /// <summary>Takes what a request asks for: <c>Test-Die: at-commit 250</c>.</summary>
+    /// <summary>Takes what a request asks for: <c>Test-Crash: at-commit 250</c>.</summary>
     public static void Ask(string? header)
     {
         var parts = (header ?? "").Split(' ');
         Asked.Value = (parts[0], parts.Length > 1 ? int.Parse(parts[1], CultureInfo.InvariantCulture) : 0);
     }
 
-    /// <summary>An instant that can be named.</summary>
-    public static void May(string point)
+    /// <summary>A point that a request can name. The process is killed here if it did.</summary>
+    public static void Reach(string point)
     {
         var (asked, microseconds) = Asked.Value;
         if (asked != point)

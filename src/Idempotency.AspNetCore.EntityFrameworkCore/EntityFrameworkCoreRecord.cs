@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Commands with the store's parameters.</summary>
-internal static class RecordCommand
+/// <summary>A record as it is in the database: what a command writes of it, and how a row is read. <see cref="RecordsTable"/> has the columns, and <see cref="RecordSql"/> the statements.</summary>
+internal static class EntityFrameworkCoreRecord
 {
     public static DbCommand Create(DbConnection connection, string text, int timeout, DbTransaction? transaction = null)
     {

@@ -7,31 +7,31 @@ using Idempotency.AspNetCore.KilledHost;
 
 namespace Idempotency.AspNetCore.EntityFrameworkCore.KillTests;
 
-/// <summary>Servers on one database that die over and over, and clients who send every request until it is answered, and then once more.</summary>
+/// <summary>Servers on one database that crash over and over, and clients that send every request until it has a response, and then once more.</summary>
 /// <param name="database">PostgreSQL or Sqlite.</param>
 /// <param name="connection">Its connection string.</param>
 /// <param name="transaction">The policy's.</param>
 /// <param name="seed">What is random.</param>
-internal sealed class Massacre(string database, string connection, IdempotencyTransaction transaction, int seed) : IDisposable
+internal sealed class CrashRun(string database, string connection, IdempotencyTransaction transaction, int seed) : IDisposable
 {
     private const int Servers = 2;
     private const int Clients = 12;
 
-    // The instants a process can be asked to die at; the rest of the deaths come from outside, whenever.
+    // The points at which a request can have its process crash. The other crashes come from outside, at any time.
     private static readonly string[] AllPoints = ["entered", "between-saves", "saved", "committing", "at-commit", "committed", "sending"];
 
-    // Those at which separate transactions leave an effect without its record. To show that, a process must not die before: no kills from outside either.
+    // Those at which separate transactions leave an effect without its record. To show that, a process must not crash earlier: so none is killed from outside either.
     private static readonly string[] GapPoints = ["between-saves", "saved"];
 
     private readonly HttpClient _client = new(new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(2) }) { Timeout = TimeSpan.FromSeconds(30) };
     private readonly ConcurrentDictionary<string, ConcurrentBag<string>> _answers = new();
-    private readonly ConcurrentDictionary<string, int> _deaths = new();
+    private readonly ConcurrentDictionary<string, int> _crashes = new();
     private readonly int[] _ports = new int[Servers];
     private readonly string[] _points = transaction == IdempotencyTransaction.Separate ? GapPoints : AllPoints;
     private int _killed;
 
-    /// <summary>How many processes died, by the instant they were asked to die at; <c>whenever</c> for those killed from outside.</summary>
-    public IReadOnlyDictionary<string, int> Deaths => _deaths;
+    /// <summary>How many processes crashed, by the point that was asked for; <c>whenever</c> for those killed from outside.</summary>
+    public IReadOnlyDictionary<string, int> Crashes => _crashes;
 
     public int Killed => Volatile.Read(ref _killed);
 
@@ -79,7 +79,7 @@ internal sealed class Massacre(string database, string connection, IdempotencyTr
                 if (!gone.IsCompleted && Killed < kills && !stop.IsCancellationRequested)
                 {
                     process.Kill();
-                    _deaths.AddOrUpdate("whenever", 1, static (_, count) => count + 1);
+                    _crashes.AddOrUpdate("whenever", 1, static (_, count) => count + 1);
                 }
 
                 await gone.WaitAsync(stop);
@@ -102,8 +102,8 @@ internal sealed class Massacre(string database, string connection, IdempotencyTr
             for (var told = 0; told < 2;)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                var die = Killed < kills && random.Next(12) == 0 ? _points[random.Next(_points.Length)] : null;
-                if (await TryAsync(key, die, random, cancellationToken) is { } answer)
+                var crash = Killed < kills && random.Next(12) == 0 ? _points[random.Next(_points.Length)] : null;
+                if (await TryAsync(key, crash, random, cancellationToken) is { } answer)
                 {
                     _answers.GetOrAdd(key, static _ => []).Add(answer);
                     told++;
@@ -117,7 +117,7 @@ internal sealed class Massacre(string database, string connection, IdempotencyTr
     }
 
     /// <returns>The answer; null when there is none, or it says to come again.</returns>
-    private async Task<string?> TryAsync(string key, string? die, Random random, CancellationToken cancellationToken)
+    private async Task<string?> TryAsync(string key, string? crash, Random random, CancellationToken cancellationToken)
     {
         var port = Volatile.Read(ref _ports[random.Next(Servers)]);
         if (port == 0)
@@ -127,9 +127,9 @@ internal sealed class Massacre(string database, string connection, IdempotencyTr
 
         using var request = new HttpRequestMessage(HttpMethod.Post, $"http://127.0.0.1:{port}/pay");
         request.Headers.Add("Idempotency-Key", key);
-        if (die is not null)
+        if (crash is not null)
         {
-            request.Headers.Add("Test-Die", die == "at-commit" ? string.Create(CultureInfo.InvariantCulture, $"{die} {random.Next(1, 3000)}") : die);
+            request.Headers.Add("Test-Crash", crash == "at-commit" ? string.Create(CultureInfo.InvariantCulture, $"{crash} {random.Next(1, 3000)}") : crash);
         }
 
         try
@@ -138,7 +138,7 @@ internal sealed class Massacre(string database, string connection, IdempotencyTr
             var text = await response.Content.ReadAsStringAsync(cancellationToken);
             if (!response.Headers.Contains("Test-Host"))
             {
-                return null; // the port of one that died is somebody else's by now
+                return null; // the port of one that crashed is somebody else's by now
             }
 
             return (int)response.StatusCode switch
@@ -148,11 +148,11 @@ internal sealed class Massacre(string database, string connection, IdempotencyTr
                 var other => throw new InvalidOperationException($"{key} was answered {other}: {text}"),
             };
         }
-        catch (Exception exception) when (exception is HttpRequestException or SocketException) // the bare one when it dies just as it is connected to
+        catch (Exception exception) when (exception is HttpRequestException or SocketException) // the bare one when it crashes just as it is connected to
         {
-            if (die is not null)
+            if (crash is not null)
             {
-                _deaths.AddOrUpdate(die, 1, static (_, count) => count + 1);
+                _crashes.AddOrUpdate(crash, 1, static (_, count) => count + 1);
             }
 
             return null;
@@ -168,5 +168,5 @@ internal sealed class Massacre(string database, string connection, IdempotencyTr
     }
 
     private static string Host() =>
-        Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_KILLED_HOST") is { Length: > 0 } given ? given : Path.GetFullPath(typeof(Massacre).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(attribute => attribute.Key == "KilledHost").Value!);
+        Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_KILLED_HOST") is { Length: > 0 } given ? given : Path.GetFullPath(typeof(CrashRun).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(attribute => attribute.Key == "KilledHost").Value!);
 }

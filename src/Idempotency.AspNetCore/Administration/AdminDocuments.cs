@@ -1,0 +1,41 @@
+namespace Idempotency.AspNetCore;
+
+/// <summary>What the endpoints for operators take and return, as JSON. What is null is left out.</summary>
+internal static class AdminDocuments
+{
+    /// <summary>A record.</summary>
+    public sealed record Record(string StoreKey, string Status, int Attempt, double? LeaseSecondsLeft, double? RetentionSecondsLeft, IReadOnlyList<Step>? Steps, Response? Response)
+    {
+        public static Record Of(IdempotencyRecordView record) => new(
+            record.StoreKey.ToString(),
+            record.Status == IdempotencyRecordStatus.Completed ? "completed" : record.IsAbandoned ? "abandoned" : "in-progress",
+            record.Attempt,
+            Seconds(record.LeaseRemaining),
+            Seconds(record.RetentionRemaining),
+            record.Steps.Count > 0 ? [.. record.Steps.Select(static step => new Step(step.Name, step.State == StepState.Recorded ? "recorded" : "begun", step.Attempt, step.At))] : null,
+            record.ResponseStatus is { } status ? new Response(status, record.ResponseHeaders, record.ResponseBodySize) : null);
+    }
+
+    /// <summary>What is recorded, without what is the caller's: header values and the body are never returned.</summary>
+    public sealed record Response(int Status, IReadOnlyList<string> Headers, int? BodySize);
+
+    /// <summary>A step of a run in progress. Its result is never returned.</summary>
+    public sealed record Step(string Name, string State, int Attempt, DateTimeOffset At);
+
+    /// <summary>Abandoned claims.</summary>
+    public sealed record AbandonedClaims(IEnumerable<Abandoned> Abandoned, bool IsComplete);
+
+    /// <summary>An abandoned claim.</summary>
+    public sealed record Abandoned(string StoreKey, int Attempt, double? SecondsSinceLeaseEnd)
+    {
+        public static Abandoned Of(AbandonedClaim claim) => new(claim.StoreKey.ToString(), claim.Attempt, Seconds(claim.SinceLeaseEnd));
+    }
+
+    /// <summary>A request, in the client's terms; see <see cref="IdempotencyRecordQuery"/>.</summary>
+    public sealed record Search(string? Method, string? Path, string? Key, string? Partition, string? Issuer, string? Subject, string? ClientId);
+
+    /// <summary>Why there is no other answer.</summary>
+    public sealed record Problem(int Status, string Detail);
+
+    private static double? Seconds(TimeSpan? time) => time is { } left ? Math.Round(left.TotalSeconds, 3) : null;
+}

@@ -1,0 +1,87 @@
+using Microsoft.Extensions.Logging;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Claims that may have been taken while their replies were lost: released in the background, as long as they could last.</summary>
+/// <remarks>
+/// One loop for all of them, and one try at a time while the store is away: an outage rejects many requests, and each of them leaves a claim here that most likely was never taken.
+/// Beyond <see cref="Most"/> they are left to their leases.
+/// </remarks>
+internal sealed class PendingReleases(Func<StoreKey, Guid, ValueTask<bool>> release, DuplicateWaiters waiters, TimeProvider time, ILogger logger)
+{
+    private const int Most = 10_000;
+
+    private readonly Queue<Claim> _claims = new();
+    private readonly Lock _lock = new();
+    private bool _isRunning;
+
+    /// <summary>Releases a claim when the store can be reached. Only the owner's own claim can be hit by it.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="owner">The owner that may have it.</param>
+    /// <param name="lease">How long the claim lasts by itself.</param>
+    public void Add(StoreKey key, Guid owner, TimeSpan lease)
+    {
+        lock (_lock)
+        {
+            if (_claims.Count == Most)
+            {
+                Log.ReleaseFailed(logger, key, null);
+                return;
+            }
+
+            _claims.Enqueue(new Claim(key, owner, MonotonicTime.After(time.Ticks(), lease)));
+            if (_isRunning)
+            {
+                return;
+            }
+
+            _isRunning = true;
+        }
+
+        _ = RunAsync();
+    }
+
+    private async Task RunAsync()
+    {
+        var pause = Backoff.Shortest;
+        while (TryTake(out var claim))
+        {
+            try
+            {
+                await release(claim.Key, claim.Owner);
+                waiters.Call(claim.Key);
+                pause = Backoff.Shortest;
+            }
+            catch (Exception exception)
+            {
+                if (time.Ticks() >= claim.Until)
+                {
+                    Log.ReleaseFailed(logger, claim.Key, exception);
+                    continue;
+                }
+
+                PutBack(claim); // behind the others, whose part of the store may be there
+                await Task.Delay(pause, time);
+                pause = Backoff.Longer(pause);
+            }
+        }
+    }
+
+    private bool TryTake(out Claim claim)
+    {
+        lock (_lock)
+        {
+            return _isRunning = _claims.TryDequeue(out claim);
+        }
+    }
+
+    private void PutBack(Claim claim)
+    {
+        lock (_lock)
+        {
+            _claims.Enqueue(claim);
+        }
+    }
+
+    private readonly record struct Claim(StoreKey Key, Guid Owner, long Until);
+}
