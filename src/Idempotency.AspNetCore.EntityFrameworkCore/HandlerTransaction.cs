@@ -210,7 +210,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         try
         {
             _ = _dbTransaction.IsolationLevel;
-            if (!IsCurrent || !ReferenceEquals(_dbTransaction.Connection, _context.Database.GetDbConnection()))
+            if (!IsCurrent || !IsConnected || !ReferenceEquals(_dbTransaction.Connection, _context.Database.GetDbConnection()))
             {
                 return false;
             }

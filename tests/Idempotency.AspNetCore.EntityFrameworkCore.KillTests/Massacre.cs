@@ -8,7 +8,7 @@ using Idempotency.AspNetCore.KilledHost;
 namespace Idempotency.AspNetCore.EntityFrameworkCore.KillTests;
 
 /// <summary>Servers on one database that die over and over, and clients who send every request until it is answered, and then once more.</summary>
-/// <param name="database">PostgreSQL or Sqlite.</param>
+/// <param name="database">MariaDB, PostgreSQL or Sqlite.</param>
 /// <param name="connection">Its connection string.</param>
 /// <param name="transaction">The policy's.</param>
 /// <param name="seed">What is random.</param>

@@ -18,7 +18,7 @@ public sealed class MariaDbDatabase(MariaDbServer server) : ServerDatabase
 
     public override void Use(DbContextOptionsBuilder options, string connectionString) => options.UseMySQL(connectionString);
 
-    public override string Pool(int size) => $"{server.ConnectionString};Database={_name};Maximum Pool Size={size};Connection Timeout=5";
+    public override string Pool(int size) => $"{server.ConnectionString};Database={_name};Maximum Pool Size={size}";
 
     public override async Task KillAsync(DbConnection connection)
     {

@@ -16,7 +16,7 @@ public sealed class PostgreSqlDatabase(PostgreSqlServer server) : ServerDatabase
 
     public override void Use(DbContextOptionsBuilder options, string connectionString) => options.UseNpgsql(connectionString);
 
-    public override string Pool(int size) => $"{ConnectionString};Maximum Pool Size={size};Timeout=5";
+    public override string Pool(int size) => $"{ConnectionString};Maximum Pool Size={size}";
 
     public override async Task KillAsync(DbConnection connection)
     {

@@ -17,7 +17,7 @@ public abstract class ServerDatabase : TestDatabase
     /// <summary>The provider, on another connection string.</summary>
     public abstract void Use(DbContextOptionsBuilder options, string connectionString);
 
-    /// <summary>A connection string with a pool of a size, for which nobody waits long.</summary>
+    /// <summary>A connection string with a pool of a size.</summary>
     public abstract string Pool(int size);
 
     /// <summary>Ends a connection at the server, and returns when it is gone.</summary>

@@ -17,7 +17,7 @@ public sealed class SqlServerDatabase(SqlServer server) : ServerDatabase
 
     public override void Use(DbContextOptionsBuilder options, string connectionString) => options.UseSqlServer(connectionString);
 
-    public override string Pool(int size) => $"{ConnectionString};Max Pool Size={size};Connect Timeout=5";
+    public override string Pool(int size) => $"{ConnectionString};Max Pool Size={size}";
 
     public override Task RenameTableAsync(string table, string name) => ExecuteAsync($"EXEC sp_rename '{table}', '{name}'");
 
