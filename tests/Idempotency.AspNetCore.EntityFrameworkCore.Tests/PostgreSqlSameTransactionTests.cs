@@ -10,6 +10,23 @@ public sealed class PostgreSqlSameTransactionTests(PostgreSqlDatabase database) 
     private protected override Exception Conflict() => new PostgresException("made up", "ERROR", "ERROR", "40001");
 
     [Fact]
+    public async Task A_small_pool_makes_requests_wait_and_not_for_each_other()
+    {
+        var name = NewName();
+        await using var server = await ShopServer.StartAsync(
+            options => database.Use(options, database.Pool(2)),
+            async (Shop shop) =>
+            {
+                await SaveAsync(shop, $"{name} {Guid.NewGuid()}");
+                await Task.Delay(5);
+                return "paid";
+            });
+        var told = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => server.SendAsync($"{i % 30}")));
+        Assert.All(told, one => Assert.True(one.Status is 200 or 409, one.ToString()));
+        Assert.Equal(30, await OrdersAsync(name));
+    }
+
+    [Fact]
     public Task What_a_constraint_refuses_at_the_commit_is_the_handlers_failure_and_a_retry_runs() => ConstraintRefusesCommitAsync();
 
     [Theory]

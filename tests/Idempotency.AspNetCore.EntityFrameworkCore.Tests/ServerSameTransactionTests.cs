@@ -143,23 +143,6 @@ public abstract class ServerSameTransactionTests(ServerDatabase database) : Same
     }
 
     [Fact]
-    public async Task A_small_pool_makes_requests_wait_and_not_for_each_other()
-    {
-        var name = NewName();
-        await using var server = await ShopServer.StartAsync(
-            options => database.Use(options, database.Pool(2)),
-            async (Shop shop) =>
-            {
-                await SaveAsync(shop, $"{name} {Guid.NewGuid()}");
-                await Task.Delay(5);
-                return "paid";
-            });
-        var told = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => server.SendAsync($"{i % 30}")));
-        Assert.All(told, one => Assert.True(one.Status is 200 or 409, one.ToString()));
-        Assert.Equal(30, await OrdersAsync(name));
-    }
-
-    [Fact]
     public async Task No_connection_is_kept_however_a_run_ends()
     {
         var name = NewName();
