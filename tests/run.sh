@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Builds everything and runs every test. Installs what is missing: Chromium, redis-server, PostgreSQL and a Java runtime with apt-get (elsewhere it
-# says what to install), and AWS's DynamoDB Local with npm.
+# Builds everything and runs every test. Installs what is missing: Chromium, redis-server, PostgreSQL, MariaDB and a Java runtime with apt-get
+# (elsewhere it says what to install), and AWS's DynamoDB Local with npm.
 # The last line is "N passed, N failed" (", N skipped" if any), summed over all test projects; a failure or a skip is a non-zero exit.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
-# Debian keeps PostgreSQL's server out of the PATH, a folder a version; the tests look there too.
-there() { command -v "$1" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null; }
+# Debian keeps PostgreSQL's server out of the PATH, a folder a version, and MariaDB's among the administrators' programs; the tests look there too.
+there() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null; }
 
 # need COMMAND PACKAGE VARIABLE: the program, the Debian package that has it, and the variable that names another in its place.
 need() {
@@ -31,6 +31,7 @@ if ! there postgres && [ -z "${IDEMPOTENCY_TEST_POSTGRES:-}" ] && command -v apt
     echo 'create_main_cluster = false' | $as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
 fi
 need postgres postgresql IDEMPOTENCY_TEST_POSTGRES   # a connection string of a running one
+need mariadbd mariadb-server-core IDEMPOTENCY_TEST_MARIADB   # a connection string of a running one; the package has the program alone, and starts no server
 need java default-jre-headless IDEMPOTENCY_TEST_DYNAMODB   # http://host:port of a running DynamoDB Local
 if [ -z "${IDEMPOTENCY_TEST_DYNAMODB:-}" ]; then
     need npm npm ""

@@ -6,18 +6,13 @@ namespace Idempotency.AspNetCore;
 internal static class DatabaseConflict
 {
     /// <summary>Whether an exception, or what caused it, is one.</summary>
-    public static bool Is(Exception? exception)
-    {
-        for (; exception is not null; exception = exception.InnerException)
-        {
-            if (exception is DbException failure && IsConflict(failure))
-            {
-                return true;
-            }
-        }
+    public static bool Is(Exception? exception) => Any(exception, IsConflict);
 
-        return false;
-    }
+    /// <summary>Whether an exception, or what caused it, comes from the database.</summary>
+    public static bool IsOfDatabase(Exception? exception) => Any(exception, static _ => true);
+
+    /// <summary>Whether an exception, or what caused it, says that the table, one of its columns or the whole database is not there.</summary>
+    public static bool IsMissingTable(Exception? exception) => Any(exception, IsMissing);
 
     /// <summary>Whether it says that what was written is against a constraint.</summary>
     public static bool IsConstraint(DbException failure) =>
@@ -28,10 +23,36 @@ internal static class DatabaseConflict
     {
         // BUSY and LOCKED, with all their extended forms.
         "SqliteException" => CodeOf(failure, "SqliteErrorCode") is 5 or 6,
+        // A wait for a lock that took too long, a deadlock's victim, and a row that has changed since the transaction's snapshot was taken.
+        "MySqlException" => CodeOf(failure, "Number") is 1205 or 1213 or 1020,
         // A deadlock's victim; update conflicts of snapshots and of tables in memory.
         "SqlException" => CodeOf(failure, "Number") is 1205 or 3960 or 41301 or 41302 or 41305 or 41325,
         _ => false,
     };
+
+    private static bool Any(Exception? exception, Func<DbException, bool> matches)
+    {
+        for (; exception is not null; exception = exception.InnerException)
+        {
+            if (exception is DbException failure && matches(failure))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool IsMissing(DbException failure) => failure.GetType().Name switch
+    {
+        "SqliteException" => CodeOf(failure, "SqliteErrorCode") is 1 && failure.Message.Contains("no such ", StringComparison.Ordinal),
+        "MySqlException" => CodeOf(failure, "Number") is 1146 or 1054 or 1049,
+        "SqlException" => CodeOf(failure, "Number") is 208 or 207 or 4060,
+        _ => failure.SqlState is "42P01" or "42703" or "3F000" or "3D000",
+    };
+
+    /// <summary>Whether it says that a savepoint is not there.</summary>
+    public static bool IsMissingSavepoint(DbException failure) => failure.GetType().Name == "MySqlException" && CodeOf(failure, "Number") == 1305;
 
     private static int CodeOf(DbException failure, string property) => failure.GetType().GetProperty(property)?.GetValue(failure) as int? ?? 0;
 }

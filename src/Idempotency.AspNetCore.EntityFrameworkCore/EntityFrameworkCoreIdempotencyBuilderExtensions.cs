@@ -10,7 +10,7 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class EntityFrameworkCoreIdempotencyBuilderExtensions
 {
     /// <summary>
-    /// Keeps records in the database of an EF Core context, on PostgreSQL, SQLite or SQL Server. The context is registered as usual (<c>AddDbContext</c>, pooled or not, or a factory), and its
+    /// Keeps records in the database of an EF Core context, on PostgreSQL, SQL Server, MariaDB, MySQL or SQLite. The context is registered as usual (<c>AddDbContext</c>, pooled or not, or a factory), and its
     /// <c>OnModelCreating</c> calls <see cref="IdempotencyModelBuilderExtensions.AddIdempotencyRecords"/>; what is missing fails at start-up.
     /// </summary>
     /// <typeparam name="TDbContext">The context: the one that handlers write with, where their effects shall commit together with their answers.</typeparam>

@@ -76,11 +76,11 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
 
     /// <inheritdoc/>
     public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
-        WriteOneAsync(Database.Sql.SaveSteps, command => EntityFrameworkCoreRecord.AddSteps(command, key, owner, steps, lease, retention), cancellationToken);
+        WriteOneAsync(Database.Sql.SaveSteps, command => EntityFrameworkCoreRecord.AddSteps(command, Database.Sql, key, owner, steps, lease, retention), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
-        WriteOneAsync(Database.Sql.Complete, command => EntityFrameworkCoreRecord.AddCompletion(command, key, owner, payload, retention), cancellationToken);
+        WriteOneAsync(Database.Sql.Complete, command => EntityFrameworkCoreRecord.AddCompletion(command, Database.Sql, key, owner, payload, retention), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner, CancellationToken cancellationToken) =>
@@ -136,6 +136,12 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
             transaction = _options.IsolationLevel is { } isolation && !database.Sql.HasOneWriter // which is serializable whatever is asked for, and refuses some of the names
                 ? await context.Database.BeginTransactionAsync(isolation, cancellationToken)
                 : await context.Database.BeginTransactionAsync(cancellationToken);
+            if (database.Sql.SetAnchor is { } anchor)
+            {
+                await using var command = EntityFrameworkCoreRecord.Create(context.Database.GetDbConnection(), anchor, _commandTimeout, transaction.GetDbTransaction());
+                await command.ExecuteNonQueryAsync(cancellationToken);
+            }
+
             return new HandlerTransaction(context, transaction, database, _commandTimeout, writersTurn, _logger);
         }
         catch
@@ -148,6 +154,35 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
 
     /// <summary>Fails if the context cannot carry records. It makes no connection.</summary>
     internal void Check() => _ = Database;
+
+    /// <summary>Fails if the database has no table of records, or one that lacks a column. A database that cannot be reached is logged, and passes.</summary>
+    internal async Task CheckTableAsync(CancellationToken cancellationToken)
+    {
+        if (!_options.CheckTableOnStart)
+        {
+            return;
+        }
+
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(_options.CommandTimeout);
+        try
+        {
+            // No record has this key; the statement names every column.
+            await ReadAsync(new StoreKey(Sha256Hash.Of([])), patience.Token);
+        }
+        catch (Exception missing) when (DatabaseConflict.IsMissingTable(missing))
+        {
+            var name = typeof(TDbContext).Name;
+            throw new InvalidOperationException(
+                $"The database of '{name}' has no table of idempotency records as the model describes it: {missing.Message} " +
+                $"Add it with a migration: dotnet ef migrations add IdempotencyRecords --context {name}, then dotnet ef database update --context {name}. " +
+                $"If something creates the table after the host has started, set {nameof(EntityFrameworkCoreIdempotencyStoreOptions)}.{nameof(EntityFrameworkCoreIdempotencyStoreOptions.CheckTableOnStart)} to false.", missing);
+        }
+        catch (Exception unreachable) when (!cancellationToken.IsCancellationRequested)
+        {
+            Log.TableNotChecked(_logger, unreachable);
+        }
+    }
 
     /// <summary>Removes records that are over, in batches.</summary>
     /// <returns>How many.</returns>

@@ -18,12 +18,19 @@ public sealed class EntityFrameworkCoreIdempotencyStoreOptions
     public int RemovalBatchSize { get; set; } = 1000;
 
     /// <summary>
-    /// The isolation level of transactions in which handlers run. Null (the default) for the database's own, which is read committed on PostgreSQL and SQL Server; SQLite's are always
-    /// serializable.
+    /// The isolation level of transactions in which handlers run. Null (the default) for the database's own: read committed on PostgreSQL and SQL Server, repeatable read on MariaDB and
+    /// MySQL. SQLite's are always serializable.
     /// </summary>
     /// <remarks>
-    /// From repeatable read on, a renewal of the claim while the handler runs makes PostgreSQL refuse the completion as a conflict: let such handlers finish within a third of
-    /// <see cref="IdempotencyPolicy.ClaimDuration"/>, or raise that.
+    /// Where a transaction reads a snapshot (repeatable read and serializable on PostgreSQL, snapshot on SQL Server, MariaDB with <c>innodb_snapshot_isolation</c>), a renewal of the claim
+    /// while the handler runs makes the completion a conflict. Let such handlers finish within a third of <see cref="IdempotencyPolicy.ClaimDuration"/>, or raise it.
     /// </remarks>
     public IsolationLevel? IsolationLevel { get; set; }
+
+    /// <summary>
+    /// Whether the host fails to start when the database has no table of records, or one that lacks a column. The check is one read, after all hosted services have started; a database
+    /// that does not respond is logged as a warning. Default: true.
+    /// </summary>
+    /// <remarks>Set it to false where something creates the table later, such as a test that calls <c>EnsureCreated</c> on a running host.</remarks>
+    public bool CheckTableOnStart { get; set; } = true;
 }

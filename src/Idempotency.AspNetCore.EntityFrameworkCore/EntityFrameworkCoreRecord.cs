@@ -16,7 +16,7 @@ internal static class EntityFrameworkCoreRecord
         return command;
     }
 
-    public static void AddKey(DbCommand command, StoreKey key) => Add(command, "@key", DbType.Binary, BytesOf(key.Hash));
+    public static void AddKey(DbCommand command, StoreKey key) => Add(command, "@key", DbType.Binary, BytesOf(key.Hash), Sha256Hash.Length);
 
     public static void AddOwner(DbCommand command, StoreKey key, Guid owner)
     {
@@ -28,7 +28,7 @@ internal static class EntityFrameworkCoreRecord
     {
         AddOwner(command, key, claim.Owner);
         Add(command, "@attempt", DbType.Int32, claim.Attempt);
-        Add(command, "@fingerprint", DbType.Binary, BytesOf(claim.Fingerprint.Hash));
+        Add(command, "@fingerprint", DbType.Binary, BytesOf(claim.Fingerprint.Hash), Sha256Hash.Length);
         AddLease(command, claim.Lease, claim.Retention);
         if (claim.Supersedes is { } superseded)
         {
@@ -42,12 +42,12 @@ internal static class EntityFrameworkCoreRecord
         AddLease(command, lease, retention);
     }
 
-    public static void AddSteps(DbCommand command, StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention)
+    public static void AddSteps(DbCommand command, RecordSql sql, StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention)
     {
         AddRenewal(command, key, owner, lease, retention);
         Add(command, "@status", DbType.Int16, steps.EffectsStarted ? RecordSql.EffectsStarted : RecordSql.InProgress);
         Add(command, "@version", DbType.Int32, steps.Version);
-        AddPayload(command, steps.Data);
+        AddPayload(command, sql, steps.Data);
     }
 
     public static void AddRelease(DbCommand command, StoreKey key, Guid owner)
@@ -56,16 +56,16 @@ internal static class EntityFrameworkCoreRecord
         Add(command, "@nobody", DbType.Guid, Guid.Empty);
     }
 
-    public static void AddCompletion(DbCommand command, StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention)
+    public static void AddCompletion(DbCommand command, RecordSql sql, StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention)
     {
         AddOwner(command, key, owner);
         Add(command, "@gone", DbType.Int64, Milliseconds(retention));
-        AddPayload(command, payload);
+        AddPayload(command, sql, payload);
     }
 
     public static void AddPage(DbCommand command, byte[] after, int limit)
     {
-        Add(command, "@after", DbType.Binary, after);
+        Add(command, "@after", DbType.Binary, after, Sha256Hash.Length);
         AddLimit(command, limit);
     }
 
@@ -122,20 +122,26 @@ internal static class EntityFrameworkCoreRecord
     }
 
     // A payload never changes: one that is a whole array is sent from there.
-    private static void AddPayload(DbCommand command, ReadOnlyMemory<byte> payload) => Add(
+    private static void AddPayload(DbCommand command, RecordSql sql, ReadOnlyMemory<byte> payload) => Add(
         command,
         "@payload",
         DbType.Binary,
-        MemoryMarshal.TryGetArray(payload, out var segment) && segment.Array is { } array && array.Length == payload.Length ? array : payload.ToArray());
+        MemoryMarshal.TryGetArray(payload, out var segment) && segment.Array is { } array && array.Length == payload.Length ? array : payload.ToArray(),
+        sql.PayloadSize);
 
     private static long Milliseconds(TimeSpan time) => (long)Math.Ceiling(time.TotalMilliseconds);
 
-    private static void Add(DbCommand command, string name, DbType type, object value)
+    private static void Add(DbCommand command, string name, DbType type, object value, int? size = null)
     {
         var parameter = command.CreateParameter();
         parameter.ParameterName = name;
         parameter.DbType = type;
         parameter.Value = value;
+        if (size is { } declared)
+        {
+            parameter.Size = declared;
+        }
+
         command.Parameters.Add(parameter);
     }
 }

@@ -18,6 +18,8 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
     private readonly int _commandTimeout;
     private readonly IDisposable? _writersTurn;
     private readonly ILogger _logger;
+    private bool _isAnchored;
+    private bool _hasFailed;
     private bool _isCommitted;
     private bool _isDisposed;
 
@@ -37,6 +39,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         _commandTimeout = commandTimeout;
         _writersTurn = writersTurn;
         _logger = logger;
+        _isAnchored = database.Sql.SetAnchor is not null;
         TransactionGuard.Guard(context, this);
     }
 
@@ -46,14 +49,24 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
     /// <summary>Whether it is the library that is ending it.</summary>
     public bool IsEnding { get; private set; }
 
+    /// <summary>Whether a statement's failure has undone the transaction, and the client would run the next one outside it, where it is committed at once.</summary>
+    public bool WasUndone { get; private set; }
+
     public bool AllowsOtherWriters => !_database.Sql.HasOneWriter;
 
     public bool WasEndedByHandler { get; private set; }
 
     public async ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
     {
-        if (!IsUnderWay())
+        if (!await IsUnderWayAsync(cancellationToken))
         {
+            if (WasUndone)
+            {
+                throw new InvalidOperationException(
+                    "A statement of the handler failed in favour of another transaction and the handler went on, but the database has undone the whole transaction with that statement. " +
+                    "Nothing is committed. Let the exception out of the handler: the request may come again.");
+            }
+
             WasEndedByHandler = IsConnected;
             throw new InvalidOperationException(
                 "The handler has ended the transaction it ran in, or has lost its connection and gone on, so its answer cannot be recorded together with what it wrote. " +
@@ -62,7 +75,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
 
         await using (var command = EntityFrameworkCoreRecord.Create(_dbConnection, _database.Sql.Complete, _commandTimeout, _dbTransaction))
         {
-            EntityFrameworkCoreRecord.AddCompletion(command, key, owner, payload, retention);
+            EntityFrameworkCoreRecord.AddCompletion(command, _database.Sql, key, owner, payload, retention);
             try
             {
                 if (await command.ExecuteNonQueryAsync(cancellationToken) == 0)
@@ -93,7 +106,18 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         return true;
     }
 
-    public bool IsConflict(Exception exception) => DatabaseConflict.Is(exception);
+    public bool IsConflict(Exception exception)
+    {
+        NoteFailure(exception);
+        return DatabaseConflict.Is(exception);
+    }
+
+    /// <summary>Takes note of what the database has undone.</summary>
+    public void NoteFailure(Exception exception)
+    {
+        WasUndone |= _database.Sql.SetAnchor is not null && DatabaseConflict.Is(exception);
+        _hasFailed |= DatabaseConflict.IsOfDatabase(exception);
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -106,7 +130,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         try
         {
             // With the connection everything is gone, and the guard has let nobody open it again. Otherwise: what is not ours to end any more, somebody has ended.
-            WasEndedByHandler |= !IsEnding && IsContextOurs && IsConnected && !(_database.Sql.EndsTransactions ? IsCurrent : IsUnderWay());
+            WasEndedByHandler |= !IsEnding && IsContextOurs && IsConnected && !(MayBeUndone ? IsCurrent : await IsUnderWayOrLostAsync());
             IsEnding = true;
             // Rolls back what is not committed. Only EF Core's object: it knows whether it was disposed of before, and the client's may by then be somebody else's transaction.
             await _transaction.DisposeAsync();
@@ -144,9 +168,24 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
     // A handler may have disposed of its scope, and a context of a pool may be another request's by now.
     private bool IsContextOurs => _context.ContextId == _contextId;
 
+    // To the client it looks the same as if somebody had committed it. Where no statement has failed, somebody has.
+    private bool MayBeUndone => WasUndone || (_database.Sql.EndsTransactions && _hasFailed);
+
     private bool IsCurrent => ReferenceEquals(_context.Database.CurrentTransaction, _transaction);
 
     private bool IsConnected => _dbConnection.State == ConnectionState.Open;
+
+    private async ValueTask<bool> IsUnderWayOrLostAsync()
+    {
+        try
+        {
+            return await IsUnderWayAsync(CancellationToken.None);
+        }
+        catch (Exception)
+        {
+            return true; // The connection is gone, and the transaction with it: nobody has ended it.
+        }
+    }
 
     private async Task RollBackAsync()
     {
@@ -164,16 +203,36 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
 
     /// <remarks>
     /// Also one that was ended past EF Core must be noticed, or the completion would be written outside it. No client lets itself be asked that; but each refuses to tell the
-    /// isolation level of a transaction that is over.
+    /// isolation level of a transaction that is over; where it does not, the savepoint that was set at the beginning is gone.
     /// </remarks>
-    private bool IsUnderWay()
+    private async ValueTask<bool> IsUnderWayAsync(CancellationToken cancellationToken)
     {
         try
         {
             _ = _dbTransaction.IsolationLevel;
-            return IsCurrent && ReferenceEquals(_dbTransaction.Connection, _context.Database.GetDbConnection());
+            if (!IsCurrent || !IsConnected || !ReferenceEquals(_dbTransaction.Connection, _context.Database.GetDbConnection()))
+            {
+                return false;
+            }
         }
         catch (InvalidOperationException)
+        {
+            return false;
+        }
+
+        if (!_isAnchored)
+        {
+            return true;
+        }
+
+        try
+        {
+            await using var command = EntityFrameworkCoreRecord.Create(_dbConnection, _database.Sql.ReleaseAnchor!, _commandTimeout, _dbTransaction);
+            await command.ExecuteNonQueryAsync(cancellationToken);
+            _isAnchored = false;
+            return true;
+        }
+        catch (DbException gone) when (DatabaseConflict.IsMissingSavepoint(gone))
         {
             return false;
         }

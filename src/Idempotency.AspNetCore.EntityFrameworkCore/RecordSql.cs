@@ -86,6 +86,17 @@ internal abstract class RecordSql
     /// <summary>Whether some errors end a transaction on the server, which to the client looks the same as if somebody had committed it.</summary>
     public virtual bool EndsTransactions => false;
 
+    /// <summary>
+    /// Where the client does not learn that a transaction was ended by SQL, or by an error: what marks its beginning. Null where the client knows by itself.
+    /// </summary>
+    public virtual string? SetAnchor => null;
+
+    /// <summary>Fails if the transaction that <see cref="SetAnchor"/> marked is over.</summary>
+    public virtual string? ReleaseAnchor => null;
+
+    /// <summary>The size to declare for <c>@payload</c>, where the declared sizes are a part of the statement's plan; null to leave it to the client.</summary>
+    public virtual int? PayloadSize => null;
+
     protected string Table { get; }
 
     protected string Now { get; }

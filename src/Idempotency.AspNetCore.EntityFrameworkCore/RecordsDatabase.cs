@@ -9,6 +9,7 @@ namespace Idempotency.AspNetCore;
 /// <param name="Gate">Where writers wait, where there is one at a time.</param>
 internal sealed record RecordsDatabase(RecordSql Sql, WriterGate? Gate)
 {
+    private const string MySql = "MySql.EntityFrameworkCore";
     private const string PostgreSql = "Npgsql.EntityFrameworkCore.PostgreSQL";
     private const string Sqlite = "Microsoft.EntityFrameworkCore.Sqlite";
     private const string SqlServer = "Microsoft.EntityFrameworkCore.SqlServer";
@@ -29,9 +30,9 @@ internal sealed record RecordsDatabase(RecordSql Sql, WriterGate? Gate)
         }
 
         var provider = context.Database.ProviderName;
-        if (provider is not (PostgreSql or Sqlite or SqlServer))
+        if (provider is not (PostgreSql or SqlServer or MySql or Sqlite))
         {
-            throw new InvalidOperationException($"'{name}' uses the provider '{provider}'. Idempotency records can be kept with {PostgreSql}, {Sqlite} and {SqlServer}: use one of them, or another idempotency store.");
+            throw new InvalidOperationException($"'{name}' uses the provider '{provider}'. Idempotency records can be kept with {PostgreSql}, {SqlServer}, {MySql} and {Sqlite}: use one of them, or another idempotency store.");
         }
 
         var table = RecordsTable.Of(context);
@@ -44,6 +45,7 @@ internal sealed record RecordsDatabase(RecordSql Sql, WriterGate? Gate)
         return provider switch
         {
             PostgreSql => new RecordsDatabase(new PostgreSqlRecordSql(table), null),
+            MySql => new RecordsDatabase(new MySqlRecordSql(table), null),
             SqlServer => new RecordsDatabase(new SqlServerRecordSql(table), null),
             _ => new RecordsDatabase(new SqliteRecordSql(table), WriterGate.Of(SqliteDatabaseOf(connection, name))),
         };

@@ -1,10 +1,13 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>The statements for SQL Server, 2016 or later. They are tested as text only: no server has run them here.</summary>
+/// <summary>The statements for SQL Server, 2016 or later. The default tests see them as text only; those that run them need a container engine.</summary>
 internal sealed class SqlServerRecordSql : RecordSql
 {
     // A server or a session may be set to count no rows, and rows are what tells whether a claim was its owner's.
     private const string Counting = "SET NOCOUNT OFF; ";
+
+    // A pooled connection keeps the isolation level of whoever used it last. Under SNAPSHOT, READPAST is an error and a claim's update may be a conflict.
+    private const string ReadCommitted = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;";
 
     public SqlServerRecordSql(RecordsTable table)
         : base(table, "DATEDIFF_BIG(millisecond, '19700101', SYSUTCDATETIME())")
@@ -17,6 +20,9 @@ internal sealed class SqlServerRecordSql : RecordSql
         Delete = Counting + Delete;
     }
 
+    // varbinary(max): a size of each payload's own would make a cached plan for every length.
+    public override int? PayloadSize => -1;
+
     // A deadlock's victim, and most errors under XACT_ABORT.
     public override bool EndsTransactions => true;
 
@@ -25,6 +31,7 @@ internal sealed class SqlServerRecordSql : RecordSql
     public override string Claim =>
         $"""
         SET XACT_ABORT ON;
+        {ReadCommitted}
         DECLARE @taken int = 0;
         IF NOT EXISTS (SELECT 1 FROM {Table} WHERE {Key} = @key AND {GoneAt} > {Now})
         BEGIN
@@ -45,6 +52,7 @@ internal sealed class SqlServerRecordSql : RecordSql
     // A variable, not OUTPUT, which a table with triggers does not allow.
     public override string Supersede =>
         $"""
+        {ReadCommitted}
         DECLARE @taken int = 0, @steps varbinary(max);
         UPDATE {Table} SET {TakenOver}, @steps = {Payload} WHERE {Superseding};
         SET @taken = @@ROWCOUNT;
@@ -55,5 +63,5 @@ internal sealed class SqlServerRecordSql : RecordSql
     public override string Abandoned => $"SELECT TOP (@limit) {AbandonedColumns} FROM {Table} WHERE {AbandonedAfter}";
 
     // READPAST is for locks; where READ COMMITTED reads versions instead, READCOMMITTEDLOCK makes it read locks again.
-    public override string RemoveExpired => $"{Counting}DELETE TOP (@limit) FROM {Table} WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK) WHERE {GoneAt} <= {Now}";
+    public override string RemoveExpired => $"{Counting}{ReadCommitted} DELETE TOP (@limit) FROM {Table} WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK) WHERE {GoneAt} <= {Now}";
 }

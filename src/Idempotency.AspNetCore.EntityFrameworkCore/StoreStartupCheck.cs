@@ -3,7 +3,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A context that cannot carry records fails when the host starts, before the first request. It makes no connection.</summary>
+/// <summary>A context that cannot carry records fails the host's start, before anything connects. A database without their table fails it too.</summary>
 internal sealed class StoreStartupCheck<TDbContext>(IIdempotencyStore store) : IHostedLifecycleService
     where TDbContext : DbContext
 {
@@ -16,7 +16,9 @@ internal sealed class StoreStartupCheck<TDbContext>(IIdempotencyStore store) : I
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    // Last, because a hosted service of the application may create the table.
+    public Task StartedAsync(CancellationToken cancellationToken) =>
+        (store as EntityFrameworkCoreIdempotencyStore<TDbContext>)?.CheckTableAsync(cancellationToken) ?? Task.CompletedTask;
 
     public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

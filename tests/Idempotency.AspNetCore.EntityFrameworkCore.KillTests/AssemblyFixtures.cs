@@ -1,1 +1,2 @@
+[assembly: AssemblyFixture(typeof(Idempotency.AspNetCore.Tests.MariaDbServer))]
 [assembly: AssemblyFixture(typeof(Idempotency.AspNetCore.Tests.PostgreSqlServer))]

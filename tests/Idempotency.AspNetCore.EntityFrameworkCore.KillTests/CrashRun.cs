@@ -8,7 +8,7 @@ using Idempotency.AspNetCore.KilledHost;
 namespace Idempotency.AspNetCore.EntityFrameworkCore.KillTests;
 
 /// <summary>Servers on one database that crash over and over, and clients that send every request until it has a response, and then once more.</summary>
-/// <param name="database">PostgreSQL or Sqlite.</param>
+/// <param name="database">MariaDB, PostgreSQL or Sqlite.</param>
 /// <param name="connection">Its connection string.</param>
 /// <param name="transaction">The policy's.</param>
 /// <param name="seed">What is random.</param>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Idempotency.AspNetCore.KilledHost;
 using Microsoft.Data.Sqlite;
+using MySql.Data.MySqlClient;
 using Npgsql;
 
 namespace Idempotency.AspNetCore.EntityFrameworkCore.KillTests;
@@ -14,7 +15,7 @@ namespace Idempotency.AspNetCore.EntityFrameworkCore.KillTests;
 /// <c>dotnet publish tests/Idempotency.AspNetCore.KilledHost -r linux-x64 --self-contained false -p:PublishReadyToRun=true -o FOLDER</c>, and
 /// IDEMPOTENCY_TEST_KILLED_HOST=FOLDER/Idempotency.AspNetCore.KilledHost.dll.
 /// </remarks>
-public sealed class KillTests(PostgreSqlServer postgreSql, ITestOutputHelper output)
+public sealed class KillTests(PostgreSqlServer postgreSql, MariaDbServer mariaDb, ITestOutputHelper output)
 {
     private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_KILLS") ?? "25", CultureInfo.InvariantCulture);
 
@@ -26,11 +27,18 @@ public sealed class KillTests(PostgreSqlServer postgreSql, ITestOutputHelper out
         AssertOnce(await RunAsync("PostgreSQL", PostgreSqlName(), IdempotencyTransaction.SameAsHandler, Kills));
 
     [Fact]
+    public async Task On_MariaDB_every_key_has_one_effect_and_its_answer_whenever_processes_are_killed() =>
+        AssertOnce(await RunAsync("MariaDB", MariaDbName(), IdempotencyTransaction.SameAsHandler, Kills));
+
+    [Fact]
     public async Task On_SQLite_every_key_has_one_effect_and_its_answer_whenever_processes_are_killed() =>
         AssertOnce(await RunAsync("Sqlite", SqliteFile(), IdempotencyTransaction.SameAsHandler, Kills));
 
     [Fact]
     public async Task In_separate_transactions_on_PostgreSQL_the_gap_shows() => AssertGap(await RunAsync("PostgreSQL", PostgreSqlName(), IdempotencyTransaction.Separate, KillsForTheGap));
+
+    [Fact]
+    public async Task In_separate_transactions_on_MariaDB_the_gap_shows() => AssertGap(await RunAsync("MariaDB", MariaDbName(), IdempotencyTransaction.Separate, KillsForTheGap));
 
     [Fact]
     public async Task In_separate_transactions_on_SQLite_the_gap_shows() => AssertGap(await RunAsync("Sqlite", SqliteFile(), IdempotencyTransaction.Separate, KillsForTheGap));
@@ -42,12 +50,19 @@ public sealed class KillTests(PostgreSqlServer postgreSql, ITestOutputHelper out
 
     private string PostgreSqlName() => $"{postgreSql.ConnectionString};Database=killed_{Guid.NewGuid():N};Maximum Pool Size=20";
 
+    private string MariaDbName() => $"{mariaDb.ConnectionString};Database=killed_{Guid.NewGuid():N};Maximum Pool Size=20";
+
     private static string SqliteFile() => $"Data Source={Path.Combine(Path.GetTempPath(), $"killed-{Guid.NewGuid():N}.db")}";
 
     private async Task<Outcome> RunAsync(string database, string connection, IdempotencyTransaction transaction, int kills)
     {
         var options = new DbContextOptionsBuilder<Bank>();
-        _ = database == "Sqlite" ? options.UseSqlite(connection) : options.UseNpgsql(connection);
+        _ = database switch
+        {
+            "MariaDB" => options.UseMySQL(connection),
+            "PostgreSQL" => options.UseNpgsql(connection),
+            _ => options.UseSqlite(connection),
+        };
         await using var bank = new Bank(options.Options);
         await bank.Database.EnsureCreatedAsync();
         try
@@ -64,6 +79,7 @@ public sealed class KillTests(PostgreSqlServer postgreSql, ITestOutputHelper out
         {
             SqliteConnection.ClearAllPools();
             NpgsqlConnection.ClearAllPools();
+            MySqlConnection.ClearAllPools();
             await bank.Database.EnsureDeletedAsync();
         }
     }

@@ -20,3 +20,13 @@ public sealed class PostgreSqlConformanceTests(PostgreSqlDatabase database) : Li
 
     protected override Task PassAsync(TimeSpan time) => database.PassAsync(time);
 }
+
+/// <summary>The conformance tests on MariaDB.</summary>
+public sealed class MariaDbConformanceTests(MariaDbDatabase database) : ListingConformanceTests, IClassFixture<MariaDbDatabase>
+{
+    protected override TimeSpan Brief => TimeSpan.FromMinutes(1);
+
+    protected override IIdempotencyStore Store => database.Store;
+
+    protected override Task PassAsync(TimeSpan time) => database.PassAsync(time);
+}

@@ -6,7 +6,7 @@ using Microsoft.EntityFrameworkCore.Migrations.Operations;
 namespace Idempotency.AspNetCore.EntityFrameworkCore.Tests;
 
 /// <summary>The table in an application's model: what migrations see, and names of the application's own.</summary>
-public sealed class ModelTests(PostgreSqlDatabase postgres) : IClassFixture<PostgreSqlDatabase>
+public sealed class ModelTests(PostgreSqlDatabase postgres, MariaDbDatabase mariaDb) : IClassFixture<PostgreSqlDatabase>, IClassFixture<MariaDbDatabase>
 {
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
@@ -74,6 +74,58 @@ public sealed class ModelTests(PostgreSqlDatabase postgres) : IClassFixture<Post
         CREATE INDEX "IX_IdempotencyRecords_GoneAt" ON "IdempotencyRecords" ("GoneAt");
         """,
         ScriptOf(options => options.UseSqlite("Data Source=nowhere")));
+
+    [Fact]
+    public void The_script_for_SQL_Server_is_what_the_README_says() => Assert.Equal(
+        """
+        CREATE TABLE [IdempotencyRecords] (
+            [Key] binary(32) NOT NULL,
+            [Status] smallint NOT NULL,
+            [Owner] uniqueidentifier NOT NULL,
+            [Attempt] int NOT NULL,
+            [Fingerprint] binary(32) NOT NULL,
+            [LeaseUntil] bigint NOT NULL,
+            [GoneAt] bigint NOT NULL,
+            [Payload] varbinary(max) NULL,
+            [StepsVersion] int NULL,
+            CONSTRAINT [PK_IdempotencyRecords] PRIMARY KEY ([Key])
+        );
+        GO
+
+
+        CREATE INDEX [IX_IdempotencyRecords_GoneAt] ON [IdempotencyRecords] ([GoneAt]);
+        GO
+        """,
+        ScriptOf(options => options.UseSqlServer("Server=nowhere")));
+
+    [Fact]
+    public void The_script_for_MariaDB_is_what_the_README_says() => Assert.Equal(
+        """
+        CREATE TABLE `IdempotencyRecords` (
+            `Key` binary(32) NOT NULL,
+            `Status` smallint NOT NULL,
+            `Owner` char(36) NOT NULL,
+            `Attempt` int NOT NULL,
+            `Fingerprint` binary(32) NOT NULL,
+            `LeaseUntil` bigint NOT NULL,
+            `GoneAt` bigint NOT NULL,
+            `Payload` longblob NULL,
+            `StepsVersion` int NULL,
+            PRIMARY KEY (`Key`)
+        );
+
+
+        CREATE INDEX `IX_IdempotencyRecords_GoneAt` ON `IdempotencyRecords` (`GoneAt`);
+        """,
+        ScriptOf(options => options.UseMySQL("Server=nowhere")));
+
+    [Fact]
+    public async Task Names_of_the_applications_own_hold_for_every_operation_on_MariaDB()
+    {
+        await using var context = new Renamed(new DbContextOptionsBuilder<Renamed>().UseMySQL(mariaDb.ConnectionString).Options);
+        await context.GetService<Microsoft.EntityFrameworkCore.Storage.IRelationalDatabaseCreator>().CreateTablesAsync();
+        await EveryOperationWorksAsync(options => options.UseMySQL(mariaDb.ConnectionString));
+    }
 
     [Fact]
     public void A_migration_that_adds_them_makes_the_table_and_its_index_and_the_next_makes_nothing()

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Microsoft.Data.SqlClient;
 
 namespace Idempotency.AspNetCore.EntityFrameworkCore.Tests;
 
@@ -17,6 +18,7 @@ public sealed class SqlServerSqlTests
     public void A_claim_looks_then_locks_the_key_and_tells_what_is_in_the_way() => Assert.Equal(
         $"""
         SET XACT_ABORT ON;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         DECLARE @taken int = 0;
         IF NOT EXISTS (SELECT 1 FROM [app].[Records] WHERE [Key] = @key AND [GoneAt] > {Now})
         BEGIN
@@ -38,6 +40,7 @@ public sealed class SqlServerSqlTests
     [Fact]
     public void A_takeover_is_one_conditional_update_that_tells_the_steps() => Assert.Equal(
         $"""
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         DECLARE @taken int = 0, @steps varbinary(max);
         UPDATE [app].[Records] SET {TakenOver}, @steps = [Payload] WHERE [Key] = @key AND [Owner] = @superseded AND [Status] = 0 AND [LeaseUntil] <= {Now} AND [GoneAt] > {Now};
         SET @taken = @@ROWCOUNT;
@@ -73,8 +76,26 @@ public sealed class SqlServerSqlTests
     [Fact]
     public void What_goes_over_many_rows_is_limited_and_passes_by_locks()
     {
-        Assert.Equal($"SET NOCOUNT OFF; DELETE TOP (@limit) FROM [app].[Records] WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK) WHERE [GoneAt] <= {Now}", Sql.RemoveExpired);
+        Assert.Equal($"SET NOCOUNT OFF; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; DELETE TOP (@limit) FROM [app].[Records] WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK) WHERE [GoneAt] <= {Now}", Sql.RemoveExpired);
         Assert.Equal($"SELECT TOP (@limit) [Key], [Attempt], {Now} - [LeaseUntil] FROM [app].[Records] WHERE [Key] > @after AND [Status] IN (0, 1) AND [LeaseUntil] <= {Now} AND [GoneAt] > {Now} ORDER BY [Key]", Sql.Abandoned);
+    }
+
+    [Fact]
+    public void Parameters_have_one_size_whatever_their_length_so_that_plans_are_shared()
+    {
+        Assert.Equal(Declared(1), Declared(5000));
+        Assert.Equal(-1, Declared(1)["@payload"]);
+        Assert.Equal(32, Declared(1)["@key"]);
+        using var page = new SqlCommand();
+        EntityFrameworkCoreRecord.AddPage(page, [], 10);
+        Assert.Equal(32, page.Parameters["@after"].Size);
+
+        static Dictionary<string, int> Declared(int length)
+        {
+            using var command = new SqlCommand();
+            EntityFrameworkCoreRecord.AddCompletion(command, Sql, StoreTests.NewKey(), Guid.NewGuid(), new byte[length], TimeSpan.FromHours(1));
+            return command.Parameters.Cast<SqlParameter>().ToDictionary(parameter => parameter.ParameterName, parameter => parameter.Size);
+        }
     }
 
     [Theory]
@@ -82,11 +103,14 @@ public sealed class SqlServerSqlTests
     [InlineData(3960, true)]
     [InlineData(2627, false)]
     public void Deadlocks_and_update_conflicts_are_known_by_their_numbers(int number, bool isConflict) =>
-        Assert.Equal(isConflict, DatabaseConflict.Is(new DbUpdateException("saving", new SqlException(number))));
+        Assert.Equal(isConflict, DatabaseConflict.Is(new DbUpdateException("saving", new Failure.SqlException(number))));
 
-    /// <summary>As far as it is looked at, the client's exception.</summary>
-    private sealed class SqlException(int number) : DbException("made up")
+    private static class Failure
     {
-        public int Number => number;
+        /// <summary>As far as it is looked at, the client's exception.</summary>
+        public sealed class SqlException(int number) : DbException("made up")
+        {
+            public int Number => number;
+        }
     }
 }

@@ -9,6 +9,9 @@ public sealed class SqliteSameTransactionTests(SqliteDatabase database) : SameTr
     private protected override Exception Conflict() => new SqliteException("made up", 5);
 
     [Fact]
+    public Task What_a_constraint_refuses_at_the_commit_is_the_handlers_failure_and_a_retry_runs() => ConstraintRefusesCommitAsync();
+
+    [Fact]
     public async Task A_handler_that_writes_with_a_second_context_waits_for_itself_as_long_as_its_provider_does_and_leaves_nothing()
     {
         var name = NewName();

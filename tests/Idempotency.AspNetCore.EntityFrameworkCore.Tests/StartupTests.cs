@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 
 namespace Idempotency.AspNetCore.EntityFrameworkCore.Tests;
 
-/// <summary>What is missing or makes no sense fails when the host starts, with a message that names the fix; nothing is connected to.</summary>
+/// <summary>What is missing or makes no sense fails when the host starts, with a message that names the fix.</summary>
 public sealed class StartupTests
 {
     private const string Nowhere = "Host=nowhere.invalid;Timeout=1";
@@ -50,12 +50,15 @@ public sealed class StartupTests
     private static void Register(IServiceCollection services) => services.AddDbContext<Shop>(options => options.UseNpgsql(Nowhere));
 
     [Fact]
-    public async Task What_is_right_starts_without_a_connection()
+    public async Task What_is_right_starts_with_one_look_at_the_table()
     {
         var (store, connections) = await StartAsync<Shop>(Register);
         Assert.IsType<EntityFrameworkCoreIdempotencyStore<Shop>>(store);
-        Assert.Equal(0, connections);
+        Assert.Equal(1, connections);
     }
+
+    [Fact]
+    public async Task No_connection_is_made_where_the_check_is_off() => Assert.Equal(0, (await StartAsync<Shop>(Register, options => options.CheckTableOnStart = false)).Connections);
 
     [Fact]
     public Task A_context_that_is_not_registered_fails() => FailsAsync<Shop>("Call builder.Services.AddDbContext<Shop>(...)", _ => { });
@@ -90,7 +93,7 @@ public sealed class StartupTests
         await FailsAsync<Shop>("RemovalInterval", Register, options => options.RemovalInterval = TimeSpan.FromDays(2));
         await FailsAsync<Shop>("RemovalBatchSize", Register, options => options.RemovalBatchSize = 0);
         await FailsAsync<Shop>("IsolationLevel", Register, options => options.IsolationLevel = IsolationLevel.ReadUncommitted);
-        Assert.Equal(0, (await StartAsync<Shop>(Register, options => options.RemovalInterval = TimeSpan.Zero)).Connections);
+        Assert.IsType<EntityFrameworkCoreIdempotencyStore<Shop>>((await StartAsync<Shop>(Register, options => options.RemovalInterval = TimeSpan.Zero)).Store);
     }
 
     [Fact]

@@ -177,10 +177,10 @@ public abstract class StoreTests(TestDatabase database)
 
         await ClaimAsync(NewKey());
         await database.PassAsync(3 * Hour);
-        await database.ExecuteAsync("ALTER TABLE \"IdempotencyRecords\" RENAME TO \"Elsewhere\"");
+        await database.RenameTableAsync("IdempotencyRecords", "Elsewhere");
         await UntilAsync("RemovalFailed");
         Assert.Equal(1, await database.CountAsync("SELECT COUNT(*) FROM \"Elsewhere\""));
-        await database.ExecuteAsync("ALTER TABLE \"Elsewhere\" RENAME TO \"IdempotencyRecords\""); // from here on it may be removed: the clock has moved while we waited
+        await database.RenameTableAsync("Elsewhere", "IdempotencyRecords"); // from here on it may be removed: the clock has moved while we waited
         await UntilAsync("Removed");
         Assert.Equal(0, await database.CountAsync(CountRecords));
         foreach (var hosted in server.GetServices<IHostedService>())
@@ -274,3 +274,5 @@ public abstract class StoreTests(TestDatabase database)
 public sealed class SqliteStoreTests(SqliteDatabase database) : StoreTests(database), IClassFixture<SqliteDatabase>;
 
 public sealed class PostgreSqlStoreTests(PostgreSqlDatabase database) : StoreTests(database), IClassFixture<PostgreSqlDatabase>;
+
+public sealed class MariaDbStoreTests(MariaDbDatabase database) : StoreTests(database), IClassFixture<MariaDbDatabase>;

@@ -131,7 +131,7 @@ public abstract class TransactionTests(TestDatabase database)
         await using (var command = run.Shop.Database.GetDbConnection().CreateCommand())
         {
             command.Transaction = current.GetDbTransaction();
-            command.CommandText = "UPDATE \"Orders\" SET \"Quantity\" = 7 WHERE \"Name\" = '" + first.Name + "'";
+            command.CommandText = database.Sql("UPDATE \"Orders\" SET \"Quantity\" = 7 WHERE \"Name\" = '" + first.Name + "'");
             Assert.Equal(1, await command.ExecuteNonQueryAsync());
         }
 
@@ -312,10 +312,9 @@ public abstract class TransactionTests(TestDatabase database)
         // The database's clock, once it has gone on by a few milliseconds: they are what would be missing.
         async Task<long> NowAsync()
         {
-            var sql = database.TakesOtherWriters ? "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint" : "SELECT CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)";
-            var start = await database.CountAsync(sql);
+            var start = await database.CountAsync(database.Now);
             long now;
-            while ((now = await database.CountAsync(sql)) < start + 5)
+            while ((now = await database.CountAsync(database.Now)) < start + 5)
             {
             }
 
@@ -362,3 +361,5 @@ public abstract class TransactionTests(TestDatabase database)
 public sealed class SqliteTransactionTests(SqliteDatabase database) : TransactionTests(database), IClassFixture<SqliteDatabase>;
 
 public sealed class PostgreSqlTransactionTests(PostgreSqlDatabase database) : TransactionTests(database), IClassFixture<PostgreSqlDatabase>;
+
+public sealed class MariaDbTransactionTests(MariaDbDatabase database) : TransactionTests(database), IClassFixture<MariaDbDatabase>;

@@ -12,9 +12,10 @@ builder.Services.AddDbContext<Bank>(options =>
 {
     _ = settings["Database"] switch
     {
+        "MariaDB" => options.UseMySQL(connection),
         "PostgreSQL" => options.UseNpgsql(connection),
         "Sqlite" => options.UseSqlite(connection),
-        var other => throw new InvalidOperationException($"The setting 'Database' is '{other}'. Set it to PostgreSQL or Sqlite."),
+        var other => throw new InvalidOperationException($"The setting 'Database' is '{other}'. Set it to MariaDB, PostgreSQL or Sqlite."),
     };
     options.AddInterceptors(new CommitInstants());
 });

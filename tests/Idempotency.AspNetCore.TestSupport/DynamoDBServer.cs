@@ -7,7 +7,12 @@ namespace Idempotency.AspNetCore.Tests;
 public sealed class DynamoDBServer : IAsyncLifetime
 {
 #if USE_TESTCONTAINERS
-    private readonly Testcontainers.DynamoDb.DynamoDbContainer _container = new Testcontainers.DynamoDb.DynamoDbBuilder().Build();
+    private const int ContainerPort = 8000;
+
+    private readonly DotNet.Testcontainers.Containers.IContainer _container = new DotNet.Testcontainers.Builders.ContainerBuilder("amazon/dynamodb-local:latest")
+        .WithPortBinding(ContainerPort, assignRandomHostPort: true)
+        .WithWaitStrategy(DotNet.Testcontainers.Builders.Wait.ForUnixContainer().UntilInternalTcpPortIsAvailable(ContainerPort))
+        .Build();
 #else
     private ServerProcess? _process;
 #endif
@@ -26,7 +31,7 @@ public sealed class DynamoDBServer : IAsyncLifetime
 
 #if USE_TESTCONTAINERS
         await _container.StartAsync();
-        Url = _container.GetConnectionString();
+        Url = $"http://{_container.Hostname}:{_container.GetMappedPublicPort(ContainerPort)}";
 #else
         var port = FreePort.Next();
         _process = await StartAsync(port);

@@ -8,16 +8,6 @@ public sealed class PostgreSqlProcess : IDisposable
     private const string HowToInstall = "Install it (Debian: apt-get install postgresql), or set IDEMPOTENCY_TEST_POSTGRES to a running server's connection string.";
     private const string Ready = "ready to accept connections";
 
-    // Ends the server, and takes its data away, also when nobody is left to ask for it: the pipe from the test process is then closed.
-    private const string Keeper = """
-        exec 3<&0
-        "$@" & server=$!
-        (cat <&3 >/dev/null; kill -QUIT $server) & watch=$!
-        wait $server
-        kill $watch 2>/dev/null
-        rm -rf "$IDEMPOTENCY_TEST_DATA"
-        """;
-
     private readonly ServerProcess _process;
     private readonly string _data;
 
@@ -44,9 +34,9 @@ public sealed class PostgreSqlProcess : IDisposable
         var port = FreePort.Next();
         // Without fsync, because only a machine that fails would lose anything, and then the data directory means nothing.
         string[] server = [Path.Combine(programs, "postgres"), "-D", data, "-p", $"{port}", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=200", .. settings.SelectMany(setting => new[] { "-c", setting })];
-        var start = AsOrdinaryUser(["sh", "-c", Keeper, "sh", .. server]);
+        var start = AsOrdinaryUser(["sh", "-c", DataKeeper.Script, "sh", .. server]);
         start.RedirectStandardInput = true;
-        start.Environment["IDEMPOTENCY_TEST_DATA"] = data;
+        start.Environment[DataKeeper.Data] = data;
         var process = new PostgreSqlProcess(await ServerProcess.StartAsync(start, port, HowToInstall), data, port);
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         while (!process._process.Output.Contains(Ready, StringComparison.Ordinal))

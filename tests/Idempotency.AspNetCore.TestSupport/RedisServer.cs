@@ -6,7 +6,7 @@ namespace Idempotency.AspNetCore.Tests;
 public sealed class RedisServer : IAsyncLifetime
 {
 #if USE_TESTCONTAINERS
-    private readonly Testcontainers.Redis.RedisContainer _container = new Testcontainers.Redis.RedisBuilder().Build();
+    private readonly Testcontainers.Redis.RedisContainer _container = new Testcontainers.Redis.RedisBuilder("redis:7").Build();
 #else
     private ServerProcess? _process;
 #endif

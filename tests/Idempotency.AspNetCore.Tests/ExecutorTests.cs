@@ -850,7 +850,7 @@ public sealed class ExecutorTests
     {
         await using var functions = new Functions(options => options.AddPolicy("short", new IdempotencyPolicy { Retention = TimeSpan.FromMinutes(1) }));
         var unknown = await Assert.ThrowsAsync<InvalidOperationException>(() => functions.Executor.ExecuteAsync("payouts", "key-1", Never, new IdempotentCallOptions { PolicyName = "shrot" }));
-        Assert.Equal("The operation 'payouts' names the policy 'shrot', which is not registered. Add it with options.AddPolicy(\"shrot\", new IdempotencyPolicy { ... }).", unknown.Message);
+        Assert.Equal("The operation 'payouts' names the policy 'shrot', which is not registered. The registered policies are 'short'. Add it with options.AddPolicy(\"shrot\", new IdempotencyPolicy { ... }).", unknown.Message);
         var options = new IdempotentCallOptions { PolicyName = "short" };
         await functions.Executor.ExecuteAsync("payouts", "key-1", (_, _) => Task.FromResult(1), options);
         functions.Time.Advance(TimeSpan.FromMinutes(1));

@@ -74,6 +74,9 @@ internal static partial class Log
     [LoggerMessage(40, LogLevel.Warning, "These endpoints ask for idempotency, but take only methods that their policy does not protect: it has no effect. Remove it, or list the method in IdempotencyPolicy.Methods. {Endpoints}", EventName = "WithoutEffect")]
     public static partial void WithoutEffect(ILogger logger, string endpoints);
 
+    [LoggerMessage(42, LogLevel.Warning, "More than one idempotency store was added, and the last one is used: {Used}. Not used: {Replaced}. Remove the calls that add the others.", EventName = "StoreReplaced")]
+    public static partial void StoreReplaced(ILogger logger, string replaced, string used);
+
     [LoggerMessage(41, LogLevel.Debug, "The Razor page '{Endpoint}' could not be loaded, so its idempotency is not checked at start-up.", EventName = "PageNotChecked")]
     public static partial void PageNotChecked(ILogger logger, string endpoint, Exception exception);
 

@@ -54,7 +54,7 @@ internal sealed class PendingReleases(Func<StoreKey, Guid, ValueTask<bool>> rele
             }
             catch (Exception exception)
             {
-                if (time.Ticks() >= claim.Until)
+                if (exception is ObjectDisposedException || time.Ticks() >= claim.Until) // the application has stopped, or the lease is over
                 {
                     Log.ReleaseFailed(logger, claim.Key, exception);
                     continue;

@@ -54,6 +54,10 @@ internal sealed class PolicyResolver(IOptions<IdempotencyOptions> options)
 
     private IdempotencyPolicy? Find(string name) => _options.Policies.TryGetValue(name, out var policy) ? policy : null;
 
-    private static InvalidOperationException Unknown(string who, string name) =>
-        new($"{who} names the policy '{name}', which is not registered. Add it with options.AddPolicy(\"{name}\", new IdempotencyPolicy {{ ... }}).");
+    private InvalidOperationException Unknown(string who, string name) =>
+        new($"{who} names the policy '{name}', which is not registered. {Known()} Add it with options.AddPolicy(\"{name}\", new IdempotencyPolicy {{ ... }}).");
+
+    private string Known() => _options.Policies.Count == 0
+        ? "No policies are registered."
+        : $"The registered policies are {string.Join(", ", _options.Policies.Keys.Order(StringComparer.OrdinalIgnoreCase).Select(known => $"'{known}'"))}.";
 }

@@ -23,16 +23,46 @@ internal sealed class Rejections(Telemetry telemetry, ILogger<Rejections> logger
             response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         }
 
-        if (context.RequestServices.GetService<IProblemDetailsService>() is { } service && await service.TryWriteAsync(Describe(context, problem)))
+        if (context.RequestServices.GetService<IProblemDetailsService>() is { } service && await IsWrittenAsync(service, Describe(context, problem)))
         {
             return;
         }
 
-        // No service, or the client accepts no JSON: the code still is the answer, and a machine may read it.
+        // No service, a client that accepts no JSON, or a writer that wrote nothing: the code still is the response, and a machine may read it.
         var json = Json(problem);
         response.ContentType = "application/problem+json";
         response.ContentLength = json.Length;
         await response.BodyWriter.WriteAsync(json);
+    }
+
+    /// <summary>Lets the application write the problem, and reports whether there is a body.</summary>
+    /// <remarks>
+    /// The service's own word does not tell: the writer of <c>AddControllersWithViews()</c> says that it wrote, and writes nothing, when the endpoint is no controller's or no formatter matches. So the body is
+    /// held until it is known. It is small.
+    /// </remarks>
+    private static async Task<bool> IsWrittenAsync(IProblemDetailsService service, ProblemDetailsContext problem)
+    {
+        var response = problem.HttpContext.Response;
+        var body = response.Body;
+        using var held = new MemoryStream();
+        response.Body = held;
+        try
+        {
+            await service.TryWriteAsync(problem);
+            await response.BodyWriter.FlushAsync(); // or what is left in the writer is lost
+        }
+        finally
+        {
+            response.Body = body;
+        }
+
+        if (held.Length == 0)
+        {
+            return false;
+        }
+
+        await body.WriteAsync(held.GetBuffer().AsMemory(0, (int)held.Length));
+        return true;
     }
 
     /// <summary>Responds as the framework does to a body that cannot be read for a handler.</summary>

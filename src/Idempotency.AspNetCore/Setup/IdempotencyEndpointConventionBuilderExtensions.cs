@@ -1,5 +1,6 @@
 using Idempotency.AspNetCore;
 using Microsoft.AspNetCore.Components.Endpoints;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Microsoft.AspNetCore.Builder;
@@ -41,6 +42,12 @@ public static class IdempotencyEndpointConventionBuilderExtensions
         where TBuilder : IEndpointConventionBuilder
     {
         ArgumentNullException.ThrowIfNull(builder);
+        // A group knows its application's services at once; a single endpoint learns them when it is built.
+        if (builder is IEndpointRouteBuilder group && group.ServiceProvider.GetService<PipelinePlacement>() is null)
+        {
+            throw NotRegistered(group.ToString());
+        }
+
         builder.Add(endpoint =>
         {
             // Scripts, the circuit and its connection: they are no pages, and what they need is theirs to decide.

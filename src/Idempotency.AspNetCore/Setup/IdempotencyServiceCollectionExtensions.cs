@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Mvc.ApplicationModels;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -37,6 +38,7 @@ public static class IdempotencyServiceCollectionExtensions
         services.AddMetrics();
         services.TryAddSingleton<Telemetry>();
         services.TryAddSingleton<StoreCalls>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ReplacedStoreCheck>());
         services.TryAddSingleton<CompletedRecords>();
         services.TryAddSingleton<LeaseKeeper>();
         services.TryAddSingleton<DuplicateWaiters>();
@@ -66,19 +68,20 @@ public static class IdempotencyServiceCollectionExtensions
     /// <c>hh:mm:ss</c> or <c>d.hh:mm:ss</c>. An unknown or malformed setting fails at start-up.
     /// </summary>
     /// <param name="services">The application's services.</param>
-    /// <param name="configuration">The section. It is read once, at start-up.</param>
+    /// <param name="configuration">The section. It is read once, at start-up, which fails if there is no such section.</param>
     public static IIdempotencyBuilder AddIdempotency(this IServiceCollection services, IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         return services.AddIdempotency(options => PolicyConfiguration.Apply(configuration, options));
     }
 
-    /// <summary>Keeps records in a store of your own: a singleton, made by dependency injection. The last store that is added counts.</summary>
+    /// <summary>Keeps records in a store of your own: a singleton, made by dependency injection. The last store that is added counts; one that it replaces is logged as a warning at start-up.</summary>
     public static IIdempotencyBuilder AddStore<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TStore>(this IIdempotencyBuilder builder)
         where TStore : class, IIdempotencyStore
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.Replace(ServiceDescriptor.Singleton<IIdempotencyStore, TStore>());
+        builder.Services.AddSingleton(new ChosenStore(typeof(TStore)));
         return builder;
     }
 

@@ -12,6 +12,12 @@ internal static class PolicyConfiguration
 {
     public static void Apply(IConfiguration section, IdempotencyOptions options)
     {
+        // A misspelt name of the section would otherwise mean the defaults, and nobody would be told. An empty section ({}) is there.
+        if (section is ConfigurationSection named && !named.Exists() && !named.TryGetValue(null, out _))
+        {
+            throw new InvalidOperationException($"The configuration has no section '{named.Path}'. Correct the name passed to GetSection(...), add the section, or call AddIdempotency() without configuration to use the defaults.");
+        }
+
         foreach (var setting in Members(section, "a section"))
         {
             switch (setting.Key.ToUpperInvariant())
@@ -26,9 +32,9 @@ internal static class PolicyConfiguration
             }
         }
 
-        foreach (var named in Members(section.GetSection("Policies"), "a section with a policy under each name"))
+        foreach (var entry in Members(section.GetSection("Policies"), "a section with a policy under each name"))
         {
-            options.Policies[named.Key] = Read(named, options.Policies.TryGetValue(named.Key, out var known) ? known : options.DefaultPolicy);
+            options.Policies[entry.Key] = Read(entry, options.Policies.TryGetValue(entry.Key, out var known) ? known : options.DefaultPolicy);
         }
     }
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore.Infrastructure;
-using Npgsql;
 
 namespace Idempotency.AspNetCore.EntityFrameworkCore.Tests;
 
@@ -22,8 +21,17 @@ public abstract class TestDatabase : IAsyncLifetime
     public static EntityFrameworkCoreIdempotencyStore<Shop> StoreOf(IServiceProvider application) =>
         (EntityFrameworkCoreIdempotencyStore<Shop>)application.GetRequiredService<IIdempotencyStore>();
 
+    /// <summary>A query for the database's own time, in milliseconds since 1970.</summary>
+    public abstract string Now { get; }
+
     /// <summary>The provider, with its defaults.</summary>
     public abstract void Use(DbContextOptionsBuilder options);
+
+    /// <summary>SQL with names in double quotes, as this engine has them.</summary>
+    public virtual string Sql(string standard) => standard;
+
+    /// <summary>Gives a table another name.</summary>
+    public virtual Task RenameTableAsync(string table, string name) => ExecuteAsync($"ALTER TABLE \"{table}\" RENAME TO \"{name}\"");
 
     /// <summary>Another server on the same database; it ends with the test class.</summary>
     public ServiceProvider NewApplication(Action<EntityFrameworkCoreIdempotencyStoreOptions>? configure = null, Action<IServiceCollection>? register = null)
@@ -43,7 +51,7 @@ public abstract class TestDatabase : IAsyncLifetime
     public async Task ExecuteAsync(string sql)
     {
         await using var scope = Application.CreateAsyncScope();
-        await scope.ServiceProvider.GetRequiredService<Shop>().Database.ExecuteSqlRawAsync(sql);
+        await scope.ServiceProvider.GetRequiredService<Shop>().Database.ExecuteSqlRawAsync(Sql(sql));
     }
 
     public async Task<long> CountAsync(string sql)
@@ -52,7 +60,7 @@ public abstract class TestDatabase : IAsyncLifetime
         var database = scope.ServiceProvider.GetRequiredService<Shop>().Database;
         await database.OpenConnectionAsync();
         await using var command = database.GetDbConnection().CreateCommand();
-        command.CommandText = sql;
+        command.CommandText = Sql(sql);
         return Convert.ToInt64(await command.ExecuteScalarAsync(), CultureInfo.InvariantCulture);
     }
 
@@ -92,6 +100,8 @@ public sealed class SqliteDatabase : TestDatabase
 
     public override bool TakesOtherWriters => false;
 
+    public override string Now => "SELECT CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)";
+
     public string ConnectionString => $"Data Source={_file}";
 
     public override void Use(DbContextOptionsBuilder options) => options.UseSqlite(ConnectionString);
@@ -111,48 +121,5 @@ public sealed class SqliteDatabase : TestDatabase
         }
 
         return Task.CompletedTask;
-    }
-}
-
-/// <summary>A database of the PostgreSQL server.</summary>
-public sealed class PostgreSqlDatabase(PostgreSqlServer server) : TestDatabase
-{
-    private readonly string _name = $"idempotency_{Guid.NewGuid():N}";
-
-    public override bool TakesOtherWriters => true;
-
-    public string ConnectionString => $"{server.ConnectionString};Database={_name};Maximum Pool Size=40;Include Error Detail=true";
-
-    public override void Use(DbContextOptionsBuilder options) => options.UseNpgsql(ConnectionString);
-
-    /// <summary>Takes the database away, or gives it back.</summary>
-    public async Task AllowConnectionsAsync(bool areAllowed)
-    {
-        await ExecuteOutsideAsync($"ALTER DATABASE {_name} WITH ALLOW_CONNECTIONS {areAllowed}");
-        if (!areAllowed)
-        {
-            await ExecuteOutsideAsync($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{_name}'");
-        }
-    }
-
-    protected override Task CreateAsync() => Task.CompletedTask; // EnsureCreated does
-
-    protected override async Task DeleteAsync()
-    {
-        await using (var own = new NpgsqlConnection(ConnectionString))
-        {
-            NpgsqlConnection.ClearPool(own);
-        }
-
-        await ExecuteOutsideAsync($"DROP DATABASE {_name} WITH (FORCE)");
-    }
-
-    private async Task ExecuteOutsideAsync(string sql)
-    {
-        await using var connection = new NpgsqlConnection($"{server.ConnectionString};Database=postgres;Pooling=false");
-        await connection.OpenAsync();
-        await using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        await command.ExecuteNonQueryAsync();
     }
 }

@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Idempotency.AspNetCore;
+
+/// <summary>Warns at start-up, with or without HTTP, of a store that was added and then replaced by another.</summary>
+/// <remarks>It is no error: tests of an application replace its store with one in memory.</remarks>
+internal sealed class ReplacedStoreCheck(IEnumerable<ChosenStore> chosen, ILogger<ReplacedStoreCheck> logger) : IHostedService
+{
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        var stores = chosen.Select(store => store.Type).ToList();
+        var replaced = stores.Where(type => type != stores[^1]).Distinct().ToList();
+        if (replaced.Count > 0)
+        {
+            Log.StoreReplaced(logger, string.Join(", ", replaced.Select(NameOf)), NameOf(stores[^1]));
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private static string NameOf(Type type) => type.IsGenericType ? $"{type.Name.Split('`')[0]}<{string.Join(", ", type.GetGenericArguments().Select(NameOf))}>" : type.Name;
+}
