@@ -92,6 +92,9 @@ internal static partial class Log
     [LoggerMessage(53, LogLevel.Error, "{StoreKey}: the result of step '{Step}' cannot be written as JSON. The step is recorded without it; a later attempt that needs it gets IdempotencyResultUnavailableException.", EventName = "StepResultNotSerialized")]
     public static partial void StepResultNotSerialized(ILogger logger, StoreKey storeKey, string step, Exception exception);
 
+    [LoggerMessage(55, LogLevel.Error, "{StoreKey}: the store is unavailable, so the steps of the run could not be saved.", EventName = "StepsUnavailable")]
+    public static partial void StepsUnavailable(ILogger logger, StoreKey storeKey, Exception exception);
+
     [LoggerMessage(54, LogLevel.Warning, "{StoreKey}: earlier attempts recorded steps that this run did not use: {Steps}. The handler may have changed since.", EventName = "StepsNotUsed")]
     public static partial void StepsNotAsked(ILogger logger, StoreKey storeKey, string steps);
 }

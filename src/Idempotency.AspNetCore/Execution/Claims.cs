@@ -142,7 +142,7 @@ internal sealed class Claims(
         var owned = new OwnedClaim(request, claim.Owner, claim.Attempt, leasedAt, recording, stepRecording);
         owned.TakeOver(steps); // or the claim is left to its lease, with the steps that cannot be read
         leases.Keep(owned, leasedAt);
-        if (claim.Supersedes is not null)
+        if (claim.Supersedes is { } abandoned && abandoned != Guid.Empty) // without an owner: the attempt before was released, with its steps
         {
             telemetry.TookOver();
             Log.TookOver(logger, request.Key, claim.Attempt);

@@ -12,7 +12,7 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
 
     private int _end;
     private bool _hasResponse;
-    private bool _isMarking;
+    private int _marking;
     private RunSteps? _steps;
 
     // Made when somebody asks for the token, which few handlers do.
@@ -44,10 +44,10 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
     public bool EffectsStarted { get; private set; }
 
     /// <summary>The same, or whether they are being marked at this moment.</summary>
-    public bool EffectsMayHaveStarted => EffectsStarted || Volatile.Read(ref _isMarking);
+    public bool EffectsMayHaveStarted => EffectsStarted || Volatile.Read(ref _marking) > 0;
 
-    /// <summary>Whether it is known to be somebody else's.</summary>
-    public bool IsLost => Volatile.Read(ref _end) == (int)End.Lost;
+    /// <summary>Whether it has an end, whichever.</summary>
+    public bool HasEnded => Volatile.Read(ref _end) != (int)End.None;
 
     /// <summary>Its steps; null while no attempt has used any.</summary>
     public RunSteps? Steps => Volatile.Read(ref _steps);
@@ -117,7 +117,7 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
             return;
         }
 
-        Volatile.Write(ref _isMarking, true); // before the call: steps that are saved meanwhile must not remove the mark
+        Interlocked.Increment(ref _marking); // before the call: steps that are saved meanwhile must not remove the mark
         try
         {
             await (Steps is { } steps ? steps.MarkEffectsStartedAsync(cancellationToken) : recording.MarkEffectsStartedAsync(this, cancellationToken));
@@ -125,7 +125,7 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
         }
         finally
         {
-            Volatile.Write(ref _isMarking, false);
+            Interlocked.Decrement(ref _marking);
         }
     }
 
@@ -178,7 +178,12 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
 
     public async ValueTask DisposeAsync()
     {
-        if (Volatile.Read(ref _end) != (int)End.None)
+        if (!HasEnded && Steps is { } steps)
+        {
+            await steps.SettleAsync(restarts: false); // what still runs must not run beside the next attempt
+        }
+
+        if (HasEnded)
         {
             await RollBackAsync();
         }
@@ -189,6 +194,7 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
         else
         {
             await RollBackAsync(); // before anybody else may run
+            await (Steps?.RetractAsync() ?? default);
             await recording.ReleaseAsync(this);
         }
     }

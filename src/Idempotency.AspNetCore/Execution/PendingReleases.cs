@@ -38,7 +38,16 @@ internal sealed class PendingReleases(Func<StoreKey, Guid, ValueTask<bool>> rele
             _isRunning = true;
         }
 
-        _ = RunAsync();
+        if (ExecutionContext.IsFlowSuppressed())
+        {
+            _ = RunAsync();
+            return;
+        }
+
+        using (ExecutionContext.SuppressFlow()) // it serves other requests too
+        {
+            _ = RunAsync();
+        }
     }
 
     private async Task RunAsync()

@@ -65,8 +65,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         catch (Exception exception)
         {
             Log.ReleaseFailed(logger, claim.Key, exception);
-            // A marked claim that is left to its lease ends in the same state, and one with steps in one that is as good.
-            if (claim is { IsOutcomeUnknown: false, Steps: null })
+            if (!claim.IsOutcomeUnknown) // a marked claim that is left to its lease ends in the same state
             {
                 store.ReleaseInBackground(claim.Key, claim.Owner, claim.Policy);
             }
@@ -109,8 +108,8 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     /// <summary>The first try failed, or the claim was not ours any more: find out what is true.</summary>
     /// <remarks>
     /// A completion that is refused means one of: 1. an earlier try went through and its reply was lost: recorded; 2. another attempt
-    /// completed: its response counts; 3. another attempt is running: ours does not count and there is none yet; 4. nobody has the key any more:
-    /// claim it again, and record; 5. the key belongs to a different request by now (its retention was over): nowhere to record.
+    /// completed: its response counts; 3. another attempt is running: ours does not count and there is none yet; 4. nobody has the key any more
+    /// (another attempt failed, and may have left its steps): claim it again, and record; 5. the key belongs to a different request by now (its retention was over): nowhere to record.
     /// </remarks>
     private async Task<Completion> CompleteAgainAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload, long until)
     {
@@ -127,9 +126,9 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
                 }
 
                 var existing = await store.ReadAsync(claim.Key, CancellationToken.None);
-                if (existing is null)
+                if (existing is null || existing.Owner == Guid.Empty && existing.Fingerprint == claim.Request.Fingerprint)
                 {
-                    if (await ClaimAgainAsync(claim) && await store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention))
+                    if (await ClaimAgainAsync(claim, existing) && await store.CompleteAsync(claim.Key, claim.Owner, payload, claim.Policy.Retention))
                     {
                         return Recorded(claim, payload, asked);
                     }
@@ -163,15 +162,16 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     }
 
     /// <summary>Claims a key that nobody has any more for the owner who had it.</summary>
-    private async ValueTask<bool> ClaimAgainAsync(OwnedClaim claim)
+    private async ValueTask<bool> ClaimAgainAsync(OwnedClaim claim, IdempotencyRecord? released)
     {
-        if (!(await store.ClaimAsync(claim.Key, claim.Request.Attempt(claim.Owner, claim.Attempt), CancellationToken.None)).IsAcquired)
+        var again = claim.Request.Attempt(claim.Owner, (released?.Attempt + 1) ?? claim.Attempt) with { Supersedes = released?.Owner };
+        if (!(await store.ClaimAsync(claim.Key, again, CancellationToken.None)).IsAcquired)
         {
             return false;
         }
 
         // The mark went with the record. If the completion fails again, nobody may take this claim over either.
-        return !claim.EffectsStarted || await store.MarkEffectsStartedAsync(claim.Key, claim.Owner, claim.Policy.ClaimDuration, claim.Policy.Retention, CancellationToken.None);
+        return !claim.IsOutcomeUnknown || await store.MarkEffectsStartedAsync(claim.Key, claim.Owner, claim.Policy.ClaimDuration, claim.Policy.Retention, CancellationToken.None);
     }
 
     private async ValueTask<Completion> CommitAsync(OwnedClaim claim, IIdempotencyTransaction transaction, ReadOnlyMemory<byte> payload)
@@ -229,7 +229,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
                     return Recorded(claim, payload, asked);
                 }
 
-                if (existing?.Fingerprint == claim.Request.Fingerprint)
+                if (existing?.Fingerprint == claim.Request.Fingerprint && existing.Owner != Guid.Empty) // without an owner: we gave it up, and did not hear of it
                 {
                     return Superseded(claim, existing, asked);
                 }

@@ -33,7 +33,7 @@ internal sealed class RunOnce(ILogger<RunOnce> logger)
             return new Completion(CompletionOutcome.Undone);
         }
 
-        claim.Steps?.Restart();
+        await (claim.Steps?.SettleAsync(restarts: true) ?? default);
         try
         {
             return await work.RunAsync() is { } payload ? await claim.CompleteAsync(payload) : new Completion(CompletionOutcome.Released);

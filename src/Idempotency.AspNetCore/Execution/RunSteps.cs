@@ -15,12 +15,22 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
     private readonly HashSet<string> _unknown = recorded.Where(static step => step.State == StepState.Begun).Select(static step => step.Name).ToHashSet(StringComparer.Ordinal);
     private readonly Lock _lock = new();
     private int _version = version;
-    private bool _effectsStarted;
+    private readonly List<IdempotencyException> _failures = [];
+    private int _running;
+    private bool _isClosed;
+    private bool _mayHaveStaleBegin;
+    private TaskCompletionSource? _ended;
 
     private InterruptedStepBehavior Default => claim.Policy.WhenAbandoned == AbandonedBehavior.Refuse ? InterruptedStepBehavior.Refuse : InterruptedStepBehavior.RunAgain;
 
-    /// <summary>The exception with which a step failed last, other than one of its work.</summary>
-    public IdempotencyException? Failure { get; private set; }
+    /// <summary>Whether an exception is one with which a step of this run failed, other than one of its work.</summary>
+    public bool IsFailure(Exception exception)
+    {
+        lock (_lock)
+        {
+            return _failures.Any(failure => ReferenceEquals(failure, exception));
+        }
+    }
 
     /// <summary>Whether a step has begun that must not run twice, and is not recorded: then no attempt may follow.</summary>
     public bool IsAnyUnknown
@@ -46,22 +56,59 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
         }
     }
 
-    /// <summary>The handler begins from its start, in this attempt perhaps not for the first time.</summary>
-    public void Restart()
+    /// <summary>Waits until no step runs any more, because the handler has ended or begins from its start. What ran beside it must not run beside the next attempt.</summary>
+    /// <param name="restarts">Whether the handler begins again. Otherwise no further step begins.</param>
+    public async ValueTask SettleAsync(bool restarts)
     {
+        Task? ended = null;
         lock (_lock)
         {
+            _isClosed = true;
+            ended = _running == 0 ? null : (_ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+
+        if (ended is not null)
+        {
+            await ended;
+        }
+
+        lock (_lock)
+        {
+            _isClosed = !restarts;
             _asked.Clear();
         }
+    }
+
+    /// <summary>Takes back what the store may have of steps that did not begin after all: their start was sent, and no reply came. Never throws.</summary>
+    public async ValueTask RetractAsync()
+    {
+        IdempotencySteps steps;
+        lock (_lock)
+        {
+            if (!_mayHaveStaleBegin)
+            {
+                return;
+            }
+
+            steps = Snapshot();
+        }
+
+        await recording.TrySaveAsync(claim, steps);
     }
 
     public async Task<T> RunAsync<T>(string name, Func<CancellationToken, Task<T>> work, ResultFormat<T> format, StepOptions? options, CancellationToken cancellationToken)
     {
         using var activity = Telemetry.Activities.StartActivity("idempotency.step");
         var isWork = false;
+        var recorded = Enter(name);
         try
         {
-            if (Recall(name) is { } recorded)
+            if (recorded is { State: StepState.Begun })
+            {
+                throw new IdempotencyOutcomeUnknownException($"The step '{name}' began in an earlier attempt and may or may not have taken effect. It does not run again. Find out what became of it.");
+            }
+
+            if (recorded is not null)
             {
                 var recalled = recording.Read(claim, recorded, format);
                 recording.Ended(activity, claim, name, Telemetry.Recalled);
@@ -84,53 +131,73 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
         }
         catch (Exception exception)
         {
-            Failure = isWork ? Failure : exception as IdempotencyException ?? Failure;
+            if (!isWork && exception is IdempotencyException failure)
+            {
+                lock (_lock)
+                {
+                    _failures.Add(failure);
+                }
+            }
+
             recording.Ended(activity, claim, name, isWork ? Telemetry.Failed : (exception as IdempotencyException)?.Code ?? Telemetry.Failed, exception);
             throw;
         }
+        finally
+        {
+            Leave();
+        }
     }
 
-    /// <summary>Marks the claim: irreversible effects are about to start.</summary>
+    /// <summary>Marks the claim: irreversible effects are about to start. The claim says so already, so no save that begins meanwhile removes the mark.</summary>
     public async ValueTask MarkEffectsStartedAsync(CancellationToken cancellationToken)
     {
         IdempotencySteps marked;
         lock (_lock)
         {
-            _effectsStarted = true; // before the call: no save that begins meanwhile may remove the mark
             marked = Snapshot();
         }
 
-        try
-        {
-            await recording.SaveAsync(claim, marked, cancellationToken);
-        }
-        catch
-        {
-            lock (_lock)
-            {
-                _effectsStarted = false;
-            }
-
-            throw;
-        }
+        await recording.SaveAsync(claim, marked, cancellationToken);
     }
 
-    private Step? Recall(string name)
+    /// <returns>The step, if an earlier attempt began or recorded it.</returns>
+    private Step? Enter(string name)
     {
         lock (_lock)
         {
+            if (_isClosed)
+            {
+                throw new IdempotencyClaimLostException($"The step '{name}' was to begin after its run had ended. Await every step before the handler ends.");
+            }
+
             if (!_asked.Add(name))
             {
                 throw new InvalidOperationException($"The step '{name}' is used twice in one run. Give each step a name of its own: in a loop, add what tells its rounds apart, for example $\"{name}-{{item.Id}}\".");
             }
 
-            return _steps.GetValueOrDefault(name) switch
+            var known = _steps.GetValueOrDefault(name);
+            if (known is null && !claim.IsCompleted && StepLog.SizeOf(_steps.Values) + ((_running + 1) * StepLog.MostWithoutResult) > recording.MostBytes)
             {
-                null => null,
-                { State: StepState.Recorded } step => step,
-                _ => throw new IdempotencyOutcomeUnknownException($"The step '{name}' began in an earlier attempt and may or may not have taken effect. It does not run again. Find out what became of it."),
-            };
+                throw new InvalidOperationException($"The steps of this run do not fit into a record of the store, which has {recording.MostBytes} bytes. The step '{name}' did not run. Use fewer steps, or return less from them.");
+            }
+
+            _running++;
+            return known;
         }
+    }
+
+    private void Leave()
+    {
+        TaskCompletionSource? ended = null;
+        lock (_lock)
+        {
+            if (--_running == 0)
+            {
+                (ended, _ended) = (_ended, null);
+            }
+        }
+
+        ended?.SetResult();
     }
 
     private async ValueTask BeginAsync(string name, InterruptedStepBehavior whenInterrupted, CancellationToken cancellationToken)
@@ -162,8 +229,9 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
         {
             lock (_lock)
             {
-                _steps.Remove(name); // its work does not run
+                _steps.Remove(name); // its work does not run, but the store may have it
                 _unknown.Remove(name);
+                _mayHaveStaleBegin = true;
             }
 
             throw;
@@ -209,6 +277,6 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
     {
         Version = ++_version,
         Data = StepLog.Encode(_version, _steps.Values),
-        EffectsStarted = _effectsStarted || claim.EffectsMayHaveStarted || _steps.Values.Any(static step => step.State == StepState.Begun),
+        EffectsStarted = claim.EffectsMayHaveStarted || _steps.Values.Any(static step => step.State == StepState.Begun),
     };
 }

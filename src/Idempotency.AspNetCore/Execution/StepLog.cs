@@ -26,6 +26,9 @@ internal static class StepLog
     // What a step takes beside its name and its result, at the most.
     private const int MostPerStep = 5 + 1 + 5 + sizeof(long) + 5;
 
+    /// <summary>The most bytes that a step without a result takes: a name has at most 100 characters, and a result that is not kept seven bytes.</summary>
+    public const int MostWithoutResult = MostPerStep + 300 + 16;
+
     /// <summary>The most bytes that steps take.</summary>
     public static int SizeOf(IReadOnlyCollection<Step> steps) => 1 + 5 + 5 + RecordBytes.ChecksumSize + steps.Sum(static step => MostPerStep + (3 * step.Name.Length) + step.Result.Length);
 

@@ -16,7 +16,7 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
     /// <exception cref="IdempotencyStoreUnavailableException">The store could not be reached.</exception>
     public async ValueTask ConfirmAsync(OwnedClaim claim, CancellationToken cancellationToken)
     {
-        if (claim.IsLost)
+        if (claim.HasEnded)
         {
             throw Lost(claim);
         }
@@ -27,7 +27,7 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
             return;
         }
 
-        if (!await CallAsync(store.RenewAsync(claim.Key, claim.Owner, claim.Policy, cancellationToken), cancellationToken))
+        if (!await CallAsync(claim, store.RenewAsync(claim.Key, claim.Owner, claim.Policy, cancellationToken), cancellationToken))
         {
             throw Lost(claim);
         }
@@ -40,13 +40,24 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
     /// <exception cref="IdempotencyStoreUnavailableException">The store could not be reached.</exception>
     public async ValueTask SaveAsync(OwnedClaim claim, IdempotencySteps steps, CancellationToken cancellationToken)
     {
-        var now = time.Ticks();
-        if (!await CallAsync(store.SaveStepsAsync(claim.Key, claim.Owner, steps, claim.Policy, cancellationToken), cancellationToken))
+        // The store renews the lease with it, unless it had these steps already: so for us the lease does not grow.
+        if (!await CallAsync(claim, store.SaveStepsAsync(claim.Key, claim.Owner, steps, claim.Policy, cancellationToken), cancellationToken))
         {
             throw Lost(claim);
         }
+    }
 
-        claim.Renewed(MonotonicTime.After(now, claim.Policy.ClaimDuration));
+    /// <summary>The same, where it is worth a try and no more.</summary>
+    public async ValueTask TrySaveAsync(OwnedClaim claim, IdempotencySteps steps)
+    {
+        try
+        {
+            await store.SaveStepsAsync(claim.Key, claim.Owner, steps, claim.Policy, CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            Log.StepsUnavailable(logger, claim.Key, exception);
+        }
     }
 
     /// <summary>Saves steps after the work of one has run, with retries for ten seconds: what has happened is recorded whoever still waits.</summary>
@@ -116,7 +127,7 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
         return new IdempotencyClaimLostException("The claim of this run was lost: another attempt took it over, or an operator deleted it. Let this exception end the run.");
     }
 
-    private static async ValueTask<bool> CallAsync(ValueTask<bool> call, CancellationToken cancellationToken)
+    private async ValueTask<bool> CallAsync(OwnedClaim claim, ValueTask<bool> call, CancellationToken cancellationToken)
     {
         try
         {
@@ -124,6 +135,7 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
+            Log.StepsUnavailable(logger, claim.Key, exception);
             throw new IdempotencyStoreUnavailableException("The idempotency store is unavailable, so the next step could not begin. Let this exception end the run.", exception) { RetryAfter = TimeSpan.FromSeconds(5) };
         }
     }

@@ -11,7 +11,8 @@ public enum AbandonedBehavior
 
     /// <summary>
     /// The key is answered 409 <c>idempotency-outcome-unknown</c>, or with <see cref="IdempotencyOutcomeUnknownException"/>, until its retention is over: for effects that must never happen twice,
-    /// even at the price of somebody looking into it.
+    /// even at the price of somebody looking into it. An attempt that recorded steps (<c>IIdempotentRun.StepAsync</c>) is resumed all the same when every step that it began is recorded: put all effects
+    /// of such a handler into steps.
     /// </summary>
     Refuse,
 }

@@ -59,7 +59,7 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
 
             return completion;
         }
-        catch (IdempotencyException exception) when (ReferenceEquals(exception, claim.Steps?.Failure) && _capture is { State: ResponseCapture.Mode.Holding })
+        catch (IdempotencyException exception) when (claim.Steps?.IsFailure(exception) == true && _capture is { State: ResponseCapture.Mode.Holding })
         {
             _capture.Reset();
             return new Completion(CompletionOutcome.StepFailed, EffectsStarted: claim.IsOutcomeUnknown, Failure: exception);
@@ -74,6 +74,7 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
     {
         _capture?.Reset(); // of the attempt before, which the database undid
         _capture?.End();
+        IsRefusedByScheme = HasFailedAntiforgery = false;
         request.Body.GiveBackTo(context);
         var capture = _capture = ResponseCapture.Install(context, _policy.MaxResponseBodySize, mayStream: claim.Transaction is null, _policy.HoldUnbufferedResponses, this);
         using (var features = HandlerFeatures.Install(context, this, capture, _policy.CompleteAfterDisconnect))
@@ -91,7 +92,7 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
                     await capture.RunOnStartingAsync();
                 }
             }
-            catch (Exception exception) when (claim.Transaction?.IsConflict(exception) == true)
+            catch (Exception exception) when (claim.Transaction?.IsConflict(exception) == true || claim.Steps?.IsFailure(exception) == true)
             {
                 capture.DropOnStarting();
                 throw;
