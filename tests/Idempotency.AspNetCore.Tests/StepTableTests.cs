@@ -45,6 +45,30 @@ public sealed class StepTableTests
     }
 
     [Fact]
+    public async Task The_READMEs_example_charges_once_and_welcomes_once()
+    {
+        var mailer = new Mailer();
+        await using var api = await Api.StartAsync(
+            app =>
+            {
+                // As it stands in the README.
+                app.MapPost("/subscriptions", async (Order order, IIdempotentRun run, BankClient bank, Mailer mailer) =>
+                {
+                    var charge = await run.StepAsync("charge", cancel => bank.ChargeAsync(order, run.DownstreamKey("charge"), cancel));
+                    await run.StepAsync("welcome", cancel => mailer.WelcomeAsync(charge, cancel), new StepOptions { WhenInterrupted = InterruptedStepBehavior.Refuse });
+                    return TypedResults.Ok(charge);
+                }).WithIdempotency();
+            },
+            services: services => services.AddSingleton<BankClient>().AddSingleton(mailer));
+        using var first = await api.SendAsync("/subscriptions", json: "{\"amount\":5}");
+        using var replay = await api.SendAsync("/subscriptions", json: "{\"amount\":5}");
+        Assert.True(replay.IsReplay());
+        Assert.Contains("\"amount\":5", await replay.TextAsync(), StringComparison.Ordinal);
+        Assert.Equal(1, mailer.Sent);
+        Assert.Equal(3, api.Store.Calls("save-steps")); // one for the charge, two for the mail
+    }
+
+    [Fact]
     public void The_table_has_no_other_row() => Assert.Equal(Rows().Count, ReadmeRows().Count());
 
     /// <summary>Lets the first attempt come that far and end that way, and tells in the README's words what becomes of a retry.</summary>
@@ -67,7 +91,13 @@ public sealed class StepTableTests
 
             try
             {
-                await run.StepAsync("mail", _ => Interlocked.Increment(ref mails) == 1 && progress == Begun ? EndAsync() : Task.FromResult(Results.Ok()), Options());
+                await run.StepAsync("mail", async _ =>
+                {
+                    if (Interlocked.Increment(ref mails) == 1 && progress == Begun)
+                    {
+                        await EndAsync();
+                    }
+                }, interrupted is null ? null : new StepOptions { WhenInterrupted = interrupted });
             }
             catch (InvalidTimeZoneException) when (end == Status)
             {
@@ -118,8 +148,6 @@ public sealed class StepTableTests
 
         return met;
 
-        StepOptions? Options() => interrupted is null ? null : new StepOptions { WhenInterrupted = interrupted };
-
         async Task<IResult> EndAsync()
         {
             switch (end)
@@ -146,6 +174,27 @@ public sealed class StepTableTests
         .Skip(2)
         .TakeWhile(line => line.StartsWith('|'))
         .Select(line => line.Trim('|').Split('|', StringSplitOptions.TrimEntries));
+
+    private sealed record Order(decimal Amount);
+
+    private sealed record Receipt(string Key, decimal Amount);
+
+    private sealed class BankClient
+    {
+        public Task<Receipt> ChargeAsync(Order order, string idempotencyKey, CancellationToken cancellation) =>
+            cancellation.IsCancellationRequested ? Task.FromCanceled<Receipt>(cancellation) : Task.FromResult(new Receipt(idempotencyKey, order.Amount));
+    }
+
+    private sealed class Mailer
+    {
+        public int Sent { get; private set; }
+
+        public Task WelcomeAsync(Receipt charge, CancellationToken cancellation)
+        {
+            Sent += charge.Amount > 0 ? 1 : 0;
+            return cancellation.IsCancellationRequested ? Task.FromCanceled(cancellation) : Task.CompletedTask;
+        }
+    }
 
     private static string ThisFile([CallerFilePath] string path = "") => path;
 }
