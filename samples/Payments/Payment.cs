@@ -2,7 +2,7 @@ namespace Payments;
 
 /// <summary>A row of the ledger.</summary>
 /// <param name="Id">Its name in <c>/payments/{id}</c>.</param>
-/// <param name="Kind"><c>payment</c>, <c>order</c>, <c>refund</c> or <c>payout</c>.</param>
+/// <param name="Kind"><c>payment</c>, <c>order</c>, <c>refund</c>, <c>payout</c> or <c>subscription</c>.</param>
 /// <param name="Name">Who pays, or gets the money back.</param>
 /// <param name="Email">Where the receipt goes.</param>
 /// <param name="Amount">How much.</param>

@@ -10,6 +10,8 @@ public sealed class PaymentsDb(DbContextOptions<PaymentsDb> options) : DbContext
 
     public DbSet<Payout> Payouts => Set<Payout>();
 
+    public DbSet<StepRun> StepRuns => Set<StepRun>();
+
     public DbSet<LedgerOpening> Openings => Set<LedgerOpening>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
@@ -21,6 +23,7 @@ public sealed class PaymentsDb(DbContextOptions<PaymentsDb> options) : DbContext
             payment.Property(one => one.Execution).ValueGeneratedOnAdd();
             payment.HasIndex(one => one.Id).IsUnique();
         });
+        modelBuilder.Entity<StepRun>().HasIndex(run => run.Key);
         modelBuilder.AddIdempotencyRecords();
     }
 

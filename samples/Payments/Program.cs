@@ -50,6 +50,7 @@ app.MapGet("/payments/{id}", async (string id, Ledger ledger, CancellationToken 
 
 app.MapControllers(); // RefundsController: the same with [Idempotent]
 app.MapPayouts(); // PayoutQueue: the same without HTTP, for a queue's consumer
+app.MapSubscriptions(); // two steps: a retry resumes where the attempt before it stopped
 app.MapOpenApi(); // /openapi/v1.json
 
 app.MapGet("/demo/settings", (IOptions<IdempotencyOptions> options) => DemoSettings.Of(options.Value.DefaultPolicy));

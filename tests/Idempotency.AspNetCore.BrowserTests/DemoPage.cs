@@ -40,9 +40,19 @@ internal sealed class DemoPage(IPage page)
         await Expect(Result).ToContainTextAsync(status);
     }
 
+    /// <summary>How often each step of the subscription ran.</summary>
+    public async Task SeeStepsAsync(int charges, int welcomes)
+    {
+        var runs = page.GetByLabel("Runs of the steps");
+        await Expect(runs).ToContainTextAsync($"Charge ran{Times(charges)}");
+        await Expect(runs).ToContainTextAsync($"Welcome mail ran{Times(welcomes)}");
+    }
+
     public async Task SeeExecutionsAsync(int count)
     {
-        await Expect(Executions).ToHaveTextAsync(count == 1 ? "1 time" : $"{count} times");
+        await Expect(Executions).ToHaveTextAsync(Times(count));
         await Expect(page.Locator("#ledger > li")).ToHaveCountAsync(count);
     }
+
+    private static string Times(int count) => count == 1 ? "1 time" : $"{count} times";
 }

@@ -299,6 +299,32 @@ public sealed partial class DemoPageTests(Chromium chromium) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_subscription_that_failed_after_its_charge_resumes_there()
+    {
+        await Expect(_demo.Button("Retry the subscription")).ToBeDisabledAsync();
+        await _demo.PressAsync("Fail after the charge");
+        await _demo.SeeAsync(1, "Failed", "503");
+        await Expect(_demo.Result).ToContainTextAsync("The card is charged");
+        await _demo.SeeStepsAsync(charges: 1, welcomes: 0);
+
+        await _demo.PressAsync("Retry the subscription");
+        await _demo.SeeAsync(2, "Executed", "201");
+        await Expect(_demo.AnswerBody).ToContainTextAsync("\"attempt\": 2");
+        await _demo.SeeStepsAsync(charges: 1, welcomes: 1);
+
+        await _demo.Button("Retry the subscription").FocusAsync();
+        await _page.Keyboard.PressAsync("Enter");
+        await _demo.SeeAsync(3, "Replayed by the server", "201");
+        await _demo.SeeStepsAsync(charges: 1, welcomes: 1);
+        await _demo.SeeExecutionsAsync(1);
+
+        await _demo.PressAsync("Fail after the charge"); // another subscription
+        await _demo.SeeAsync(4, "Failed", "503");
+        await _demo.SeeStepsAsync(charges: 1, welcomes: 0);
+        await _demo.SeeExecutionsAsync(2);
+    }
+
+    [Fact]
     public async Task A_bad_form_is_not_sent()
     {
         await _demo.Field("Name").FillAsync("  ");
@@ -306,7 +332,7 @@ public sealed partial class DemoPageTests(Chromium chromium) : IAsyncLifetime
         await _demo.Field("Amount").FillAsync("0");
         await _demo.ChooseAsync("Typed");
         await _demo.Field("Your key").FillAsync("clé");
-        foreach (var button in new[] { "Submit", "Send 10 at once", "Slow", "No key" })
+        foreach (var button in new[] { "Submit", "Send 10 at once", "Slow", "No key", "Fail after the charge" })
         {
             await _demo.PressAsync(button);
             await Expect(_demo.Field("Name")).ToBeFocusedAsync();

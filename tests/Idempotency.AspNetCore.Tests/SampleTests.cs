@@ -117,6 +117,21 @@ public sealed class SampleTests : IDisposable
     }
 
     [Fact]
+    public async Task A_subscription_that_failed_after_its_charge_resumes_there()
+    {
+        using var client = _sample.CreateClient();
+        using var failed = await client.SendAsync(Api.Request("/subscriptions?failures=1", json: Payment));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, failed.StatusCode);
+        Assert.Equal("""{"charges":1,"welcomes":0}""", await client.GetStringAsync("/subscriptions/key-1"));
+        using var retry = await client.SendAsync(Api.Request("/subscriptions?failures=1", json: Payment));
+        Assert.Equal(HttpStatusCode.Created, retry.StatusCode);
+        using var again = await client.SendAsync(Api.Request("/subscriptions?failures=1", json: Payment));
+        Assert.True(again.IsReplay());
+        Assert.Equal("""{"charges":1,"welcomes":1}""", await client.GetStringAsync("/subscriptions/key-1"));
+        Assert.Equal(1, await CountAsync(client));
+    }
+
+    [Fact]
     public async Task Its_document_says_which_endpoints_want_a_key()
     {
         using var client = _sample.CreateClient();
@@ -125,7 +140,7 @@ public sealed class SampleTests : IDisposable
             .SelectMany(path => path.Value.EnumerateObject().Select(operation => (Path: path.Name, Operation: operation.Value)))
             .Where(operation => operation.Operation.GetProperty("responses").TryGetProperty("422", out _))
             .Select(operation => operation.Path);
-        Assert.Equal(["/orders", "/payments", "/payouts", "/refunds"], wanting.Order(StringComparer.Ordinal));
+        Assert.Equal(["/orders", "/payments", "/payouts", "/refunds", "/subscriptions"], wanting.Order(StringComparer.Ordinal));
     }
 
     private WebApplicationFactory<Program> Start() => new WebApplicationFactory<Program>().WithWebHostBuilder(host => host.UseSetting("ConnectionStrings:Sqlite", $"Data Source={_file}"));

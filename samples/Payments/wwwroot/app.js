@@ -21,6 +21,8 @@ const session = {
   /** The request that Retry, Revalidate and Same key, other payload refer to, and the ETag of its answer. */
   last: null,
   etag: null,
+  /** The subscription that is retried, and whose steps are counted. */
+  subscription: null,
   sent: 0,
   isSlow: false,
   server: null,
@@ -159,6 +161,7 @@ function kindOf(outcome) {
   return outcome.status === 304 ? 'not-modified'
     : isReplayed(outcome) ? 'replayed'
     : outcome.status < 400 ? 'executed'
+    : outcome.status >= 500 && !problemOf(outcome).code ? 'interrupted'
     : 'refused';
 }
 
@@ -168,6 +171,7 @@ const kinds = {
   cached: { name: 'From the browser’s cache', mark: '▤', says: 'The server was not asked at all.' },
   'not-modified': { name: 'Not modified', mark: '=', says: 'The server knows the answer and did not send it again: the copy here still is good.' },
   refused: { name: 'Refused', mark: '✕', says: 'The handler did not run.' },
+  interrupted: { name: 'Failed', mark: '!', says: 'The handler ran and failed. Its response is not recorded: a retry runs it again.' },
   cut: { name: 'Connection cut', mark: '⌁', says: 'The client hung up without an answer. The handler does not notice, and finishes.' },
   failed: { name: 'No answer', mark: '!', says: 'The server could not be reached.' },
 };
@@ -244,6 +248,19 @@ async function withoutKey() {
 
 async function revalidate() {
   show(await send(session.last, { label: 'Revalidate', ifNoneMatch: session.etag, askServer: true }));
+}
+
+/** Its own key, whatever the form's is: a new subscription each time. */
+async function interrupt() {
+  const current = payload();
+  const body = bodyOf(current);
+  session.subscription = { path: '/subscriptions?failures=1', key: crypto.randomUUID(), sendsKey: true, payload: current, body, payloadKey: await keyOf(body) };
+  await subscribe('Subscribe');
+}
+
+async function subscribe(label) {
+  remember(session.subscription);
+  show(await send(session.subscription, { label }));
 }
 
 // Showing it
@@ -349,6 +366,7 @@ function showButtons() {
   $('retry').disabled = !session.last;
   $('other').disabled = !session.last?.sendsKey;
   $('revalidate').disabled = !session.etag;
+  $('resume').disabled = !session.subscription;
   $('no-key').disabled = orders;
   $('slow').disabled = orders || session.isSlow;
 }
@@ -388,6 +406,8 @@ function showCache() {
   $('cache-size').textContent = entries === 0 ? 'empty' : `${entries} ${entries === 1 ? 'answer' : 'answers'}, ${bytes < 1024 ? `${bytes} bytes` : `${(bytes / 1024).toFixed(1)} kB`}`;
 }
 
+const times = count => count === 1 ? '1 time' : `${count} times`;
+
 // What the server knows
 
 let reading = Promise.resolve();
@@ -412,15 +432,19 @@ async function read(path) {
 
 async function readLedger() {
   let page;
+  let steps;
   try {
     page = await read('/payments');
     if (page.since !== session.server) {
       await meet(page.since);
     }
+    steps = session.subscription && await read(`/subscriptions/${session.subscription.key}`);
   } catch {
     return; // the server is away; the next poll may find it
   }
-  $('executions').textContent = page.count === 1 ? '1 time' : `${page.count} times`;
+  $('executions').textContent = times(page.count);
+  $('charges').textContent = steps ? times(steps.charges) : '–';
+  $('welcomes').textContent = steps ? times(steps.welcomes) : '–';
   $('ledger').replaceChildren(...page.payments.map(payment => element('li', {},
     element('span', { className: 'number' }, `#${payment.execution}`),
     element('span', { className: 'who' }, payment.name),
@@ -435,6 +459,8 @@ async function meet(server) {
   if (session.server) {
     session.paths.clear();
     session.etag = null;
+    session.subscription = null;
+    showButtons();
   }
   session.server = server;
   cache.belongTo(server);
@@ -479,6 +505,8 @@ $('new-key').addEventListener('click', newIntent);
 $('retry').addEventListener('click', retry);
 $('other').addEventListener('click', otherPayload);
 $('revalidate').addEventListener('click', revalidate);
+$('interrupt').addEventListener('click', () => isValid() && interrupt());
+$('resume').addEventListener('click', () => subscribe('Retry'));
 $('ten').addEventListener('click', () => isValid() && sendTen());
 $('no-key').addEventListener('click', () => isValid() && withoutKey());
 $('slow').addEventListener('click', async () => {
