@@ -181,7 +181,8 @@ public sealed class StepReviewTests
             return Results.StatusCode(500);
         }).WithIdempotency());
         api.Store.MaxPayloadSize = 500;
-        using var response = await api.SendAsync();
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => api.SendAsync());
+        Assert.Contains("500 bytes", error.Message, StringComparison.Ordinal);
         var record = await api.Store.Inner.ReadAsync(api.Store.LastKey, TestContext.Current.CancellationToken);
         Assert.InRange(record!.Payload.Length, 1, 500);
     }
@@ -292,12 +293,16 @@ public sealed class StepReviewTests
             await charging;
             return "done";
         }).WithIdempotency());
-        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => api.SendAsync());
-        var retry = api.SendAsync();
-        await Eventually.TrueAsync(() => retry.IsCompleted, "the retry");
+        var first = api.SendAsync();
+        await gate.ArrivedAsync();
+        using var early = await api.SendAsync();
+        await early.AssertProblemAsync(409, "idempotency-request-in-progress", "same-key");
+        Assert.False(first.IsCompleted); // the claim is released when no step runs any more
         gate.Open();
-        Assert.Equal(1, charges); // the work was running all the time: no process died
-        using var response = await retry;
-        _ = leftBehind;
+        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => first);
+        await leftBehind!;
+        using var retry = await api.SendAsync();
+        Assert.Equal("done", await retry.TextAsync());
+        Assert.Equal(1, charges);
     }
 }
