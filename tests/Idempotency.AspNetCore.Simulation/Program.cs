@@ -11,6 +11,15 @@ internal static class Program
         var time = Value("--minutes") is { } minutes ? TimeSpan.FromMinutes(double.Parse(minutes, CultureInfo.InvariantCulture)) : Value("--worlds") is null ? TimeSpan.FromMinutes(1) : TimeSpan.MaxValue;
         var worlds = Value("--worlds") is { } most ? int.Parse(most, CultureInfo.InvariantCulture) : int.MaxValue;
         Console.WriteLine($"seed {seed}");
+        if (arguments.Contains("--small"))
+        {
+            foreach (var small in SmallWorldCatalog.All)
+            {
+                var (histories, broken) = small.Explore();
+                Console.WriteLine($"{small}: {histories:N0} histories{(broken is null ? "" : $", {broken.Violation}{Environment.NewLine}{broken.Timeline}")}");
+            }
+        }
+
         if (arguments.Contains("--tell"))
         {
             Console.WriteLine(Simulator.Run(WorldPlan.Of(seed), isTold: true).Timeline);

@@ -5,6 +5,9 @@ namespace Idempotency.AspNetCore.Simulation;
 /// <summary>Servers, clients and a store on one thread, in simulated time. A seed and its plan make it; the same ones make the same world again.</summary>
 internal sealed class World : IDisposable
 {
+    // Far more than any world has that comes to an end.
+    private const int MostEvents = 2_000_000;
+
     private readonly List<Server> _lives = [];
     private readonly List<Client> _clients = [];
     private readonly InMemoryIdempotencyStore? _inMemory;
@@ -68,22 +71,25 @@ internal sealed class World : IDisposable
     public int NextExchange() => ++_exchanges;
 
     /// <summary>Lets everything happen, until nothing does.</summary>
+    /// <param name="begin">What happens first; null for the clients of the plan.</param>
     /// <returns>The first promise that was not kept; null when all were.</returns>
-    public Violation? Run()
+    public Violation? Run(Action? begin = null)
     {
         var before = SynchronizationContext.Current;
         try
         {
-            foreach (var client in _clients)
-            {
-                client.Begin();
-            }
+            (begin ?? (() => _clients.ForEach(static client => client.Begin())))();
 
             // A minute for each client's last request: retries, time-outs of the store, leases, and handlers.
             var workEnds = Math.Max(Plan.FaultsUntil, 4 * Plan.OperationsPerClient * Plan.ThinkTime.Ticks);
             var deadline = workEnds + (40 * Plan.Policy.ClaimDuration.Ticks) + (10 * Plan.OperationsPerClient * TimeSpan.TicksPerMinute);
-            while (Checker.Violation is null && !Scheduler.IsQuiet && Scheduler.Step(deadline))
+            while (Checker.Violation is null && !Scheduler.IsQuiet && Scheduler.Events < MostEvents && Scheduler.Step(deadline))
             {
+            }
+
+            if (Scheduler.Events >= MostEvents)
+            {
+                Checker.Fail("Liveness", "it goes round in circles");
             }
 
             if (Scheduler.Escape is { } escape)
@@ -124,10 +130,10 @@ internal sealed class World : IDisposable
     {
         var answered = new TaskCompletionSource<Answer>();
         void Answer(Answer answer, TimeSpan delay) => Scheduler.PostAfter(delay, client, _ => answered.TrySetResult(answer), null);
-        var hop = new SeededRandom(seed).Between(1000, 10_000);
+        var hop = Plan.Drift == 0 ? 0 : new SeededRandom(seed).Between(1000, 10_000); // small worlds have exact times, so that things meet
         var sent = new Exchange(this, request, seed, answer => Answer(answer, new TimeSpan(hop)));
         Scheduler.PostAfter(
-            Plan.Drift == 0 ? TimeSpan.Zero : new TimeSpan(hop),
+            new TimeSpan(hop),
             null,
             _ =>
             {

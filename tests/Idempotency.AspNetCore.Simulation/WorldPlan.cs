@@ -97,7 +97,7 @@ internal sealed record WorldPlan
             FaultsUntil = isCalm ? 0 : span.Ticks,
             DisruptionEvery = isCalm ? TimeSpan.Zero : span / (1 + random.Below(12)),
             CallFaults = isCalm ? 0 : new[] { 0, 10_000, 50_000, 150_000 }[random.Below(4)],
-            ThreadPauses = isCalm ? 0 : new[] { 0, 200, 2000 }[random.Below(3)],
+            ThreadPauses = isCalm ? 0 : new[] { 0, 500, 5000 }[random.Below(3)],
             ClientLeaves = isCalm ? 0 : new[] { 0, 100_000 }[random.Below(2)],
             Reuses = new[] { 0, 200_000 }[random.Below(2)],
             Dishonest = 200_000,

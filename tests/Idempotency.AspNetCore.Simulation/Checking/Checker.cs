@@ -93,6 +93,10 @@ internal sealed class Checker(World world)
             _tenures.Add(claim.Owner, tenure);
             key.Tenures.Add(tenure);
         }
+        else
+        {
+            tenure.WasClaimedAgain = true;
+        }
 
         tenure.End = TenureEnd.None;
         tenure.EndedAt = long.MaxValue;
@@ -289,7 +293,7 @@ internal sealed class Checker(World world)
         var isExpected = exception is ApplicationFailure or IdempotencyClaimLostException or IdempotencyStoreUnavailableException or OperationCanceledException;
         if (exchange.Run is null || !isExpected)
         {
-            if (exception is not OperationCanceledException || !exchange.IsAbandoned)
+            if (!exchange.IsAbandoned || (exception is not OperationCanceledException && !IsDisturbed(exchange))) // to nobody: its client had left
             {
                 Fail("Responses", $"{exchange} ended in an exception: {exception}", exchange.KeyName);
             }
@@ -408,7 +412,7 @@ internal sealed class Checker(World world)
         {
             Fail("G2", $"{exchange} is told that {run} is not recorded, and the store was there", exchange.KeyName);
         }
-        else if (Policy.WhenInProgress == InProgressBehavior.Wait && exchange.Server == tenure.Server && tenure.WasCompleted && IsCalmSince(Math.Min(exchange.ArrivedAt, tenure.ClaimedAt))
+        else if (exchange.Run is null && Policy.WhenInProgress == InProgressBehavior.Wait && exchange.Server == tenure.Server && tenure.WasCompleted && IsCalmSince(Math.Min(exchange.ArrivedAt, tenure.ClaimedAt))
             && Now - Math.Max(exchange.ArrivedAt, tenure.EndedAt) > TimeSpan.FromMilliseconds(40).Ticks)
         {
             Fail("Liveness", $"{exchange} waited on {run}'s own server, and got its response {Span(Now - Math.Max(exchange.ArrivedAt, tenure.EndedAt))} after it was recorded", exchange.KeyName);
@@ -446,7 +450,13 @@ internal sealed class Checker(World world)
 
         foreach (var other in tenure.Key.Runs)
         {
-            if (other != run && other.IsComplete && other.Tenure is { IsExcuse: false } earlier && (earlier == tenure || (earlier.End != TenureEnd.Deleted && Math.Max(earlier.GoneAt, earlier.EndedAt == long.MaxValue ? 0 : earlier.EndedAt) > tenure.ClaimedAt)))
+            if (other == run || !other.IsComplete || other.Tenure is not { IsExcuse: false } others)
+            {
+                continue;
+            }
+
+            var (earlier, later) = others.ClaimedAt <= tenure.ClaimedAt ? (others, tenure) : (tenure, others);
+            if (earlier == later || later.ClaimedAt < earlier.GoneAt)
             {
                 Fail("G1", $"{run} {(run.HasEnded ? "ran to completion" : "starts")} for {tenure.Key}, for which {other} had run to completion", tenure.Key.Name);
             }

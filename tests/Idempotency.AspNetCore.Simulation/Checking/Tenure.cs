@@ -34,6 +34,9 @@ internal sealed class Tenure(string name, Guid owner, KeyHistory key, Server ser
     /// <summary>Whether an operator ever deleted its record.</summary>
     public bool WasDeleted { get; set; }
 
+    /// <summary>Whether its owner claimed the key a second time: the record had gone in the meantime.</summary>
+    public bool WasClaimedAgain { get; set; }
+
     public bool WasCompleted { get; set; }
 
     public bool IsMarked { get; set; }
@@ -49,7 +52,7 @@ internal sealed class Tenure(string name, Guid owner, KeyHistory key, Server ser
     public override string ToString() => Name;
 
     /// <summary>Whether it excuses a second run: nobody promised anything once a lease is over or an operator has intervened.</summary>
-    public bool IsExcuse => HasLapsed || WasDeleted;
+    public bool IsExcuse => HasLapsed || WasDeleted || WasClaimedAgain;
 
     public bool IsGone(long now) => End is TenureEnd.Released or TenureEnd.Deleted || now >= GoneAt;
 }

@@ -1,12 +1,15 @@
 namespace Idempotency.AspNetCore.Simulation;
 
 /// <summary>At most one fault, at any call to the store, of any kind that a call can meet: which is a choice like any other.</summary>
-internal sealed class OneFault(World world, IChoices choices) : IFaults
+/// <param name="world">The world.</param>
+/// <param name="choices">Its choices.</param>
+/// <param name="isDisturbed">Whether something goes wrong in it anyway.</param>
+internal sealed class OneFault(World world, IChoices choices, bool isDisturbed) : IFaults
 {
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(1);
     private bool _hasHappened;
 
-    public long DisturbedUntil => _hasHappened ? long.MaxValue : long.MinValue / 2;
+    public long DisturbedUntil => _hasHappened || isDisturbed ? long.MaxValue / 2 : long.MinValue / 2;
 
     public Delivery Deliver(Server server, StoreCall call)
     {

@@ -1,7 +1,7 @@
 namespace Idempotency.AspNetCore.Simulation;
 
-/// <summary>What runs on one machine and dies with it. Its awaits go on in the world's one queue, because it is their synchronization context.</summary>
-internal sealed class Process(Scheduler scheduler, string name, Func<TimeSpan>? pause = null) : SynchronizationContext
+/// <summary>What runs on one machine and dies with it.</summary>
+internal sealed class Process(Scheduler scheduler, string name, Func<TimeSpan>? pause = null)
 {
     private readonly List<(SendOrPostCallback Callback, object? State)> _held = [];
 
@@ -34,7 +34,8 @@ internal sealed class Process(Scheduler scheduler, string name, Func<TimeSpan>? 
 
     public void Hold(SendOrPostCallback callback, object? state) => _held.Add((callback, state));
 
-    public override void Post(SendOrPostCallback d, object? state)
+    /// <summary>Goes on after an await.</summary>
+    public void Post(SendOrPostCallback callback, object? state)
     {
         if (IsDead)
         {
@@ -44,15 +45,11 @@ internal sealed class Process(Scheduler scheduler, string name, Func<TimeSpan>? 
         // A thread may have to wait for a processor between any two steps.
         if (pause is not null && pause() is { Ticks: > 0 } paused)
         {
-            scheduler.PostAfter(paused, this, d, state);
+            scheduler.PostAfter(paused, this, callback, state);
         }
         else
         {
-            scheduler.Post(this, d, state);
+            scheduler.Post(this, callback, state);
         }
     }
-
-    public override void Send(SendOrPostCallback d, object? state) => throw new NotSupportedException("Nothing in a simulated world waits for another thread.");
-
-    public override SynchronizationContext CreateCopy() => this;
 }

@@ -68,7 +68,7 @@ internal sealed class Scheduler(IChoices choices)
     /// <returns>False: nothing can happen until then.</returns>
     public bool Step(long until)
     {
-        if (_ready.Count == 0 && !Advance(until))
+        if (!Advance(until))
         {
             return false;
         }
@@ -86,7 +86,7 @@ internal sealed class Scheduler(IChoices choices)
         }
 
         Events++;
-        SynchronizationContext.SetSynchronizationContext(process);
+        SynchronizationContext.SetSynchronizationContext(process is null ? null : new Strand(process));
         callback(state);
         return true;
     }

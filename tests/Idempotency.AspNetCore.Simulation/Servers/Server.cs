@@ -25,7 +25,7 @@ internal sealed class Server
         services.AddIdempotency(options => options.LocalCacheMaxEntries = world.Plan.LocalCacheMaxEntries);
         _services = services.BuildServiceProvider();
         Endpoint = new Endpoint(null, new EndpointMetadataCollection(new PolicyMetadata(world.Plan.Policy)), "payments");
-        SynchronizationContext.SetSynchronizationContext(Process);
+        SynchronizationContext.SetSynchronizationContext(new Strand(Process));
         var app = new ApplicationBuilder(_services);
         app.UseIdempotency();
         app.Run(new Handler(world, this).InvokeAsync);
@@ -133,7 +133,7 @@ internal sealed class Server
         catch (Exception exception)
         {
             World.Checker.Threw(exchange, exception);
-            if (exchange.HasStarted)
+            if (exchange.HasStarted || exchange.IsAbandoned)
             {
                 exchange.Reset();
                 return;

@@ -122,6 +122,7 @@ internal sealed class StoreNetwork(World world, Server server) : IIdempotencySto
         {
             if (world.Faults.IsStoreAway(asked.Server))
             {
+                asked.Exchange?.Disturb();
                 return;
             }
 
@@ -149,8 +150,14 @@ internal sealed class StoreNetwork(World world, Server server) : IIdempotencySto
 
         private void Reply()
         {
-            if (Task.IsCompleted || world.Faults.IsStoreAway(asked.Server))
+            if (Task.IsCompleted)
             {
+                return;
+            }
+
+            if (world.Faults.IsStoreAway(asked.Server))
+            {
+                asked.Exchange?.Disturb();
                 return;
             }
 
