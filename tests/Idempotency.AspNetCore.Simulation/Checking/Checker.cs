@@ -96,6 +96,7 @@ internal sealed class Checker(World world)
         else
         {
             tenure.WasClaimedAgain = true;
+            tenure.ForgottenBy = null;
         }
 
         tenure.End = TenureEnd.None;

@@ -49,6 +49,13 @@ internal sealed class SeededFaults : IFaults
             return delivery with { Request = null, Reply = null, Error = _hangsWhileAway ? null : delivery.Reply, IsFaulty = true };
         }
 
+        // An operator deletes the very record, at the very moment, on the very server.
+        if (IsOn && (call.Operation is StoreOperation.Complete or StoreOperation.Claim) && random.Chance(_plan.CallFaults / 4) && Happens(FaultKind.RecordDeleted, random.Next()))
+        {
+            Disturb(TimeSpan.Zero);
+            _world.Scheduler.PostAfter(random.Spread(Fast, Usual), null, _ => server.Delete(call.Key), null);
+        }
+
         if (!IsOn || !random.Chance(_plan.CallFaults))
         {
             return delivery;

@@ -55,7 +55,7 @@ internal sealed class StoreNetwork(World world, Server server) : IIdempotencySto
         return Send(asked, () => world.Store.DeleteAsync(key, CancellationToken.None), done => world.Checker.Deleted(asked, done), null, cancellationToken);
     }
 
-    // One byte of it is another by the time it arrives: every record has a checksum.
+    // One byte of it is another by the time it arrives, of the response's body: every record has a checksum.
     private static IdempotencyRecord Damaged(IdempotencyRecord record)
     {
         if (record.Payload.Length == 0)
@@ -64,7 +64,7 @@ internal sealed class StoreNetwork(World world, Server server) : IIdempotencySto
         }
 
         var payload = record.Payload.ToArray();
-        payload[payload.Length / 2] ^= 0x10;
+        payload[^8] ^= 0x10;
         return record with { Payload = payload };
     }
 
