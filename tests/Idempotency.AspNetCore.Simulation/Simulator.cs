@@ -59,11 +59,13 @@ internal static class Simulator
     {
         var totals = new Totals();
         var startedAt = Stopwatch.GetTimestamp();
+        var processorBefore = Environment.CpuUsage.TotalTime;
         for (var seed = firstSeed; totals.Worlds < most && Stopwatch.GetElapsedTime(startedAt) < time; seed++)
         {
             var result = Run((planOf ?? WorldPlan.Of)(seed));
             totals.Add(result);
             totals.Time = Stopwatch.GetElapsedTime(startedAt);
+            totals.ProcessorTime = Environment.CpuUsage.TotalTime - processorBefore;
             if (result.Violation is not null)
             {
                 return (totals, result);

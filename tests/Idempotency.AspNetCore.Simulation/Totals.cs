@@ -17,7 +17,10 @@ internal sealed class Totals
 
     public TimeSpan Time { get; set; }
 
-    public double OperationsPerMinute => Operations / Math.Max(Time.TotalMinutes, 1e-9);
+    /// <summary>What of the time a processor worked on it: on a busy machine, that is less.</summary>
+    public TimeSpan ProcessorTime { get; set; }
+
+    public double OperationsPerMinute => Operations / Math.Max(ProcessorTime.TotalMinutes, 1e-9);
 
     public void Add(WorldResult result)
     {
@@ -33,7 +36,7 @@ internal sealed class Totals
     }
 
     public override string ToString() =>
-        $"{Worlds:N0} worlds, {Operations:N0} store operations, {Runs:N0} runs of handlers, {Events:N0} events, {Faults:N0} faults in {Time.TotalSeconds:0.0} s: {OperationsPerMinute:N0} operations a minute";
+        $"{Worlds:N0} worlds, {Operations:N0} store operations, {Runs:N0} runs of handlers, {Events:N0} events, {Faults:N0} faults in {Time.TotalSeconds:0.0} s: {OperationsPerMinute:N0} operations a minute of processor time";
 
     public string FaultsByKind() => string.Join(", ", _faults.Select(static (count, kind) => $"{(FaultKind)kind} {count:N0}"));
 }

@@ -51,6 +51,9 @@ internal sealed record WorldPlan
     /// <summary>Requests that are sent twice at once.</summary>
     public int Doubles { get; init; }
 
+    /// <summary>Requests whose body comes in two parts.</summary>
+    public int SlowBodies { get; init; }
+
     /// <summary>Handlers that do anything but answer at once.</summary>
     public int OddHandlers { get; init; }
 
@@ -102,6 +105,7 @@ internal sealed record WorldPlan
             Reuses = new[] { 0, 200_000 }[random.Below(2)],
             Dishonest = 200_000,
             Doubles = 300_000,
+            SlowBodies = new[] { 0, 150_000 }[random.Below(2)],
             OddHandlers = new[] { 200_000, 600_000 }[random.Below(2)],
             IsReferenceStore = random.Below(4) == 0,
         };

@@ -316,6 +316,7 @@ internal sealed class Checker(World world)
 
         if (exchange.Headers.ContainsKey(IdempotencyHeaders.Stored))
         {
+            run.WasToldUnstored = true;
             if (!IsDisturbed(exchange) && run.Tenure is { IsExcuse: false })
             {
                 Fail("G2", $"{exchange} is told that {run} is not recorded, and the store was there", exchange.KeyName);
@@ -374,7 +375,7 @@ internal sealed class Checker(World world)
                 {
                     Fail("Liveness", $"{run} never ended", key.Name);
                 }
-                else if (run.IsComplete && !tenure.WasCompleted && !tenure.IsExcuse && !run.Exchange.Server!.Process.IsDead)
+                else if (run.IsComplete && !tenure.WasCompleted && !tenure.IsExcuse && !run.WasToldUnstored && !run.Exchange.Server!.Process.IsDead)
                 {
                     Fail(run.Exchange.IsAbandoned ? "G5" : "G2", $"{run} ran to completion and was never recorded", key.Name);
                 }
@@ -413,7 +414,7 @@ internal sealed class Checker(World world)
         {
             Fail("G2", $"{exchange} is told that {run} is not recorded, and the store was there", exchange.KeyName);
         }
-        else if (exchange.Run is null && Policy.WhenInProgress == InProgressBehavior.Wait && exchange.Server == tenure.Server && tenure.WasCompleted && IsCalmSince(Math.Min(exchange.ArrivedAt, tenure.ClaimedAt))
+        else if (exchange is { Run: null, HasSlowBody: false } && Policy.WhenInProgress == InProgressBehavior.Wait && exchange.Server == tenure.Server && tenure.WasCompleted && IsCalmSince(Math.Min(exchange.ArrivedAt, tenure.ClaimedAt))
             && Now - Math.Max(exchange.ArrivedAt, tenure.EndedAt) > TimeSpan.FromMilliseconds(40).Ticks)
         {
             Fail("Liveness", $"{exchange} waited on {run}'s own server, and got its response {Span(Now - Math.Max(exchange.ArrivedAt, tenure.EndedAt))} after it was recorded", exchange.KeyName);

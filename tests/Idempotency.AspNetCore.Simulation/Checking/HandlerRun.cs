@@ -23,6 +23,9 @@ internal sealed class HandlerRun(int number, Exchange exchange, Tenure? tenure, 
 
     public string? Body { get; set; }
 
+    /// <summary>Whether its client was told that it is not recorded, as is promised when the store is away.</summary>
+    public bool WasToldUnstored { get; set; }
+
     /// <summary>Whether its body is too large to be recorded, or streams.</summary>
     public bool IsBodyLost => Plan.Kind is HandlerKind.Streams or HandlerKind.WritesMuch;
 

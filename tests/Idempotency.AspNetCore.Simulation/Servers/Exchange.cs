@@ -19,8 +19,12 @@ internal sealed class Exchange : PipeWriter, IHttpResponseFeature, IHttpResponse
     private readonly Action<Answer> _onAnswer;
     private List<(Func<object, Task> Callback, object State)>? _onStarting;
     private readonly Lazy<CancellationTokenSource> _aborted = new(static () => new CancellationTokenSource(), isThreadSafe: false);
+    private readonly TimeSpan _bodyTakes;
+    private readonly bool _leavesWithinBody;
     private bool _isAnswered;
-    private PipeReader? _reader;
+
+    // Where its body comes in two parts: the second. Null where it has come with the head, as most have.
+    private readonly Pipe? _slowBody;
 
     public Exchange(World world, RequestPlan plan, ulong seed, Action<Answer> onAnswer)
     {
@@ -30,6 +34,17 @@ internal sealed class Exchange : PipeWriter, IHttpResponseFeature, IHttpResponse
         Seed = seed;
         LeavesAfter = world.Faults.ClientLeavesAfter(seed);
         Number = world.NextExchange();
+        var random = new SeededRandom(SeededRandom.Mix(seed ^ 7));
+        if (world.Plan.SlowBodies > 0 && random.Chance(world.Plan.SlowBodies))
+        {
+            _slowBody = new Pipe(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: true));
+            _slowBody.Writer.Write(plan.Body.AsSpan(0, plan.Body.Length / 2));
+            _ = _slowBody.Writer.FlushAsync().AsTask(); // at once: nobody reads yet
+            _bodyTakes = random.Spread(TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(1));
+            _leavesWithinBody = world.Faults.ClientLeavesAfter(seed ^ 9) is not null;
+        }
+
+        Reader = _slowBody?.Reader ?? PipeReader.Create(new ReadOnlySequence<byte>(plan.Body));
     }
 
     /// <summary>The request that this code runs for.</summary>
@@ -45,6 +60,8 @@ internal sealed class Exchange : PipeWriter, IHttpResponseFeature, IHttpResponse
 
     /// <summary>What is drawn for it is drawn from this.</summary>
     public ulong Seed { get; }
+
+    public bool HasSlowBody => _slowBody is not null;
 
     /// <summary>How many calls to the store were made for it.</summary>
     public int Calls { get; set; }
@@ -81,7 +98,7 @@ internal sealed class Exchange : PipeWriter, IHttpResponseFeature, IHttpResponse
 
     public ClaimsPrincipal? User { get => Plan.Principal; set => throw new NotSupportedException(); }
 
-    public PipeReader Reader => _reader ??= PipeReader.Create(new ReadOnlySequence<byte>(Plan.Body));
+    public PipeReader Reader { get; }
 
     public Stream Stream => AsStream(leaveOpen: true);
 
@@ -116,7 +133,26 @@ internal sealed class Exchange : PipeWriter, IHttpResponseFeature, IHttpResponse
         features.Set(this);
         var context = new DefaultHttpContext(features) { RequestServices = server.Services };
         context.SetEndpoint(server.Endpoint);
+        if (_slowBody is not null)
+        {
+            _world.Scheduler.PostAfter(_bodyTakes, null, static exchange => ((Exchange)exchange!).EndBody(), this);
+        }
+
         return context;
+    }
+
+    private void EndBody()
+    {
+        if (IsAbandoned || _leavesWithinBody)
+        {
+            Leave();
+            _slowBody!.Writer.Complete(new IOException("The client has left in the middle of the request."));
+            Answer(new Answer { Kind = AnswerKind.Left });
+            return;
+        }
+
+        _slowBody!.Writer.Write(Plan.Body.AsSpan(Plan.Body.Length / 2));
+        _slowBody.Writer.Complete();
     }
 
     /// <summary>The client is gone; the server learns it.</summary>

@@ -6,6 +6,7 @@ internal static class SmallWorldCatalog
     private static readonly TimeSpan Lease = SmallWorld.Lease;
     private static readonly TimeSpan Brief = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan AfterLease = Lease + TimeSpan.FromMilliseconds(1); // when a late request of the first moment arrives
+    private static readonly IdempotencyPolicy Waiting = new() { ClaimDuration = Lease, Retention = TimeSpan.FromHours(1), WhenInProgress = InProgressBehavior.Wait, WaitTimeout = TimeSpan.FromMilliseconds(50) };
     private static readonly HandlerPlan Creates = new(HandlerKind.Creates);
 
     public static IReadOnlyList<SmallWorld> All { get; } =
@@ -21,6 +22,33 @@ internal static class SmallWorldCatalog
             Name = "claim and claim of another request",
             Requests = [new(TimeSpan.Zero, 0), new(TimeSpan.Zero, 1, Payment: 2)],
             Handlers = [Creates],
+        },
+        new()
+        {
+            Name = "claim and claim on one server",
+            Requests = [new(TimeSpan.Zero, 0), new(TimeSpan.Zero, 0)],
+            Handlers = [Creates],
+        },
+        new()
+        {
+            Name = "wait and complete on one server",
+            Requests = [new(TimeSpan.Zero, 0), new(TimeSpan.Zero, 0)],
+            Handlers = [Creates],
+            Policy = Waiting,
+        },
+        new()
+        {
+            Name = "wait and release on one server",
+            Requests = [new(TimeSpan.Zero, 0), new(TimeSpan.Zero, 0)],
+            Handlers = [new(HandlerKind.Fails), Creates],
+            Policy = Waiting,
+        },
+        new()
+        {
+            Name = "wait and complete",
+            Requests = [new(TimeSpan.Zero, 0), new(Brief, 1)],
+            Handlers = [Creates with { Before = Brief }, Creates],
+            Policy = Waiting,
         },
         new()
         {
