@@ -13,6 +13,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [
         154, // a completion that was confirmed late was replayed from the cache past its retention
         1000016350, // a response that could not be recorded although its claim was kept, which its client was told
+        2000004416, // the mark of a run goes with the record that an operator deletes
         6014145799134697210, // an operator deletes the record of a run that goes on and records its response again
     ];
 

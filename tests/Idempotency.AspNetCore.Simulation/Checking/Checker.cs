@@ -97,6 +97,7 @@ internal sealed class Checker(World world)
         {
             tenure.WasClaimedAgain = true;
             tenure.ForgottenBy = null;
+            tenure.IsMarked = false; // the mark went with the record that somebody deleted
         }
 
         tenure.End = TenureEnd.None;
