@@ -123,7 +123,7 @@ public sealed class RefusalTests
         Owner = Guid.NewGuid(),
         Attempt = 1,
         Fingerprint = claim.Fingerprint,
-        Payload = new byte[] { 255, 1, 2, 3 },
+        Payload = status == IdempotencyRecordStatus.Completed ? new byte[] { 255, 1, 2, 3 } : [],
         LeaseRemaining = TimeSpan.Zero,
         RetentionRemaining = TimeSpan.FromHours(1),
     };

@@ -68,6 +68,28 @@ public sealed class LocalCacheTests
     }
 
     [Fact]
+    public async Task A_response_whose_recording_is_confirmed_late_is_kept_from_its_completion()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => "x").WithIdempotency(new IdempotencyPolicy { Retention = TimeSpan.FromMinutes(1) }));
+        api.Store.After = operation =>
+        {
+            if (operation == "complete")
+            {
+                api.Store.After = null;
+                api.Time.Advance(TimeSpan.FromSeconds(30));
+                throw new IOException("the reply is lost, and that shows late");
+            }
+        };
+        using var first = await api.SendAsync();
+        using var warm = await api.SendAsync();
+        Assert.True(warm.IsReplay());
+        api.Time.Advance(TimeSpan.FromSeconds(31));
+        Assert.Null(await api.Store.Inner.ReadAsync(api.Store.LastKey, default));
+        using var again = await api.SendAsync();
+        Assert.False(again.IsReplay());
+    }
+
+    [Fact]
     public async Task Switched_off_every_replay_asks_the_store()
     {
         await using var api = await Api.StartAsync(app => app.MapPost("/", () => "x").WithIdempotency(), options => options.LocalCacheMaxBytes = 0);

@@ -38,6 +38,18 @@ internal sealed class DuplicateWaiters
         }
     }
 
+    /// <summary>How many keys somebody waits for.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _tickets.Count;
+            }
+        }
+    }
+
     /// <summary>Calls everybody who waits for a key.</summary>
     public void Call(StoreKey key)
     {
@@ -57,16 +69,27 @@ internal sealed class DuplicateWaiters
         ticket?.Call();
     }
 
-    internal sealed class Ticket(StoreKey key)
+    internal sealed class Ticket
     {
         private readonly TaskCompletionSource _called = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public StoreKey Key { get; } = key;
+        public Ticket(StoreKey key)
+        {
+            Key = key;
+            Called = AwaitCallAsync();
+        }
+
+        public StoreKey Key { get; }
 
         public int Holders { get; set; }
 
-        public Task Called => _called.Task;
+        /// <summary>Ends when the ticket is called.</summary>
+        public Task Called { get; }
 
         public void Call() => _called.TrySetResult();
+
+        // An await, and not the source's own task: what combines tasks (Task.WaitAsync) goes on in the thread pool when such a task ends, an await where it came from,
+        // and a simulation decides the order of everything that happens.
+        private async Task AwaitCallAsync() => await _called.Task;
     }
 }

@@ -24,8 +24,11 @@ internal sealed class LeaseKeeper : IDisposable
         _telemetry = telemetry;
         _time = time;
         _logger = logger;
-        telemetry.ObserveClaims(() => _queues.Values.Sum(static queue => queue.Count));
+        telemetry.ObserveClaims(() => Count);
     }
+
+    /// <summary>How many claims it renews.</summary>
+    public long Count => _queues.Values.Sum(static queue => queue.Count);
 
     /// <param name="claim">The claim.</param>
     /// <param name="leasedAt">When its lease began, in ticks: its first third counts from then.</param>

@@ -172,7 +172,11 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
             return false;
         }
 
-        Volatile.Read(ref _lost)?.CancelAsync(); // not at once: what a handler hangs on the token must not hold up renewals
+        if (Volatile.Read(ref _lost) is { } source)
+        {
+            _ = FireAsync(source);
+        }
+
         return true;
     }
 
@@ -197,6 +201,14 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
             await (Steps?.RetractAsync() ?? default);
             await recording.ReleaseAsync(this);
         }
+    }
+
+    // Not at once: what a handler hangs on the token must not hold up renewals. Not CancelAsync either, which always goes to the thread pool: this goes where other
+    // awaits of the caller go, so a simulation can decide when.
+    private static async Task FireAsync(CancellationTokenSource source)
+    {
+        await Task.Yield();
+        source.Cancel();
     }
 
     private bool TryEnd(End end)

@@ -137,7 +137,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
                 {
                     if (existing.Status == IdempotencyRecordStatus.Completed)
                     {
-                        return Recorded(claim, payload, asked);
+                        return RecordedEarlier(claim, payload, existing, asked);
                     }
                 }
                 else if (existing.Fingerprint == claim.Request.Fingerprint)
@@ -226,7 +226,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
                 var existing = await store.ReadAsync(claim.Key, CancellationToken.None);
                 if (existing?.Owner == claim.Owner && existing.Status == IdempotencyRecordStatus.Completed)
                 {
-                    return Recorded(claim, payload, asked);
+                    return RecordedEarlier(claim, payload, existing, asked);
                 }
 
                 if (existing?.Fingerprint == claim.Request.Fingerprint && existing.Owner != Guid.Empty) // without an owner: we gave it up, and did not hear of it
@@ -259,13 +259,18 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         return store.MarkEffectsStartedAsync(claim.Key, claim.Owner, TimeSpan.Zero, claim.Policy.Retention, CancellationToken.None);
     }
 
-    private Completion Recorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, AskedAt asked)
+    // An earlier try went through, and retention counts from then.
+    private Completion RecordedEarlier(OwnedClaim claim, ReadOnlyMemory<byte> payload, IdempotencyRecord existing, AskedAt asked) => Recorded(claim, payload, asked, existing.RetentionRemaining);
+
+    private Completion Recorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, AskedAt asked) => Recorded(claim, payload, asked, claim.Policy.Retention);
+
+    private Completion Recorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, AskedAt asked, TimeSpan retention)
     {
         claim.EndCompleted();
         telemetry.Recorded(payload.Length);
         if (_cachesWhenRecorded)
         {
-            completed.Set(claim.Key, new CompletedRecord(claim.Request.Fingerprint, payload, asked.Plus(claim.Policy.Retention), removals: asked.Removals));
+            completed.Set(claim.Key, new CompletedRecord(claim.Request.Fingerprint, payload, asked.Plus(retention), removals: asked.Removals));
         }
 
         waiters.Call(claim.Key);

@@ -1,0 +1,13 @@
+namespace Idempotency.AspNetCore.Simulation;
+
+/// <summary>What a server asks of the store.</summary>
+internal enum StoreOperation
+{
+    Claim,
+    Renew,
+    Mark,
+    Complete,
+    Release,
+    Read,
+    Delete,
+}
