@@ -8,13 +8,16 @@ internal sealed class ComparedStore(IIdempotencyStore store, IIdempotencyStore r
     public int CompressionThreshold => store.CompressionThreshold;
 
     public ValueTask<ClaimResult> ClaimAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken) =>
-        Compared("claim", store.ClaimAsync(key, claim, cancellationToken), reference.ClaimAsync(key, claim, cancellationToken), static (a, b) => a.IsAcquired == b.IsAcquired && AreEqual(a.Existing, b.Existing));
+        Compared("claim", store.ClaimAsync(key, claim, cancellationToken), reference.ClaimAsync(key, claim, cancellationToken), static (a, b) => a.IsAcquired == b.IsAcquired && a.Steps.Span.SequenceEqual(b.Steps.Span) && AreEqual(a.Existing, b.Existing));
 
     public ValueTask<bool> RenewAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
         Compared("renew", store.RenewAsync(key, owner, lease, retention, cancellationToken), reference.RenewAsync(key, owner, lease, retention, cancellationToken));
 
     public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
         Compared("mark", store.MarkEffectsStartedAsync(key, owner, lease, retention, cancellationToken), reference.MarkEffectsStartedAsync(key, owner, lease, retention, cancellationToken));
+
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
+        Compared("save steps", store.SaveStepsAsync(key, owner, steps, lease, retention, cancellationToken), reference.SaveStepsAsync(key, owner, steps, lease, retention, cancellationToken));
 
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
         Compared("complete", store.CompleteAsync(key, owner, payload, retention, cancellationToken), reference.CompleteAsync(key, owner, payload, retention, cancellationToken));

@@ -18,6 +18,8 @@ internal class ReferenceStore(TimeProvider time) : IIdempotencyStore
 
         _records[key] = new Record
         {
+            Payload = record?.Payload ?? default, // the steps of a claim that is taken over
+            StepsVersion = record?.StepsVersion ?? 0,
             Owner = claim.Owner,
             Attempt = claim.Attempt,
             Fingerprint = claim.Fingerprint,
@@ -25,7 +27,7 @@ internal class ReferenceStore(TimeProvider time) : IIdempotencyStore
             LeaseUntil = MonotonicTime.After(Now, claim.Lease),
             GoneAt = MonotonicTime.After(MonotonicTime.After(Now, claim.Lease), claim.Retention),
         };
-        return new(ClaimResult.Acquired);
+        return new(record is null ? ClaimResult.Acquired : ClaimResult.TookOver(record.Payload));
     }
 
     public virtual ValueTask<bool> RenewAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => new(Renew(FindClaim(key, owner), lease, retention));
@@ -41,10 +43,31 @@ internal class ReferenceStore(TimeProvider time) : IIdempotencyStore
         return new(Renew(claim, lease, retention));
     }
 
+    public virtual ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
+    {
+        var claim = FindClaim(key, owner);
+        if (claim is null || steps.Version <= claim.StepsVersion)
+        {
+            return new(claim is not null);
+        }
+
+        (claim.StepsVersion, claim.Payload, claim.EffectsStarted) = (steps.Version, steps.Data, steps.EffectsStarted);
+        return new(Renew(claim, lease, retention));
+    }
+
     public virtual ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
         new(Complete(FindClaim(key, owner), payload, retention));
 
-    public virtual ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner, CancellationToken cancellationToken) => new(FindClaim(key, owner) is not null && _records.Remove(key));
+    public virtual ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner, CancellationToken cancellationToken)
+    {
+        if (FindClaim(key, owner) is not { StepsVersion: > 0 } withSteps)
+        {
+            return new(FindClaim(key, owner) is not null && _records.Remove(key));
+        }
+
+        (withSteps.Owner, withSteps.EffectsStarted, withSteps.LeaseUntil) = (Guid.Empty, false, Now);
+        return new(true);
+    }
 
     public ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, CancellationToken cancellationToken) => new(Read(Find(key)));
 
@@ -94,6 +117,7 @@ internal class ReferenceStore(TimeProvider time) : IIdempotencyStore
 
         claim.IsCompleted = true;
         claim.EffectsStarted = false;
+        claim.StepsVersion = 0;
         claim.Payload = payload;
         claim.GoneAt = MonotonicTime.After(Now, retention);
         return true;
@@ -116,7 +140,7 @@ internal class ReferenceStore(TimeProvider time) : IIdempotencyStore
     /// <summary>A record, whether or not it is gone.</summary>
     protected sealed class Record
     {
-        public Guid Owner { get; init; }
+        public Guid Owner { get; set; }
 
         public int Attempt { get; init; }
 
@@ -131,6 +155,8 @@ internal class ReferenceStore(TimeProvider time) : IIdempotencyStore
         public bool EffectsStarted { get; set; }
 
         public bool IsCompleted { get; set; }
+
+        public int StepsVersion { get; set; }
 
         public ReadOnlyMemory<byte> Payload { get; set; }
     }

@@ -31,6 +31,12 @@ internal sealed class StoreNetwork(World world, Server server) : IIdempotencySto
         return Send(asked, () => world.Store.MarkEffectsStartedAsync(key, owner, lease, retention, CancellationToken.None), done => world.Checker.Renewed(asked, lease, retention, done), null, cancellationToken);
     }
 
+    public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
+    {
+        var asked = Ask(StoreOperation.SaveSteps, key, owner);
+        return Send(asked, () => world.Store.SaveStepsAsync(key, owner, steps, lease, retention, CancellationToken.None), done => world.Checker.Renewed(asked, lease, retention, done), null, cancellationToken);
+    }
+
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
     {
         var asked = Ask(StoreOperation.Complete, key, owner);

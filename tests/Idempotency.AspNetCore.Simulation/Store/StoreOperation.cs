@@ -6,6 +6,7 @@ internal enum StoreOperation
     Claim,
     Renew,
     Mark,
+    SaveSteps,
     Complete,
     Release,
     Read,
