@@ -134,8 +134,8 @@ public sealed class StepKillTests(PostgreSqlServer postgreSql, RedisServer redis
                 yield return new(Rule.AgainOnlyWhenInterrupted, key, whole);
             }
 
-            // A later attempt, or a later run of the same number, after one that gave its claim back.
-            if (all.Any(call => confirmed[same.Key].Any(before => before.Run.Id != call.Run.Id && (before.Run.Attempt < call.Run.Attempt || (before.Run.Attempt == call.Run.Attempt && before.At < call.Run.At)))))
+            // By a run that began later. (Not by a later attempt: they are counted anew after a run that failed before its first step.)
+            if (all.Any(call => confirmed[same.Key].Any(before => before.Run.At < call.Run.At)))
             {
                 yield return new(Rule.RecordedNeverAgain, key, whole);
             }

@@ -65,8 +65,8 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         catch (Exception exception)
         {
             Log.ReleaseFailed(logger, claim.Key, exception);
-            // A marked claim that is left to its lease ends in the same state, and one with steps in one that is as good.
-            if (claim is { IsOutcomeUnknown: false, Steps: null })
+            // A marked claim that is left to its lease ends in the same state. Another would not: its record may have no steps yet, and look like a run of which nothing is known.
+            if (!claim.IsOutcomeUnknown)
             {
                 store.ReleaseInBackground(claim.Key, claim.Owner, claim.Policy);
             }
