@@ -16,6 +16,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
     private readonly Lock _lock = new();
     private int _version = version;
     private bool _effectsStarted;
+    private bool _needsCorrection;
 
     private InterruptedStepBehavior Default => claim.Policy.WhenAbandoned == AbandonedBehavior.Refuse ? InterruptedStepBehavior.Refuse : InterruptedStepBehavior.RunAgain;
 
@@ -30,6 +31,21 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
             lock (_lock)
             {
                 return _unknown.Count > 0;
+            }
+        }
+    }
+
+    /// <summary>
+    /// What must be saved before the claim is released, if anything: the record may say of a step that it has begun, because only the reply to that was lost, while its work has not run. The next attempt would take its
+    /// outcome for unknown.
+    /// </summary>
+    public IdempotencySteps? Correction
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _needsCorrection ? Snapshot() : null;
             }
         }
     }
@@ -164,6 +180,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
             {
                 _steps.Remove(name); // its work does not run
                 _unknown.Remove(name);
+                _needsCorrection = true;
             }
 
             throw;
