@@ -3,31 +3,27 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Reflection;
-using Idempotency.AspNetCore.KilledHost;
 
 namespace Idempotency.AspNetCore.EntityFrameworkCore.KillTests;
 
-/// <summary>Servers on one database that crash over and over, and clients that send every request until it has a response, and then once more.</summary>
-/// <param name="database">MariaDB, PostgreSQL or Sqlite.</param>
-/// <param name="connection">Its connection string.</param>
-/// <param name="transaction">The policy's.</param>
+/// <summary>Servers on one store that crash over and over, and clients that send every request until it has a response, and then once more.</summary>
+/// <param name="scenario">What they are, and what is asked of them.</param>
 /// <param name="seed">What is random.</param>
-internal sealed class CrashRun(string database, string connection, IdempotencyTransaction transaction, int seed) : IDisposable
+internal sealed class CrashRun(CrashScenario scenario, int seed) : IDisposable
 {
+    /// <summary>The answer to a request whose outcome is unknown.</summary>
+    public const string Unknown = "(outcome unknown)";
+
     private const int Servers = 2;
     private const int Clients = 12;
-
-    // The points at which a request can have its process crash. The other crashes come from outside, at any time.
-    private static readonly string[] AllPoints = ["entered", "between-saves", "saved", "committing", "at-commit", "committed", "sending"];
-
-    // Those at which separate transactions leave an effect without its record. To show that, a process must not crash earlier: so none is killed from outside either.
-    private static readonly string[] GapPoints = ["between-saves", "saved"];
 
     private readonly HttpClient _client = new(new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(2) }) { Timeout = TimeSpan.FromSeconds(30) };
     private readonly ConcurrentDictionary<string, ConcurrentBag<string>> _answers = new();
     private readonly ConcurrentDictionary<string, int> _crashes = new();
+    private readonly ConcurrentDictionary<string, byte> _gone = new();
     private readonly int[] _ports = new int[Servers];
-    private readonly string[] _points = transaction == IdempotencyTransaction.Separate ? GapPoints : AllPoints;
+    private readonly string[] _points = Shuffled(scenario.Points, seed);
+    private int _nextPoint = -1;
     private int _killed;
 
     /// <summary>How many processes crashed, by the point that was asked for; <c>whenever</c> for those killed from outside.</summary>
@@ -37,6 +33,12 @@ internal sealed class CrashRun(string database, string connection, IdempotencyTr
 
     /// <summary>Every answer that was told, by key.</summary>
     public IReadOnlyDictionary<string, ConcurrentBag<string>> Answers => _answers;
+
+    /// <summary>Whether a server, by its setting <c>Server</c>, crashed or was killed.</summary>
+    public bool IsGone(string server) => _gone.ContainsKey(server);
+
+    /// <summary>The endpoint that a key was sent to.</summary>
+    public static string PathOf(string key) => key[..key.IndexOf('.', StringComparison.Ordinal)];
 
     /// <summary>Runs until so many processes have been killed, and every request is answered.</summary>
     public async Task RunAsync(int kills, CancellationToken cancellationToken)
@@ -60,18 +62,22 @@ internal sealed class CrashRun(string database, string connection, IdempotencyTr
     private async Task KeepAliveAsync(int server, int kills, CancellationToken stop)
     {
         var random = new Random(seed + server);
-        while (!stop.IsCancellationRequested)
+        for (var life = 0; !stop.IsCancellationRequested; life++)
         {
             var port = FreePort.Next();
+            var name = string.Create(CultureInfo.InvariantCulture, $"{server}-{life}");
             var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [Host(), "--urls", $"http://127.0.0.1:{port}"]);
-            start.Environment["Database"] = database;
-            start.Environment["Connection"] = connection;
-            start.Environment["Transaction"] = transaction.ToString();
+            foreach (var (setting, value) in scenario.Settings)
+            {
+                start.Environment[setting] = value;
+            }
+
+            start.Environment["Server"] = name;
             start.Environment["Logging__LogLevel__Default"] = "None";
             start.Environment["DOTNET_TieredCompilation"] = "1";
             using var process = await ServerProcess.StartAsync(start, port, "It comes with the .NET SDK.");
             Volatile.Write(ref _ports[server], port);
-            var untilKilled = Task.Delay(transaction == IdempotencyTransaction.Separate ? Timeout.Infinite : random.Next(50, 1500), stop);
+            var untilKilled = Task.Delay(scenario.LongestLife is { } longest ? random.Next(50, longest) : Timeout.Infinite, stop);
             var gone = process.GoneAsync();
             try
             {
@@ -83,6 +89,7 @@ internal sealed class CrashRun(string database, string connection, IdempotencyTr
                 }
 
                 await gone.WaitAsync(stop);
+                _gone.TryAdd(name, 0);
                 Interlocked.Increment(ref _killed);
             }
             catch (OperationCanceledException)
@@ -98,12 +105,14 @@ internal sealed class CrashRun(string database, string connection, IdempotencyTr
         var random = new Random(seed + 1000 + client);
         for (var request = 0; Killed < kills; request++)
         {
-            var key = string.Create(CultureInfo.InvariantCulture, $"{client}-{request}");
+            var path = scenario.Paths[(client + request) % scenario.Paths.Count];
+            var key = string.Create(CultureInfo.InvariantCulture, $"{path}.{client}-{request}");
             for (var told = 0; told < 2;)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                var crash = Killed < kills && random.Next(12) == 0 ? _points[random.Next(_points.Length)] : null;
-                if (await TryAsync(key, crash, random, cancellationToken) is { } answer)
+                var crash = Killed < kills && random.Next(12) == 0 ? NextPoint() : null;
+                var failure = scenario.Failures.Count > 0 && random.Next(12) == 0 ? scenario.Failures[random.Next(scenario.Failures.Count)] : null;
+                if (await TryAsync(path, key, crash, failure, random, cancellationToken) is { } answer)
                 {
                     _answers.GetOrAdd(key, static _ => []).Add(answer);
                     told++;
@@ -116,8 +125,11 @@ internal sealed class CrashRun(string database, string connection, IdempotencyTr
         }
     }
 
+    // In turn, so that few kills have many points.
+    private string NextPoint() => _points[(int)((uint)Interlocked.Increment(ref _nextPoint) % (uint)_points.Length)];
+
     /// <returns>The answer; null when there is none, or it says to come again.</returns>
-    private async Task<string?> TryAsync(string key, string? crash, Random random, CancellationToken cancellationToken)
+    private async Task<string?> TryAsync(string path, string key, string? crash, string? failure, Random random, CancellationToken cancellationToken)
     {
         var port = Volatile.Read(ref _ports[random.Next(Servers)]);
         if (port == 0)
@@ -125,11 +137,16 @@ internal sealed class CrashRun(string database, string connection, IdempotencyTr
             return null;
         }
 
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://127.0.0.1:{port}/pay");
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://127.0.0.1:{port}/{path}");
         request.Headers.Add("Idempotency-Key", key);
         if (crash is not null)
         {
-            request.Headers.Add("Test-Crash", crash == "at-commit" ? string.Create(CultureInfo.InvariantCulture, $"{crash} {random.Next(1, 3000)}") : crash);
+            request.Headers.Add("Test-Crash", crash.EndsWith('~') ? string.Create(CultureInfo.InvariantCulture, $"{crash[..^1]} {random.Next(1, 3000)}") : crash);
+        }
+
+        if (failure is not null)
+        {
+            request.Headers.Add("Test-Fail", failure);
         }
 
         try
@@ -138,12 +155,15 @@ internal sealed class CrashRun(string database, string connection, IdempotencyTr
             var text = await response.Content.ReadAsStringAsync(cancellationToken);
             if (!response.Headers.Contains("Test-Host"))
             {
-                return null; // the port of one that crashed is somebody else's by now
+                return null; // the port of one that crashed is somebody else's by now; or the handler threw
             }
 
             return (int)response.StatusCode switch
             {
                 200 => text,
+                409 when path == scenario.RefusingPath && text.Contains("idempotency-outcome-unknown", StringComparison.Ordinal) => Unknown,
+                409 when text.Contains("idempotency-outcome-unknown", StringComparison.Ordinal) || text.Contains("idempotency-response-unavailable", StringComparison.Ordinal) =>
+                    throw new InvalidOperationException($"{key} was answered {text}"),
                 409 or 503 => null, // still running, taken over, in conflict
                 var other => throw new InvalidOperationException($"{key} was answered {other}: {text}"),
             };
@@ -165,6 +185,13 @@ internal sealed class CrashRun(string database, string connection, IdempotencyTr
         {
             return null; // no answer for longer than a client waits
         }
+    }
+
+    private static string[] Shuffled(IReadOnlyList<string> points, int seed)
+    {
+        string[] shuffled = [.. points];
+        new Random(seed).Shuffle(shuffled);
+        return shuffled;
     }
 
     private static string Host() =>

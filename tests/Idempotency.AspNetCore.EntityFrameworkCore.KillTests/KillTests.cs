@@ -1,8 +1,5 @@
 using System.Globalization;
 using Idempotency.AspNetCore.KilledHost;
-using Microsoft.Data.Sqlite;
-using MySql.Data.MySqlClient;
-using Npgsql;
 
 namespace Idempotency.AspNetCore.EntityFrameworkCore.KillTests;
 
@@ -22,65 +19,51 @@ public sealed class KillTests(PostgreSqlServer postgreSql, MariaDbServer mariaDb
     // Every process crashes after a write and before its record, so each should leave a key with two effects.
     private const int KillsForTheGap = 6;
 
+    // The points at which a request can have its process crash. The other crashes come from outside, at any time.
+    private static readonly string[] AllPoints = ["entered", "between-saves", "saved", "committing", "at-commit~", "committed", "sending"];
+
+    // Those at which separate transactions leave an effect without its record. To show that, a process must not crash earlier: so none is killed from outside either.
+    private static readonly string[] GapPoints = ["between-saves", "saved"];
+
     [Fact]
     public async Task On_PostgreSQL_every_key_has_one_effect_and_its_answer_whenever_processes_are_killed() =>
-        AssertOnce(await RunAsync("PostgreSQL", PostgreSqlName(), IdempotencyTransaction.SameAsHandler, Kills));
+        AssertOnce(await RunAsync(await TestDatabase.OnPostgreSqlAsync(postgreSql), IdempotencyTransaction.SameAsHandler, Kills));
 
     [Fact]
     public async Task On_MariaDB_every_key_has_one_effect_and_its_answer_whenever_processes_are_killed() =>
-        AssertOnce(await RunAsync("MariaDB", MariaDbName(), IdempotencyTransaction.SameAsHandler, Kills));
+        AssertOnce(await RunAsync(await TestDatabase.OnMariaDbAsync(mariaDb), IdempotencyTransaction.SameAsHandler, Kills));
 
     [Fact]
     public async Task On_SQLite_every_key_has_one_effect_and_its_answer_whenever_processes_are_killed() =>
-        AssertOnce(await RunAsync("Sqlite", SqliteFile(), IdempotencyTransaction.SameAsHandler, Kills));
+        AssertOnce(await RunAsync(await TestDatabase.OnSqliteAsync(), IdempotencyTransaction.SameAsHandler, Kills));
 
     [Fact]
-    public async Task In_separate_transactions_on_PostgreSQL_the_gap_shows() => AssertGap(await RunAsync("PostgreSQL", PostgreSqlName(), IdempotencyTransaction.Separate, KillsForTheGap));
+    public async Task In_separate_transactions_on_PostgreSQL_the_gap_shows() => AssertGap(await RunAsync(await TestDatabase.OnPostgreSqlAsync(postgreSql), IdempotencyTransaction.Separate, KillsForTheGap));
 
     [Fact]
-    public async Task In_separate_transactions_on_MariaDB_the_gap_shows() => AssertGap(await RunAsync("MariaDB", MariaDbName(), IdempotencyTransaction.Separate, KillsForTheGap));
+    public async Task In_separate_transactions_on_MariaDB_the_gap_shows() => AssertGap(await RunAsync(await TestDatabase.OnMariaDbAsync(mariaDb), IdempotencyTransaction.Separate, KillsForTheGap));
 
     [Fact]
-    public async Task In_separate_transactions_on_SQLite_the_gap_shows() => AssertGap(await RunAsync("Sqlite", SqliteFile(), IdempotencyTransaction.Separate, KillsForTheGap));
+    public async Task In_separate_transactions_on_SQLite_the_gap_shows() => AssertGap(await RunAsync(await TestDatabase.OnSqliteAsync(), IdempotencyTransaction.Separate, KillsForTheGap));
 
     private static void AssertOnce(Outcome outcome) => Assert.Empty(outcome.Violations);
 
     // Not more than that: what is told is the recorded answer in either mode, but its effect may be there twice, or half of another beside it.
     private static void AssertGap(Outcome outcome) => Assert.NotEmpty(outcome.Violations);
 
-    private string PostgreSqlName() => $"{postgreSql.ConnectionString};Database=killed_{Guid.NewGuid():N};Maximum Pool Size=20";
-
-    private string MariaDbName() => $"{mariaDb.ConnectionString};Database=killed_{Guid.NewGuid():N};Maximum Pool Size=20";
-
-    private static string SqliteFile() => $"Data Source={Path.Combine(Path.GetTempPath(), $"killed-{Guid.NewGuid():N}.db")}";
-
-    private async Task<Outcome> RunAsync(string database, string connection, IdempotencyTransaction transaction, int kills)
+    private async Task<Outcome> RunAsync(TestDatabase database, IdempotencyTransaction transaction, int kills)
     {
-        var options = new DbContextOptionsBuilder<Bank>();
-        _ = database switch
+        await using (database)
         {
-            "MariaDB" => options.UseMySQL(connection),
-            "PostgreSQL" => options.UseNpgsql(connection),
-            _ => options.UseSqlite(connection),
-        };
-        await using var bank = new Bank(options.Options);
-        await bank.Database.EnsureCreatedAsync();
-        try
-        {
-            using var run = new CrashRun(database, connection, transaction, seed: Random.Shared.Next());
+            var settings = new Dictionary<string, string>(database.Settings) { ["Transaction"] = transaction.ToString() };
+            var showsGap = transaction == IdempotencyTransaction.Separate;
+            using var run = new CrashRun(new CrashScenario(settings, ["pay"], showsGap ? GapPoints : AllPoints) { LongestLife = showsGap ? null : 1500 }, seed: Random.Shared.Next());
             await run.RunAsync(kills, TestContext.Current.CancellationToken);
-            var outcome = await JudgeAsync(bank, run);
-            output.WriteLine($"{database}, {transaction}: {run.Killed} processes killed ({string.Join(", ", run.Crashes.OrderBy(crash => crash.Key).Select(crash => $"{crash.Key} {crash.Value}"))}), {outcome.Keys} keys, {outcome.Violations.Count} violations.");
+            var outcome = await JudgeAsync(database.Bank, run);
+            output.WriteLine($"{settings["Store"]}, {transaction}: {run.Killed} processes killed ({string.Join(", ", run.Crashes.OrderBy(crash => crash.Key).Select(crash => $"{crash.Key} {crash.Value}"))}), {outcome.Keys} keys, {outcome.Violations.Count} violations.");
             outcome.Violations.Take(20).ToList().ForEach(output.WriteLine);
             Assert.True(outcome.Keys > 0);
             return outcome;
-        }
-        finally
-        {
-            SqliteConnection.ClearAllPools();
-            NpgsqlConnection.ClearAllPools();
-            MySqlConnection.ClearAllPools();
-            await bank.Database.EnsureDeletedAsync();
         }
     }
 

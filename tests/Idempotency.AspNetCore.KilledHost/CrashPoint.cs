@@ -12,9 +12,25 @@ internal static class CrashPoint
     public const string Committing = "committing";
     public const string AtCommit = "at-commit";
     public const string Committed = "committed";
+    public const string Completing = "completing";
     public const string Sending = "sending";
 
     private static readonly AsyncLocal<(string Point, int Microseconds)> Asked = new();
+
+    /// <summary>In a step, before its effect.</summary>
+    public static string Before(string step) => $"before:{step}";
+
+    /// <summary>While a step has its effect.</summary>
+    public static string Within(string step) => $"within:{step}";
+
+    /// <summary>In a step, after its effect.</summary>
+    public static string After(string step) => $"after:{step}";
+
+    /// <summary>While a step is recorded.</summary>
+    public static string Recording(string step) => $"recording:{step}";
+
+    /// <summary>After a step has returned.</summary>
+    public static string Recorded(string step) => $"recorded:{step}";
 
     /// <summary>Takes what a request asks for: <c>Test-Crash: at-commit 250</c>.</summary>
     public static void Ask(string? header)

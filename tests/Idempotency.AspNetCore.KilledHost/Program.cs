@@ -1,25 +1,46 @@
 using System.Globalization;
 using Idempotency.AspNetCore;
 using Idempotency.AspNetCore.KilledHost;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.EntityFrameworkCore;
 
-// One of several servers on one database. A request names the point at which it crashes in a header, which is not part of the fingerprint: a retry may name another.
+// One of several servers on one store. A request names the point at which it crashes in a header, which is not part of the fingerprint: a retry may name another.
 var builder = WebApplication.CreateSlimBuilder(args);
 var settings = builder.Configuration;
-var connection = settings["Connection"] ?? throw new InvalidOperationException("The setting 'Connection' is missing: a connection string.");
-builder.Services.AddDbContext<Bank>(options =>
+var store = Setting("Store");
+var connection = Setting("Connection");
+var hasDatabase = store is "MariaDB" or "PostgreSQL" or "Sqlite";
+var idempotency = builder.Services.AddIdempotency();
+switch (store)
 {
-    _ = settings["Database"] switch
-    {
-        "MariaDB" => options.UseMySQL(connection),
-        "PostgreSQL" => options.UseNpgsql(connection),
-        "Sqlite" => options.UseSqlite(connection),
-        var other => throw new InvalidOperationException($"The setting 'Database' is '{other}'. Set it to MariaDB, PostgreSQL or Sqlite."),
-    };
-    options.AddInterceptors(new CommitInstants());
-});
-builder.Services.AddIdempotency().AddEntityFrameworkCoreStore<Bank>();
+    case "MariaDB" or "PostgreSQL" or "Sqlite":
+        builder.Services.AddDbContext<Bank>(options =>
+        {
+            _ = store switch
+            {
+                "MariaDB" => options.UseMySQL(connection),
+                "PostgreSQL" => options.UseNpgsql(connection),
+                _ => options.UseSqlite(connection),
+            };
+            options.AddInterceptors(new CommitInstants());
+        });
+        idempotency.AddEntityFrameworkCoreStore<Bank>();
+        break;
+    case "Redis":
+        idempotency.AddRedisStore(options => options.Configuration = connection);
+        break;
+    case "DynamoDB":
+        idempotency.AddDynamoDBStore(options =>
+        {
+            options.ServiceUrl = connection;
+            options.TableName = "Killed";
+            options.CreateTableIfMissing = true;
+            options.ClockSkewTolerance = TimeSpan.FromSeconds(0.2); // one machine, one clock
+        });
+        break;
+    default:
+        throw new InvalidOperationException($"The setting 'Store' is '{store}'. Set it to MariaDB, PostgreSQL, Sqlite, Redis or DynamoDB.");
+}
+
 builder.Services.AddProblemDetails();
 
 var app = builder.Build();
@@ -37,33 +58,35 @@ app.Use((context, next) =>
 app.UseIdempotency();
 
 // The lease is short, so that what was killed is soon taken over; and longer than a loaded machine keeps a live process from renewing it, most of the time.
-app.MapPost("/pay", PayAsync).WithIdempotency(new IdempotencyPolicy
+var policy = new IdempotencyPolicy
 {
-    Partition = _ => "tests",
+    Partition = _ => settings["Namespace"] ?? "tests",
     ClaimDuration = TimeSpan.Parse(settings["Lease"] ?? "00:00:01", CultureInfo.InvariantCulture),
-    Transaction = Enum.Parse<IdempotencyTransaction>(settings["Transaction"] ?? nameof(IdempotencyTransaction.SameAsHandler)),
     TransactionRetries = 3,
     ReplayFlagName = null,
-});
-
-// A connection and the model before the first request, so that a crash comes where it was asked for.
-await using (var scope = app.Services.CreateAsyncScope())
+};
+if (hasDatabase)
 {
+    app.MapPost("/pay", PaymentEndpoint.PayAsync).WithIdempotency(policy with { Transaction = Enum.Parse<IdempotencyTransaction>(settings["Transaction"] ?? nameof(IdempotencyTransaction.SameAsHandler)) });
+
+    // A connection and the model before the first request, so that a crash comes where it was asked for.
+    await using var scope = app.Services.CreateAsyncScope();
     await scope.ServiceProvider.GetRequiredService<Bank>().Payments.AnyAsync();
+}
+
+if (settings["Services"] is { } services)
+{
+    var orders = new OrderEndpoint(new ServicesClient(new HttpClient { BaseAddress = new Uri(services) }, Setting("Server")));
+    var refuse = new StepOptions { WhenInterrupted = InterruptedStepBehavior.Refuse };
+    app.MapPost("/steps", (HttpContext context, IIdempotentRun run) => orders.PlaceAsync(context, run, null)).WithIdempotency(policy);
+    app.MapPost("/steps-refuse", (HttpContext context, IIdempotentRun run) => orders.PlaceAsync(context, run, refuse)).WithIdempotency(policy);
+    app.MapPost("/no-steps", orders.PlaceWithoutStepsAsync).WithIdempotency(policy);
+    if (store == "PostgreSQL")
+    {
+        app.MapPost("/steps-same", (HttpContext context, IIdempotentRun run) => orders.PlaceAsync(context, run, null)).WithIdempotency(policy with { Transaction = IdempotencyTransaction.SameAsHandler });
+    }
 }
 
 app.Run();
 
-static async Task<IResult> PayAsync(HttpContext context, Bank bank)
-{
-    var key = context.Features.GetRequiredFeature<IIdempotencyFeature>().Key;
-    var run = Guid.NewGuid();
-    CrashPoint.Reach(CrashPoint.Entered);
-    bank.Add(new Payment(run, key));
-    await bank.SaveChangesAsync();
-    CrashPoint.Reach(CrashPoint.BetweenSaves);
-    bank.Add(new Entry(run, key));
-    await bank.SaveChangesAsync();
-    CrashPoint.Reach(CrashPoint.Saved);
-    return Results.Text(run.ToString());
-}
+string Setting(string name) => settings[name] ?? throw new InvalidOperationException($"The setting '{name}' is missing.");

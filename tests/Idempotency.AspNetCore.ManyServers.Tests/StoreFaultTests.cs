@@ -204,6 +204,112 @@ public abstract class StoreFaultTests(Cluster cluster) : ClusterTests(cluster)
         Assert.Single(Cluster.Effects.Of(key));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Loses_no_step_when_the_reply_to_its_recording_is_lost(bool halfway)
+    {
+        var key = Cluster.NewKey();
+        var gate = Cluster.NewGate();
+        var first = A.PostAsync("patient-step", key, new Ask(gate, Fail: true));
+        var effect = await RunsAsync(key);
+
+        A.ToStore.CutReplies(1, halfway);
+        gate.Open();
+        var answer = await first;
+
+        Assert.Equal(500, answer.Status);
+        Assert.Equal(0, A.ToStore.RepliesToCut);
+        var retried = await AskUntilSuccessAsync(B, "patient-step", key);
+        Assert.Equal(effect.Id, retried.Effect.Id);
+        Assert.Single(Cluster.Effects.Of(key));
+        await AllReplayAsync("patient-step", key, retried);
+    }
+
+    [Fact]
+    public async Task Records_a_step_when_the_store_can_be_reached_again_in_time()
+    {
+        var key = Cluster.NewKey();
+        var gate = Cluster.NewGate();
+        var first = A.PostAsync("patient-step", key, new Ask(gate, Fail: true));
+        var effect = await RunsAsync(key);
+
+        A.ToStore.Refuse(true);
+        gate.Open();
+        A.ToStore.Refuse(false);
+
+        Assert.Equal(500, (await first).Status); // by the handler, after the step; without its record it would be 503
+        var retried = await AskUntilSuccessAsync(B, "patient-step", key);
+        Assert.Equal(effect.Id, retried.Effect.Id);
+        Assert.Single(Cluster.Effects.Of(key));
+    }
+
+    [Fact]
+    public async Task Ends_the_run_when_a_step_cannot_be_recorded_and_frees_the_key_when_the_store_is_back()
+    {
+        var key = Cluster.NewKey();
+        var gate = Cluster.NewGate();
+        var first = A.PostAsync("patient-step", key, new Ask(gate));
+        var effect = await RunsAsync(key);
+
+        A.ToStore.Refuse(true);
+        gate.Open();
+        var answer = await first;
+
+        Assert.Equal((503, Answer.StoreUnavailable), (answer.Status, answer.Code));
+        A.ToStore.Refuse(false);
+        var retried = await AskUntilSuccessAsync(B, "patient-step", key);
+
+        // The step ran again, unless a client of the store that tries by itself has recorded it after all.
+        var effects = Cluster.Effects.Of(key).Select(one => one.Id).ToList();
+        Assert.Equal(effect.Id, effects[0]);
+        Assert.InRange(effects.Count, 1, 2);
+        Assert.Equal(effects[^1], retried.Effect.Id);
+        await AllReplayAsync("patient-step", key, retried);
+    }
+
+    [Fact]
+    public async Task A_step_whose_start_found_no_store_does_not_leave_an_unknown_outcome_behind()
+    {
+        var key = Cluster.NewKey();
+        var gate = Cluster.NewGate();
+        var first = A.PostAsync("careful-step", key, new Ask(gate));
+        var before = await RunsAsync(key);
+
+        A.ToStore.Refuse(true);
+        gate.Open();
+        var answer = await first;
+
+        Assert.Equal((503, Answer.StoreUnavailable), (answer.Status, answer.Code));
+        A.ToStore.Refuse(false);
+
+        // The step has not run: so the next attempt may run it.
+        var retried = await Eventually.GetAsync(() => B.PostAsync("careful-step", key), told => told.Code is not (Answer.StoreUnavailable or Answer.InProgress));
+        Assert.Equal(200, retried.Status);
+        Assert.NotEqual(before.Id, retried.Effect.Id);
+        await AllReplayAsync("careful-step", key, retried);
+    }
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_step_whose_start_was_recorded_while_the_reply_was_lost_leaves_no_unknown_outcome_behind(bool halfway)
+    {
+        var key = Cluster.NewKey();
+        var gate = Cluster.NewGate();
+        var first = A.PostAsync("careful-step", key, new Ask(gate));
+        await RunsAsync(key);
+
+        A.ToStore.CutReplies(1, halfway);
+        gate.Open();
+        var answer = await first;
+
+        Assert.True(answer.IsSuccess || answer.Code == Answer.StoreUnavailable, $"{answer}");
+        Assert.Equal(0, A.ToStore.RepliesToCut);
+        var retried = await Eventually.GetAsync(() => B.PostAsync("careful-step", key), told => told.Code is not (Answer.StoreUnavailable or Answer.InProgress));
+        Assert.Equal(200, retried.Status);
+        await AllReplayAsync("careful-step", key, retried);
+    }
+
     private void Begin(Outage outage)
     {
         if (outage == Outage.Dead)

@@ -39,14 +39,32 @@ app.MapPost("/wait", run).WithIdempotency(policy with { WhenInProgress = InProgr
 app.MapPost("/renewed", run).WithIdempotency(policy with { ClaimDuration = TimeSpan.FromSeconds(4) });
 app.MapPost("/patient-wait", run).WithIdempotency(policy with { WhenInProgress = InProgressBehavior.Wait, ClaimDuration = TimeSpan.FromSeconds(60) });
 app.MapPost("/patient", run).WithIdempotency(policy with { ClaimDuration = TimeSpan.FromSeconds(60) });
+app.MapPost("/patient-step", RunStepAsync).WithIdempotency(policy with { ClaimDuration = TimeSpan.FromSeconds(60) });
+app.MapPost("/careful-step", RunBeforeStepAsync).WithIdempotency(policy with { WhenAbandoned = AbandonedBehavior.Refuse, ClaimDuration = TimeSpan.FromSeconds(15) });
 app.Run();
 
-async Task<IResult> RunAsync(HttpContext context)
+async Task<IResult> RunAsync(HttpContext context) => Respond(context, await ActAsync(context));
+
+// The same, with the effect in a step.
+async Task<IResult> RunStepAsync(HttpContext context, IIdempotentRun run) => Respond(context, await run.StepAsync("effect", _ => ActAsync(context)));
+
+// With a harmless effect before a step that must not run twice.
+async Task<IResult> RunBeforeStepAsync(HttpContext context, IIdempotentRun run)
+{
+    var effect = await ActAsync(context);
+    await run.StepAsync("refusing", static _ => Task.CompletedTask, new StepOptions { WhenInterrupted = InterruptedStepBehavior.Refuse });
+    return Respond(context, effect);
+}
+
+static IResult Respond(HttpContext context, Effect effect) => Fails(context) ? Results.StatusCode(StatusCodes.Status500InternalServerError) : Results.Ok(effect);
+
+static bool Fails(HttpContext context) => context.Request.Headers.ContainsKey("Test-Fail");
+
+async Task<Effect> ActAsync(HttpContext context)
 {
     var run = context.Features.GetRequiredFeature<IIdempotencyFeature>();
     var asked = context.Request.Headers;
-    var fails = asked.ContainsKey("Test-Fail");
-    var effect = new Effect(Guid.NewGuid(), run.Key, run.Attempt, server, fails, Stopwatch.GetTimestamp());
+    var effect = new Effect(Guid.NewGuid(), run.Key, run.Attempt, server, Fails(context), Stopwatch.GetTimestamp());
     effects.Append(effect);
 
     if (asked["Test-Gate"] is [{ } gate])
@@ -63,5 +81,5 @@ async Task<IResult> RunAsync(HttpContext context)
         await Task.Delay(int.Parse(milliseconds, CultureInfo.InvariantCulture));
     }
 
-    return fails ? Results.StatusCode(StatusCodes.Status500InternalServerError) : Results.Ok(effect);
+    return effect;
 }

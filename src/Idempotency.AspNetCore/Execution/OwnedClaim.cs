@@ -198,7 +198,6 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
         else
         {
             await RollBackAsync(); // before anybody else may run
-            await (Steps?.RetractAsync() ?? default);
             await recording.ReleaseAsync(this);
         }
     }

@@ -19,7 +19,8 @@ internal sealed class PendingReleases(Func<StoreKey, Guid, ValueTask<bool>> rele
     /// <param name="key">The key.</param>
     /// <param name="owner">The owner that may have it.</param>
     /// <param name="lease">How long the claim lasts by itself.</param>
-    public void Add(StoreKey key, Guid owner, TimeSpan lease)
+    /// <param name="first">What must be done before, if anything.</param>
+    public void Add(StoreKey key, Guid owner, TimeSpan lease, Func<ValueTask<bool>>? first = null)
     {
         lock (_lock)
         {
@@ -29,7 +30,7 @@ internal sealed class PendingReleases(Func<StoreKey, Guid, ValueTask<bool>> rele
                 return;
             }
 
-            _claims.Enqueue(new Claim(key, owner, MonotonicTime.After(time.Ticks(), lease)));
+            _claims.Enqueue(new Claim(key, owner, MonotonicTime.After(time.Ticks(), lease), first));
             if (_isRunning)
             {
                 return;
@@ -57,6 +58,11 @@ internal sealed class PendingReleases(Func<StoreKey, Guid, ValueTask<bool>> rele
         {
             try
             {
+                if (claim.First is { } first)
+                {
+                    await first();
+                }
+
                 await release(claim.Key, claim.Owner);
                 waiters.Call(claim.Key);
                 pause = Backoff.Shortest;
@@ -92,5 +98,5 @@ internal sealed class PendingReleases(Func<StoreKey, Guid, ValueTask<bool>> rele
         }
     }
 
-    private readonly record struct Claim(StoreKey Key, Guid Owner, long Until);
+    private readonly record struct Claim(StoreKey Key, Guid Owner, long Until, Func<ValueTask<bool>>? First);
 }

@@ -65,9 +65,10 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         catch (Exception exception)
         {
             Log.ReleaseFailed(logger, claim.Key, exception);
-            if (!claim.IsOutcomeUnknown) // a marked claim that is left to its lease ends in the same state
+            // A marked claim that is left to its lease ends in the same state. Another would not: its record may have no steps yet, and look like a run of which nothing is known.
+            if (!claim.IsOutcomeUnknown)
             {
-                store.ReleaseInBackground(claim.Key, claim.Owner, claim.Policy);
+                store.ReleaseInBackground(claim.Key, claim.Owner, claim.Policy, claim.Steps?.Correction);
             }
         }
 
@@ -248,15 +249,16 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     }
 
     /// <returns>Whether it was in progress and ours.</returns>
-    private ValueTask<bool> GiveUpAsync(OwnedClaim claim)
+    private async ValueTask<bool> GiveUpAsync(OwnedClaim claim)
     {
         if (!claim.IsOutcomeUnknown)
         {
-            return store.ReleaseAsync(claim.Key, claim.Owner);
+            return (claim.Steps?.Correction is not { } steps || await store.SaveStepsAsync(claim.Key, claim.Owner, steps, claim.Policy, CancellationToken.None))
+                && await store.ReleaseAsync(claim.Key, claim.Owner);
         }
 
         Log.OutcomeUnknown(logger, claim.Key);
-        return store.MarkEffectsStartedAsync(claim.Key, claim.Owner, TimeSpan.Zero, claim.Policy.Retention, CancellationToken.None);
+        return await store.MarkEffectsStartedAsync(claim.Key, claim.Owner, TimeSpan.Zero, claim.Policy.Retention, CancellationToken.None);
     }
 
     // An earlier try went through, and retention counts from then.

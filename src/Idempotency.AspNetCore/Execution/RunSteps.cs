@@ -18,7 +18,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
     private readonly List<IdempotencyException> _failures = [];
     private int _running;
     private bool _isClosed;
-    private bool _mayHaveStaleBegin;
+    private bool _needsCorrection;
     private TaskCompletionSource? _ended;
 
     private InterruptedStepBehavior Default => claim.Policy.WhenAbandoned == AbandonedBehavior.Refuse ? InterruptedStepBehavior.Refuse : InterruptedStepBehavior.RunAgain;
@@ -40,6 +40,21 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
             lock (_lock)
             {
                 return _unknown.Count > 0;
+            }
+        }
+    }
+
+    /// <summary>
+    /// What must be saved before the claim is released, if anything: the record may say of a step that it has begun, because only the reply to that was lost, while its work has not run. The next attempt would take its
+    /// outcome for unknown.
+    /// </summary>
+    public IdempotencySteps? Correction
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _needsCorrection ? Snapshot() : null;
             }
         }
     }
@@ -77,23 +92,6 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
             _isClosed = !restarts;
             _asked.Clear();
         }
-    }
-
-    /// <summary>Takes back what the store may have of steps that did not begin after all: their start was sent, and no reply came. Never throws.</summary>
-    public async ValueTask RetractAsync()
-    {
-        IdempotencySteps steps;
-        lock (_lock)
-        {
-            if (!_mayHaveStaleBegin)
-            {
-                return;
-            }
-
-            steps = Snapshot();
-        }
-
-        await recording.TrySaveAsync(claim, steps);
     }
 
     public async Task<T> RunAsync<T>(string name, Func<CancellationToken, Task<T>> work, ResultFormat<T> format, StepOptions? options, CancellationToken cancellationToken)
@@ -231,7 +229,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
             {
                 _steps.Remove(name); // its work does not run, but the store may have it
                 _unknown.Remove(name);
-                _mayHaveStaleBegin = true;
+                _needsCorrection = true;
             }
 
             throw;

@@ -47,19 +47,6 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
         }
     }
 
-    /// <summary>The same, where it is worth a try and no more.</summary>
-    public async ValueTask TrySaveAsync(OwnedClaim claim, IdempotencySteps steps)
-    {
-        try
-        {
-            await store.SaveStepsAsync(claim.Key, claim.Owner, steps, claim.Policy, CancellationToken.None);
-        }
-        catch (Exception exception)
-        {
-            Log.StepsUnavailable(logger, claim.Key, exception);
-        }
-    }
-
     /// <summary>Saves steps after the work of one has run, with retries for ten seconds: what has happened is recorded whoever still waits.</summary>
     /// <exception cref="IdempotencyClaimLostException">The claim is not ours any more.</exception>
     /// <exception cref="IdempotencyStoreUnavailableException">The store could not be reached in that time.</exception>

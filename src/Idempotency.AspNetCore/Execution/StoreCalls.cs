@@ -123,7 +123,12 @@ internal sealed class StoreCalls
         DoneOrNot);
 
     /// <summary>Releases a claim that we may or may not have, when the store can be reached.</summary>
-    public void ReleaseInBackground(StoreKey key, Guid owner, IdempotencyPolicy policy) => _pending.Add(key, owner, policy.ClaimDuration);
+    /// <param name="key">The key.</param>
+    /// <param name="owner">The owner that may have it.</param>
+    /// <param name="policy">Its policy.</param>
+    /// <param name="steps">Steps to save before, if any.</param>
+    public void ReleaseInBackground(StoreKey key, Guid owner, IdempotencyPolicy policy, IdempotencySteps? steps = null) =>
+        _pending.Add(key, owner, policy.ClaimDuration, steps is { } saved ? () => SaveStepsAsync(key, owner, saved, policy, CancellationToken.None) : null);
 
     private async ValueTask<ClaimResult> AwaitClaimAsync(Task<ClaimResult> call, StoreKey key, IdempotencyClaim claim)
     {
