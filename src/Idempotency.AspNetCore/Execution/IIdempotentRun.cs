@@ -13,10 +13,10 @@ public interface IIdempotentRun
     /// </summary>
     string Key { get; }
 
-    /// <summary>Which attempt this is: 1, and one more each time an abandoned claim is taken over.</summary>
+    /// <summary>Which attempt this is: 1, and one more each time it follows an attempt that was abandoned, or that failed after it had recorded steps.</summary>
     int Attempt { get; }
 
-    /// <summary>Whether this run took over an abandoned claim: an earlier attempt may have had some of its effects. The same as an attempt over 1.</summary>
+    /// <summary>Whether this run follows such an attempt, which may have had some of its effects. The same as an attempt over 1.</summary>
     bool TookOver { get; }
 
     /// <summary>
