@@ -7,7 +7,7 @@ using Microsoft.Extensions.Primitives;
 namespace Idempotency.AspNetCore;
 
 /// <summary>One request's handler under its claim: its response is captured, and recorded before it is sent.</summary>
-internal sealed class RequestExecution(HttpContext context, IdentifiedRequest request, OwnedClaim claim, RequestDelegate handler, ResponseRules rules, StoreCalls store, ILogger logger)
+internal sealed class RequestExecution(HttpContext context, string key, RequestBody body, OwnedClaim claim, RequestDelegate handler, ResponseRules rules, StoreCalls store, ILogger logger)
     : IdempotentRun, IIdempotencyFeature, IProtectedWork
 {
     // One for each thread, in use while a response is encoded, which never waits.
@@ -17,11 +17,9 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
     private readonly IdempotencyPolicy _policy = claim.Policy;
     private ResponseCapture? _capture;
 
-    // Of a response that streams: its payload, and what became of it before its first byte was sent.
-    private byte[]? _streamed;
-    private Completion? _streamedCompletion;
+    private StreamedResponse? _streamed;
 
-    public override string Key => request.Key;
+    public override string Key => key;
 
     /// <summary>Whether an authentication scheme made the response, of a challenge or a forbid: 401, 403, a redirect, a page.</summary>
     public bool IsRefusedByScheme { get; set; }
@@ -42,7 +40,7 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
         try
         {
             var completion = await runOnce.RunAsync(claim, this);
-            if (_streamedCompletion is { } earlier && (earlier.Outcome == CompletionOutcome.Superseded || completion.Outcome == CompletionOutcome.Superseded))
+            if (_streamed?.Completion is { } earlier && (earlier.Outcome == CompletionOutcome.Superseded || completion.Outcome == CompletionOutcome.Superseded))
             {
                 completion = earlier; // nothing of this response was sent; or all but its end was, marked as not recorded
             }
@@ -75,7 +73,7 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
         _capture?.Reset(); // of the attempt before, which the database undid
         _capture?.End();
         IsRefusedByScheme = HasFailedAntiforgery = false;
-        request.Body.GiveBackTo(context);
+        body.GiveBackTo(context);
         var capture = _capture = ResponseCapture.Install(context, _policy.MaxResponseBodySize, mayStream: claim.Transaction is null, _policy.HoldUnbufferedResponses, this);
         using (var features = HandlerFeatures.Install(context, this, capture, _policy.CompleteAfterDisconnect))
         {
@@ -97,9 +95,9 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
                 capture.DropOnStarting();
                 throw;
             }
-            catch when (_streamedCompletion is { Outcome: CompletionOutcome.NotRecorded })
+            catch when (_streamed is { Completion.Outcome: CompletionOutcome.NotRecorded })
             {
-                await claim.CompleteAsync(_streamed); // most of the response has been sent: another try to record that
+                await claim.CompleteAsync(_streamed.Payload); // most of the response has been sent: another try to record that
                 throw;
             }
         }
@@ -107,7 +105,7 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
         if (capture.State != ResponseCapture.Mode.Holding)
         {
             // Recorded when streaming began, or tried again now: the handler has kept its claim since, and the store may be back.
-            return _streamedCompletion is { Outcome: CompletionOutcome.Superseded } ? null : _streamed;
+            return _streamed is { Completion.Outcome: not CompletionOutcome.Superseded } ? _streamed.Payload : null;
         }
 
         // The cast matters: a bare null would become an empty body.
@@ -124,9 +122,9 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
             return true;
         }
 
-        _streamed = Encode(null);
-        var completion = await claim.CompleteAsync(_streamed);
-        _streamedCompletion = completion;
+        var payload = Encode(null);
+        var completion = await claim.CompleteAsync(payload);
+        _streamed = new StreamedResponse(payload, completion);
         Mark(completion);
         return completion.Outcome != CompletionOutcome.Superseded;
     }
@@ -244,4 +242,7 @@ internal sealed class RequestExecution(HttpContext context, IdentifiedRequest re
 
         return isHead ? default : body; // never sent, so nothing to send again
     }
+
+    /// <summary>A response that streams: its payload, and what became of it before its first byte was sent.</summary>
+    private sealed record StreamedResponse(byte[] Payload, Completion Completion);
 }

@@ -12,7 +12,7 @@ internal sealed class RequestExecutor(RunOnce runOnce, ResponseRulesCache rules,
         Completion completion;
         try
         {
-            completion = await new RequestExecution(context, request, claim, handler, rules.Of(claim.Policy), store, logger).RunAsync(runOnce);
+            completion = await new RequestExecution(context, request.Key, request.Body, claim, handler, rules.Of(claim.Policy), store, logger).RunAsync(runOnce);
         }
         catch
         {
