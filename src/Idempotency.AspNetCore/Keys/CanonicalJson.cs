@@ -1,5 +1,8 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using System.Text;
 using System.Text.Unicode;
 
@@ -49,7 +52,7 @@ internal ref struct CanonicalJson
             return false;
         }
 
-        // Nothing grows to twice its size: strings only shrink, and of numbers "1.5", which becomes "15e-1", grows the most.
+        // Nothing grows to twice its size: strings only shrink, and of numbers "1.5", which becomes "15e-1", grows the most. Strings are written in blocks of 16 bytes.
         var canonical = new CanonicalJson(json, output.Room((2 * json.Length) + 16));
         try
         {
@@ -87,116 +90,142 @@ internal ref struct CanonicalJson
     {
         (byte)'{' => depth < MaxDepth && Object(depth + 1),
         (byte)'[' => depth < MaxDepth && Array(depth + 1),
-        (byte)'"' => String(),
+        (byte)'"' => String(_json, _out, ref _next, ref _length),
         (byte)'t' => Literal("true"u8),
         (byte)'f' => Literal("false"u8),
         (byte)'n' => Literal("null"u8),
         _ => Number(),
     };
 
+    // Arrays and objects keep both texts and the positions in them in local variables, which the compiler holds in registers: most of a document is strings in
+    // objects, and the positions change with every few bytes. The fields have them whenever another method runs.
+
     private bool Array(int depth)
     {
-        Copy(); // [
-        SkipWhiteSpace();
-        if (Peek() == ']')
+        var json = _json;
+        var output = _out;
+        var (next, length) = (_next, _length);
+        output[length++] = (byte)'[';
+        next = AfterWhiteSpace(json, next + 1);
+        if (At(json, next) != ']')
         {
-            Copy();
-            return true;
-        }
-
-        while (true)
-        {
-            if (!Value(depth))
+            while (true)
             {
-                return false;
-            }
-
-            SkipWhiteSpace();
-            switch (Peek())
-            {
-                case ',':
-                    Copy();
-                    SkipWhiteSpace();
-                    break;
-                case ']':
-                    Copy();
-                    return true;
-                default:
+                if (!Value(depth, json, output, ref next, ref length))
+                {
                     return false;
+                }
+
+                next = AfterWhiteSpace(json, next);
+                if (At(json, next) != ',')
+                {
+                    break;
+                }
+
+                output[length++] = (byte)',';
+                next = AfterWhiteSpace(json, next + 1);
             }
         }
+
+        if (At(json, next) != ']')
+        {
+            return false;
+        }
+
+        output[length++] = (byte)']';
+        (_next, _length) = (next + 1, length);
+        return true;
     }
 
     private bool Object(int depth)
     {
-        Copy(); // {
-        SkipWhiteSpace();
-        if (Peek() == '}')
-        {
-            Copy();
-            return true;
-        }
-
+        var json = _json;
+        var output = _out;
+        var (next, length) = (_next, _length);
         var first = _memberCount;
         var sorted = true;
-        while (true)
+        output[length++] = (byte)'{';
+        next = AfterWhiteSpace(json, next + 1);
+        if (At(json, next) != '}')
         {
-            var start = _length;
-            if (Peek() != '"' || !String())
+            while (true)
             {
-                return false;
-            }
-
-            var nameEnd = _length;
-            if (_memberCount > first)
-            {
-                var order = CompareNames(_members[_memberCount - 1], new Member(start, nameEnd, 0));
-                if (order == 0)
+                var start = length;
+                if (At(json, next) != '"' || !String(json, output, ref next, ref length))
                 {
-                    return false; // a duplicate name
+                    return false;
                 }
 
-                sorted &= order < 0;
-            }
-
-            // The place is taken before the value is written: the members of an object inside it come after, and are gone when it ends.
-            var index = _memberCount;
-            Push(new Member(start, nameEnd, 0));
-            SkipWhiteSpace();
-            if (Peek() != ':')
-            {
-                return false;
-            }
-
-            Copy();
-            SkipWhiteSpace();
-            if (!Value(depth))
-            {
-                return false;
-            }
-
-            _members[index].End = _length;
-            SkipWhiteSpace();
-            switch (Peek())
-            {
-                case ',':
-                    Copy();
-                    SkipWhiteSpace();
-                    break;
-                case '}':
-                    var members = _members.AsSpan(first, _memberCount - first);
-                    _memberCount = first;
-                    if (!sorted && !Sort(members))
+                var member = new Member(start, length, 0);
+                if (_memberCount > first)
+                {
+                    var order = CompareNames(output, _members[_memberCount - 1], member);
+                    if (order == 0)
                     {
-                        return false;
+                        return false; // a duplicate name
                     }
 
-                    Copy();
-                    return true;
-                default:
+                    sorted &= order < 0;
+                }
+
+                // The place is taken before the value is written: the members of an object inside it come after, and are gone when it ends.
+                var index = _memberCount;
+                Push(member);
+                next = AfterWhiteSpace(json, next);
+                if (At(json, next) != ':')
+                {
                     return false;
+                }
+
+                output[length++] = (byte)':';
+                next = AfterWhiteSpace(json, next + 1);
+                if (!Value(depth, json, output, ref next, ref length))
+                {
+                    return false;
+                }
+
+                _members[index].End = length;
+                next = AfterWhiteSpace(json, next);
+                if (At(json, next) != ',')
+                {
+                    break;
+                }
+
+                output[length++] = (byte)',';
+                next = AfterWhiteSpace(json, next + 1);
             }
         }
+
+        if (At(json, next) != '}')
+        {
+            return false;
+        }
+
+        var members = _members.AsSpan(first, _memberCount - first);
+        _memberCount = first;
+        if (!sorted && !Sort(members))
+        {
+            return false;
+        }
+
+        output[length++] = (byte)'}';
+        (_next, _length) = (next + 1, length);
+        return true;
+    }
+
+    /// <summary>A value inside an array or an object, whose positions are in local variables.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool Value(int depth, ReadOnlySpan<byte> json, Span<byte> output, ref int next, ref int length)
+    {
+        if (At(json, next) == '"')
+        {
+            return String(json, output, ref next, ref length);
+        }
+
+        (_next, _length) = (next, length);
+        var isValue = Value(depth);
+        (next, length) = (_next, _length);
+        return isValue;
     }
 
     /// <summary>Puts the members of the object just written in order.</summary>
@@ -216,7 +245,7 @@ internal ref struct CanonicalJson
 
         for (var i = 1; i < members.Length; i++)
         {
-            if (CompareNames(members[i - 1], members[i]) == 0)
+            if (CompareNames(_out, members[i - 1], members[i]) == 0)
             {
                 return false;
             }
@@ -245,7 +274,7 @@ internal ref struct CanonicalJson
         {
             var member = members[i];
             var j = i;
-            for (; j > 0 && CompareNames(members[j - 1], member) > 0; j--)
+            for (; j > 0 && CompareNames(_out, members[j - 1], member) > 0; j--)
             {
                 members[j] = members[j - 1];
             }
@@ -279,12 +308,12 @@ internal ref struct CanonicalJson
                 return;
             }
 
-            if (child + 1 < members.Length && CompareNames(members[child], members[child + 1]) < 0)
+            if (child + 1 < members.Length && CompareNames(_out, members[child], members[child + 1]) < 0)
             {
                 child++;
             }
 
-            if (CompareNames(members[parent], members[child]) >= 0)
+            if (CompareNames(_out, members[parent], members[child]) >= 0)
             {
                 return;
             }
@@ -294,13 +323,58 @@ internal ref struct CanonicalJson
         }
     }
 
-    // Without the quotes: a closing quote would sort before a longer name's next character in most cases, but not before '!' or a space.
-    private readonly int CompareNames(Member left, Member right) =>
-        _out[(left.Start + 1)..(left.NameEnd - 1)].SequenceCompareTo(_out[(right.Start + 1)..(right.NameEnd - 1)]);
-
-    private bool String()
+    /// <summary>Compares two names as they were written, by their bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int CompareNames(ReadOnlySpan<byte> output, Member left, Member right)
     {
-        Copy(); // "
+        // Most names differ in their first byte. An empty one has none: what stands there is its closing quote.
+        var order = output[left.Start + 1] - output[right.Start + 1];
+        return order != 0 && left.NameEnd - left.Start > 2 && right.NameEnd - right.Start > 2 ? order : CompareWholeNames(output, left, right);
+    }
+
+    // Without the quotes: a closing quote would sort before a longer name's next character in most cases, but not before '!' or a space.
+    private static int CompareWholeNames(ReadOnlySpan<byte> output, Member left, Member right) =>
+        output[(left.Start + 1)..(left.NameEnd - 1)].SequenceCompareTo(output[(right.Start + 1)..(right.NameEnd - 1)]);
+
+    /// <summary>Writes a string, from its opening quote on.</summary>
+    /// <remarks>Sixteen bytes at a time are copied, and looked at together for what ends plain text: most strings are no longer, and a call for each would cost more than the copy.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool String(ReadOnlySpan<byte> json, Span<byte> output, ref int next, ref int length)
+    {
+        output[length++] = (byte)'"';
+        next++;
+        while (json.Length - next >= Vector128<byte>.Count)
+        {
+            var block = Vector128.Create(json.Slice(next, Vector128<byte>.Count));
+            block.CopyTo(output[length..]); // there is room, as TryAppend says: twice what is left of the text, and 16
+            var ends = (Vector128.Equals(block, Vector128.Create((byte)'"'))
+                | Vector128.Equals(block, Vector128.Create((byte)'\\'))
+                | Vector128.LessThan(block, Vector128.Create((byte)' '))).ExtractMostSignificantBits();
+            var plain = ends == 0 ? Vector128<byte>.Count : BitOperations.TrailingZeroCount(ends);
+            next += plain;
+            length += plain;
+            if (ends != 0)
+            {
+                if (json[next] != '"')
+                {
+                    break;
+                }
+
+                output[length++] = (byte)'"';
+                next++;
+                return true;
+            }
+        }
+
+        (_next, _length) = (next, length);
+        var ended = RestOfString();
+        (next, length) = (_next, _length);
+        return ended;
+    }
+
+    /// <summary>Writes a string from any place inside it on.</summary>
+    private bool RestOfString()
+    {
         while (true)
         {
             var rest = _json[_next..];
@@ -445,6 +519,16 @@ internal ref struct CanonicalJson
             {
                 return false;
             }
+
+            if (whole[0] != '0' && fraction[^1] != '0' && fraction.Length < 10 && Peek() is not ('e' or 'E'))
+            {
+                // Most others: an amount.
+                Append(_json.Slice(start, _next - start - fraction.Length - 1));
+                Append(fraction);
+                Append("e-"u8);
+                _out[_length++] = (byte)('0' + fraction.Length);
+                return true;
+            }
         }
 
         long exponent = 0;
@@ -548,16 +632,27 @@ internal ref struct CanonicalJson
         return true;
     }
 
-    private void SkipWhiteSpace()
+    private void SkipWhiteSpace() => _next = AfterWhiteSpace(_json, _next);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int AfterWhiteSpace(ReadOnlySpan<byte> json, int next) => At(json, next) > ' ' ? next : AfterMoreWhiteSpace(json, next);
+
+    private static int AfterMoreWhiteSpace(ReadOnlySpan<byte> json, int next)
     {
-        while (Peek() is ' ' or '\t' or '\n' or '\r')
+        while (At(json, next) is ' ' or '\t' or '\n' or '\r')
         {
-            _next++;
+            next++;
         }
+
+        return next;
     }
 
     /// <summary>The next byte, or -1 at the end.</summary>
-    private readonly int Peek() => (uint)_next < (uint)_json.Length ? _json[_next] : -1;
+    private readonly int Peek() => At(_json, _next);
+
+    /// <summary>The byte at a place, or -1 at the end.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int At(ReadOnlySpan<byte> json, int place) => (uint)place < (uint)json.Length ? json[place] : -1;
 
     private void Copy() => _out[_length++] = _json[_next++];
 

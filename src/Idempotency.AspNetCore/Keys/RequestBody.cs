@@ -144,7 +144,7 @@ internal readonly struct RequestBody
 
     private static async ValueTask<(byte[] Bytes, long Length)> ReadToEndAsync(PipeReader body, long? announced, long limit, CancellationToken aborted)
     {
-        // What was announced, but never much more than what has really arrived: an announcement is cheap to make.
+        // Room for what was announced, but never more than 16 times what has really arrived: an announcement is cheap to make.
         var bytes = GC.AllocateUninitializedArray<byte>((int)Math.Min(announced ?? 4096, 64 * 1024));
         long length = 0;
         while (true)
@@ -159,7 +159,8 @@ internal readonly struct RequestBody
 
             if (length + arrived > bytes.Length)
             {
-                Array.Resize(ref bytes, (int)Math.Min(Math.Max(2L * bytes.Length, length + arrived), limit));
+                var larger = announced is { } whole ? Math.Min(whole, 16L * bytes.Length) : 2L * bytes.Length;
+                Array.Resize(ref bytes, (int)Math.Min(Math.Max(larger, length + arrived), limit));
             }
 
             read.Buffer.CopyTo(bytes.AsSpan((int)length));

@@ -413,7 +413,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
             return;
         }
 
-        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Max(FirstBuffer, Math.Min(Array.MaxLength, Math.Max((long)_length + size, 2L * _buffer.Length))));
+        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Max(FirstBuffer, Math.Min(Array.MaxLength, Math.Max((long)_length + size, 4L * _buffer.Length))));
         Held.CopyTo(larger);
         ReturnBuffer(keepLength: true);
         _buffer = larger;

@@ -48,8 +48,8 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
         _sweeper = SharedTimer.Create(timeProvider, static store => ((InMemoryIdempotencyStore)store!).Sweep(exact: false), this, SweepInterval);
     }
 
-    /// <summary>Payloads are kept as they are until they are large: in memory, the time to compress a small one is worth more than its bytes.</summary>
-    public int CompressionThreshold => 64 * 1024;
+    /// <summary>Payloads are never compressed: it would take most of the time of a request with a large body, and save neither network nor a paid byte.</summary>
+    public int CompressionThreshold => int.MaxValue;
 
     /// <summary>How many records there are, with those that have expired and are not yet removed.</summary>
     internal long Count => Interlocked.Read(ref _records);
