@@ -135,6 +135,38 @@ public sealed class CanonicalJsonTests
         }
     }
 
+    [Theory]
+    [InlineData("\\\"", "\\\"")]
+    [InlineData("\\u00e9", "é")]
+    [InlineData("é", "é")]
+    [InlineData("\\/", "/")]
+    [InlineData("\\u0001", "\\u0001")]
+    public void A_string_is_written_alike_wherever_something_stands_in_it(string written, string canonical)
+    {
+        for (var before = 0; before <= 40; before++)
+        {
+            for (var after = 0; after <= 40; after++)
+            {
+                var (start, end) = (new string('a', before), new string('z', after));
+                Assert.Equal($$"""{"{{start}}{{canonical}}{{end}}":"{{end}}{{canonical}}{{start}}"}""", Canonical($$"""{ "{{start}}{{written}}{{end}}" : "{{end}}{{written}}{{start}}" }"""));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("\u0001")]
+    [InlineData("\n")]
+    [InlineData("\\x")]
+    [InlineData("\\ud800")]
+    public void A_string_with_something_wrong_in_it_has_no_form_wherever_that_stands(string wrong)
+    {
+        for (var before = 0; before <= 40; before++)
+        {
+            Assert.Null(Canonical($"[\"{new string('a', before)}{wrong}\"]"));
+            Assert.Null(Canonical($"[\"{new string('a', before)}")); // and one that does not end
+        }
+    }
+
     [Fact]
     public void A_form_is_its_own_form()
     {

@@ -71,6 +71,16 @@ public sealed class InMemoryStoreTests
     }
 
     [Fact]
+    public void No_response_is_so_large_that_it_is_compressed()
+    {
+        var (store, _) = Create();
+        using (store)
+        {
+            Assert.True(store.CompressionThreshold > RecordBytes.LongestContent);
+        }
+    }
+
+    [Fact]
     public async Task Nothing_is_left_of_claims_that_were_released()
     {
         var (store, time) = Create();
