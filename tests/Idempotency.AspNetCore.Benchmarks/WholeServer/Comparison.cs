@@ -8,7 +8,7 @@ namespace Idempotency.AspNetCore.Benchmarks;
 internal static class Comparison
 {
     /// <summary>Until everything is compiled with what the compiler has learnt, in seconds.</summary>
-    public const double WarmUp = 1.5;
+    public const double WarmUp = 1;
 
     private const int WarmUpConnections = 16;
 
