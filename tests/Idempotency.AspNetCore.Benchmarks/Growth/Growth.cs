@@ -3,14 +3,11 @@ namespace Idempotency.AspNetCore.Benchmarks;
 /// <summary>What becomes of time and memory as something grows: records, bodies, connections, a flood, malice.</summary>
 internal static class Growth
 {
-    /// <summary>After so many rounds all servers are restarted.</summary>
-    public const int RoundsPerProcess = 2;
-
     public static async Task RunAsync(Arguments arguments)
     {
         var page = new Page(arguments.IsWritten);
         var rounds = (int)arguments.Number("--rounds", 10);
-        var seconds = arguments.Number("--seconds", 0.3);
+        var seconds = arguments.Number("--seconds", 0.25);
         Console.WriteLine(Machine.Description);
         using var load = LoadProcess.Start();
         var goals = new GrowthGoals();

@@ -11,14 +11,13 @@ namespace Idempotency.AspNetCore.Benchmarks;
 internal static class Guard
 {
     // A clear loss: 1. of requests, when even the upper quartile of the processes is below 0.95; 2. of processor time, when even the lower quartile is above 1.05;
-    // 3. of memory, when a request allocates 2 % and 50 bytes more. The last does not depend on the machine; the allowance is for what the server does besides.
+    // 3. of memory, when the lower quartile of its slots allocates 2 % and 50 bytes more for a request than the upper quartile of the other's. The allowance is for what a server does besides.
     private const double LeastThroughput = 0.95;
     private const double MostProcessorTime = 1.05;
     private const double MostBytes = 1.02;
     private const double MoreBytes = 50;
 
     private const int Connections = 16;
-    private const int RoundsPerProcess = 2;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     /// <returns>The exit code: 0 for no clear loss, 1 for one, 2 when there was nothing to compare.</returns>
@@ -53,7 +52,7 @@ internal static class Guard
         foreach (var (size, answer) in ((int, string)[])[(0, "31 B"), (10_000, "10 KB"), (100_000, "100 KB")])
         {
             using var pairs = new GuardPairs(theirs, size);
-            await Comparison.RunAsync(load, [new Part(pairs.All, Connections)], rounds, RoundsPerProcess, seconds);
+            await Comparison.RunAsync(load, [new Part(pairs.All, Connections)], rounds, seconds);
             foreach (var variant in pairs.All.Where(variant => variant.Baseline is not null))
             {
                 var loss = LossOf(variant);
@@ -65,8 +64,8 @@ internal static class Guard
                     $"{variant.Throughput.Lower:F2} to {variant.Throughput.Upper:F2}",
                     $"**{variant.ProcessorTime.Median:F2}**",
                     $"{variant.ProcessorTime.Lower:F2} to {variant.ProcessorTime.Upper:F2}",
-                    $"{BytesOf(variant.Baseline!):F0}",
-                    $"{BytesOf(variant):F0}",
+                    $"{BytesOf(variant.Baseline!).Median:F0}",
+                    $"{BytesOf(variant).Median:F0}",
                     loss);
             }
         }
@@ -78,17 +77,16 @@ internal static class Guard
 
     private static string LossOf(Variant variant)
     {
-        var (bytes, before) = (BytesOf(variant), BytesOf(variant.Baseline!));
         string[] losses =
         [
             variant.Throughput.Upper < LeastThroughput ? "throughput" : "",
             variant.ProcessorTime.Lower > MostProcessorTime ? "processor time" : "",
-            bytes > (MostBytes * before) + MoreBytes ? "allocated bytes" : "",
+            BytesOf(variant).Lower > (MostBytes * BytesOf(variant.Baseline!).Upper) + MoreBytes ? "allocated bytes" : "",
         ];
         return string.Join(", ", losses.Where(loss => loss.Length > 0));
     }
 
-    private static double BytesOf(Variant variant) => variant.Median(sample => sample.BytesPerRequest);
+    private static Spread BytesOf(Variant variant) => Spread.Of(variant.Samples.Select(sample => sample.BytesPerRequest));
 
     private static async Task CheckProtocolAsync(OtherCommit other, string assembly)
     {

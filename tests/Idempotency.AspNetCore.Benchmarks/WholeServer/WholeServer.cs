@@ -3,13 +3,10 @@ namespace Idempotency.AspNetCore.Benchmarks;
 /// <summary>Real servers under load. What counts is the ratio to the baseline that ran next to it, and its spread over the rounds.</summary>
 internal static class WholeServer
 {
-    /// <summary>After so many rounds all servers are restarted.</summary>
-    private const int RoundsPerProcess = 3;
-
     public static async Task RunAsync(Arguments arguments)
     {
         var page = new Page(arguments.IsWritten);
-        var rounds = (int)arguments.Number("--rounds", 15);
+        var rounds = (int)arguments.Number("--rounds", 10);
         var seconds = arguments.Number("--seconds", 0.4);
         var connections = (int)arguments.Number("--connections", 16);
         Console.WriteLine(Machine.Description);
@@ -20,7 +17,7 @@ internal static class WholeServer
         var variants = Chosen(Variants.All(redis, dynamo), arguments);
         if (variants.Count > 0)
         {
-            await Comparison.RunAsync(load, [new Part(variants, connections)], rounds, RoundsPerProcess, seconds);
+            await Comparison.RunAsync(load, [new Part(variants, connections)], rounds, seconds);
             page.Add(
                 "server",
                 arguments.CommandLine,
