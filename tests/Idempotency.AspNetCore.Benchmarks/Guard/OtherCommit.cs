@@ -12,7 +12,14 @@ internal sealed class OtherCommit : IDisposable
     private OtherCommit(string root, string folder, string name)
     {
         (_root, _folder, Name) = (root, folder, name);
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => Dispose(); // Ctrl+C too
+
+        // Ctrl+C would end the process without a word to anybody.
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Dispose();
+        Console.CancelKeyPress += static (_, cancel) =>
+        {
+            cancel.Cancel = true;
+            Environment.Exit(2);
+        };
     }
 
     /// <summary>Its short hash and its subject.</summary>

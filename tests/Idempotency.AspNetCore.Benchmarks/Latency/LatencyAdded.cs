@@ -35,7 +35,8 @@ internal static class LatencyAdded
             await MeasureAsync(load, group, rounds, seconds);
         }
 
-        page.Add("latency", arguments.CommandLine, $"{rounds} rounds, {Connections} connections.\n\n{RatesOf(groups)}\n\n{TableOf(groups)}");
+        const string Picture = "![Latency of each kind of request, on each store](latency.svg)";
+        page.Add("latency", arguments.CommandLine, $"{rounds} rounds, {Connections} connections.\n\n{RatesOf(groups)}\n\n{Picture}\n\n{TableOf(groups)}");
         if (page.IsWritten)
         {
             await File.WriteAllTextAsync(Path.Combine(Page.Folder, "latency.svg"), LatencyChart.Of(groups));
