@@ -21,7 +21,7 @@ internal static class BodyGrowth
             using var lastingBones = new ServerProcess(bareSpec with { HasBareBones = true });
             using var fixedServer = new ServerProcess(bareSpec with { AnswerSize = size });
             var variants = VariantsOf(bareServer, server, lasting, bones, lastingBones, fixedServer, Payment.BodyOf(size));
-            await Comparison.RunAsync(load, [new Part(variants, Connections)], rounds, seconds);
+            await Comparison.RunAsync(load, [new Part(variants, Connections)], rounds, Growth.RoundsPerProcess, seconds);
             foreach (var variant in variants)
             {
                 var perSecond = variant.Median(sample => sample.Load.RequestsPerSecond);

@@ -14,7 +14,7 @@ internal static class ConnectionGrowth
         using var fixedServer = new ServerProcess(bareSpec);
         List<Part> parts = [.. ((int[])[1, 16, 128, 1000]).Select(connections =>
             new Part(BodyGrowth.VariantsOf(bareServer, server, lasting, bones, lastingBones, fixedServer, Payment.SmallBody), connections))];
-        await Comparison.RunAsync(load, parts, rounds, seconds);
+        await Comparison.RunAsync(load, parts, rounds, Growth.RoundsPerProcess, seconds);
 
         var table = new Table("connections", "request", "throughput", "quartiles", "to its floor", "quartiles", "processor time", "requests/s", "p50", "p99", "processor time/request");
         foreach (var (variants, connections) in parts)

@@ -3,11 +3,14 @@ namespace Idempotency.AspNetCore.Benchmarks;
 /// <summary>What becomes of time and memory as something grows: records, bodies, connections, a flood, malice.</summary>
 internal static class Growth
 {
+    /// <summary>One: there are many rows, and processes differ more than rounds do.</summary>
+    public const int RoundsPerProcess = 1;
+
     public static async Task RunAsync(Arguments arguments)
     {
         var page = new Page(arguments.IsWritten);
-        var rounds = (int)arguments.Number("--rounds", 10);
-        var seconds = arguments.Number("--seconds", 0.25);
+        var rounds = (int)arguments.Number("--rounds", 5);
+        var seconds = arguments.Number("--seconds", 0.3);
         Console.WriteLine(Machine.Description);
         using var load = LoadProcess.Start();
         var goals = new GrowthGoals();

@@ -6,13 +6,14 @@ internal static class LatencyAdded
     private const double PartOfCapacity = 0.3;
     private const int Connections = 64;
 
-    /// <summary>How many requests a slot has at least, so that it has a slowest thousandth; as far as four times its length allow.</summary>
+    /// <summary>How many requests a slot has at least, so that it has a slowest thousandth, unless it became more than four times as long.</summary>
     private const int LeastRequests = 2000;
+    private const int MostStretch = 4;
 
     public static async Task RunAsync(Arguments arguments)
     {
         var page = new Page(arguments.IsWritten);
-        var rounds = (int)arguments.Number("--rounds", 5);
+        var rounds = (int)arguments.Number("--rounds", 4);
         var seconds = arguments.Number("--seconds", 1);
         Console.WriteLine(Machine.Description);
         using var redis = RedisProcess.TryStart();
@@ -85,7 +86,7 @@ internal static class LatencyAdded
             foreach (var variant in shuffled)
             {
                 Console.Error.Write($"\r{round + 1}/{rounds} {group.Store}: {variant.Name,-40}");
-                variant.Samples.Add(await variant.RunAsync(load, Connections, Math.Min(4 * seconds, Math.Max(seconds, LeastRequests / group.Rate)), group.Rate));
+                variant.Samples.Add(await variant.RunAsync(load, Connections, Math.Min(MostStretch * seconds, Math.Max(seconds, LeastRequests / group.Rate)), group.Rate));
             }
         }
 

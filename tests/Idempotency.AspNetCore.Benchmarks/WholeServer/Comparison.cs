@@ -7,22 +7,24 @@ namespace Idempotency.AspNetCore.Benchmarks;
 /// </summary>
 internal static class Comparison
 {
-    /// <summary>After so many rounds all servers are restarted.</summary>
-    public const int RoundsPerProcess = 2;
-
     /// <summary>How long requests of one kind run before anything is measured, in seconds.</summary>
-    public const double WarmUp = 1;
+    public const double WarmUp = 0.8;
 
     // In the first, methods are counted and compiled with instruments; in the second, with what those have seen. The compiler works between them, while nobody takes its processor.
     private const int WarmUpPasses = 2;
     private const int WarmUpConnections = 16;
 
-    public static async Task RunAsync(LoadProcess load, IReadOnlyList<Part> parts, int rounds, double seconds)
+    /// <param name="load">What sends the load.</param>
+    /// <param name="parts">What is compared.</param>
+    /// <param name="rounds">How many rounds, in all processes together.</param>
+    /// <param name="roundsPerProcess">After how many of them all servers are restarted.</param>
+    /// <param name="seconds">The length of a slot.</param>
+    public static async Task RunAsync(LoadProcess load, IReadOnlyList<Part> parts, int rounds, int roundsPerProcess, double seconds)
     {
         var order = new Random(1);
         for (var round = 0; round < rounds; round++)
         {
-            if (round % RoundsPerProcess == 0)
+            if (round % roundsPerProcess == 0)
             {
                 await RestartAsync(load, [.. parts.SelectMany(part => part.Variants)]);
             }
@@ -30,7 +32,7 @@ internal static class Comparison
             foreach (var part in parts)
             {
                 Console.Error.Write($"\r{round + 1}/{rounds}{"",-60}");
-                await RunRoundAsync(load, part, round, round / RoundsPerProcess, seconds, order);
+                await RunRoundAsync(load, part, round, round / roundsPerProcess, seconds, order);
             }
         }
 
@@ -72,10 +74,13 @@ internal static class Comparison
         }
 
         static double Width(Spread spread) => (spread.Most - spread.Least) / spread.Median;
+        var widths = Spread.Of(compared.Select(variant => Width(variant.Throughput)));
         var widest = compared.MaxBy(variant => Width(variant.Throughput))!;
-        return $"{processes} processes for each server, one after the other. From the least to the greatest of its processes, a throughput ratio differs by "
-            + $"{Spread.Of(compared.Select(variant => Width(variant.Throughput))).Median:P0} (the median of the rows; at most {Width(widest.Throughput):P0}, *{widest.Name}*), and from the "
-            + $"least to the greatest of its rounds by {Spread.Of(compared.Select(variant => Width(variant.Rounds))).Median:P0}.";
+        var rounds = compared.All(variant => variant.Slots.Count == processes)
+            ? ""
+            : $" Single rounds differ by {Spread.Of(compared.Select(variant => Width(variant.Rounds))).Median:P0}.";
+        return $"{processes} processes for each server, one after the other. From the least to the greatest of the processes, a throughput ratio differs by {widths.Median:P0} "
+            + $"(the median of the rows; at most {widths.Most:P0}, *{widest.Name}*).{rounds}";
     }
 
     /// <summary>Gives each server a new process, and warms it up.</summary>

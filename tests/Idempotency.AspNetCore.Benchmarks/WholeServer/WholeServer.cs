@@ -3,6 +3,8 @@ namespace Idempotency.AspNetCore.Benchmarks;
 /// <summary>Real servers under load. What counts is the ratio to the baseline that ran next to it, and its spread over the rounds.</summary>
 internal static class WholeServer
 {
+    private const int RoundsPerProcess = 2;
+
     public static async Task RunAsync(Arguments arguments)
     {
         var page = new Page(arguments.IsWritten);
@@ -17,7 +19,7 @@ internal static class WholeServer
         var variants = Chosen(Variants.All(redis, dynamo), arguments);
         if (variants.Count > 0)
         {
-            await Comparison.RunAsync(load, [new Part(variants, connections)], rounds, seconds);
+            await Comparison.RunAsync(load, [new Part(variants, connections)], rounds, RoundsPerProcess, seconds);
             page.Add(
                 "server",
                 arguments.CommandLine,
