@@ -39,7 +39,7 @@ internal sealed class CostedServer : IAsyncDisposable
         builder.Services.AddSingleton<TimeProvider>(time).AddSingleton<IAmazonDynamoDB>(client);
         builder.Services.AddIdempotency(options => options.LocalCacheMaxEntries = hasLocalCache ? options.LocalCacheMaxEntries : 0)
             .AddDynamoDBStore(options => (options.TableName, options.CreateTableIfMissing) = ("costs", true));
-        builder.Services.AddHealthChecks().AddIdempotencyStore();
+        builder.Services.AddHealthChecks().AddIdempotencyStore(timeout: TimeSpan.FromMinutes(1)); // of the real clock
         var app = builder.Build();
         var server = new CostedServer(app, client, time);
         app.UseIdempotency();

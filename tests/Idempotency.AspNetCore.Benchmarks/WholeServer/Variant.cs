@@ -21,9 +21,6 @@ internal sealed class Variant(string name, Variant? baseline, ServerProcess serv
 
     public string Body { get; init; } = Payment.SmallBody;
 
-    /// <summary>Whether its answers must say that they are replays. Only an endpoint without the library sends one key for all and replays nothing.</summary>
-    public bool IsReplay { get; init; } = key == KeyKind.OneForAll;
-
     /// <summary>Its own slots; of a baseline that is set against nothing, the slots after those of others.</summary>
     public List<Sample> Samples { get; } = [];
 
@@ -33,11 +30,10 @@ internal sealed class Variant(string name, Variant? baseline, ServerProcess serv
     /// <summary>What has to be warmed up: requests of the same kind to the same server.</summary>
     public object Kind => (server, path, key, Body.Length);
 
-    public Traffic Traffic => new(Method, path, Method == "POST" ? Body : null, key, IsReplay ? Traffic.Replayed : null);
-
     /// <summary>Runs one slot, as <see cref="LoadProcess.RunAsync"/> does; any other answer than 200 ends the benchmark.</summary>
     public async Task<Sample> RunAsync(LoadProcess load, int connections, double seconds, double rate = 0) =>
-        (await load.RunAsync(server, Traffic, connections, seconds, rate)).Expecting(name, StatusCodes.Status200OK);
+        (await load.RunAsync(server, new Traffic(Method, path, Method == "POST" ? Body : null, key, key == KeyKind.OneForAll ? Traffic.Replayed : null), connections, seconds, rate))
+            .Expecting(name, StatusCodes.Status200OK);
 
     public void Add(Slot slot)
     {
