@@ -18,6 +18,12 @@ switch (args)
     case ["growth", .. var rest]:
         await Growth.RunAsync(new Arguments("growth", rest));
         break;
+    case ["latency", .. var rest]:
+        await LatencyAdded.RunAsync(new Arguments("latency", rest));
+        break;
+    case ["guard", .. var rest]:
+        Environment.ExitCode = await Guard.RunAsync(new Arguments("guard", rest));
+        break;
     case ["micro", .. var rest]:
         MicroTable.Run(new Arguments("micro", rest));
         break;
@@ -33,4 +39,4 @@ switch (args)
 }
 
 // Servers and clients of other libraries have threads of their own.
-Environment.Exit(0);
+Environment.Exit(Environment.ExitCode);

@@ -3,37 +3,38 @@ namespace Idempotency.AspNetCore.Benchmarks;
 /// <summary>Ever more connections, each with a request under way.</summary>
 internal static class ConnectionGrowth
 {
-    public static async Task<string> RunAsync(LoadProcess load, int rounds, double seconds)
+    public static async Task<string> RunAsync(LoadProcess load, int rounds, double seconds, GrowthGoals goals)
     {
-        using var bareServer = new ServerProcess(new ServerSpec { IsProtected = false });
+        var bareSpec = new ServerSpec { IsProtected = false };
+        using var bareServer = new ServerProcess(bareSpec);
         using var server = new ServerProcess(new ServerSpec { IsProtected = true });
-        var table = new Table("connections", "request", "throughput", "quartiles", "processor time", "requests/s", "p50", "p99", "processor time/request");
-        foreach (var connections in (int[])[1, 16, 128, 1000])
+        using var lasting = new ServerProcess(new ServerSpec { IsProtected = true });
+        using var bones = new ServerProcess(bareSpec with { HasBareBones = true });
+        using var lastingBones = new ServerProcess(bareSpec with { HasBareBones = true });
+        using var fixedServer = new ServerProcess(bareSpec);
+        List<Part> parts = [.. ((int[])[1, 16, 128, 1000]).Select(connections =>
+            new Part(BodyGrowth.VariantsOf(bareServer, server, lasting, bones, lastingBones, fixedServer, Payment.SmallBody), connections))];
+        await Comparison.RunAsync(load, parts, rounds, Growth.RoundsPerProcess, seconds);
+
+        var table = new Table("connections", "request", "throughput", "quartiles", "to its floor", "quartiles", "processor time", "requests/s", "p50", "p99", "processor time/request");
+        foreach (var (variants, connections) in parts)
         {
-            var bare = new Variant("bare", null, bareServer, "/pay", KeyKind.OneForEach);
-            Variant[] variants =
-            [
-                bare,
-                new(Variants.First, bare, server, "/pay", KeyKind.OneForEach),
-                new(Variants.Warm, bare, server, "/pay", KeyKind.OneForAll),
-            ];
-            await Comparison.RunAsync(load, variants, rounds, connections, seconds);
             foreach (var variant in variants)
             {
-                var ratio = variant.Throughput;
-                table.Add(
+                table.Add([
                     $"{connections:N0}",
                     variant.Name,
-                    variant.Baseline is null ? "" : $"**{ratio.Median:F2}**",
-                    variant.Baseline is null ? "" : $"{ratio.Lower:F2} to {ratio.Upper:F2}",
-                    variant.Baseline is null ? "" : $"{variant.ProcessorTime.Median:F2}",
+                    .. Growth.RatiosOf(variant),
                     $"{variant.Median(sample => sample.Load.RequestsPerSecond):F0}",
                     $"{variant.Median(sample => sample.Load.MedianMilliseconds):F2} ms",
                     $"{variant.Median(sample => sample.Load.P99Milliseconds):F2} ms",
-                    $"{variant.Median(sample => sample.MicrosecondsPerRequest):F1} µs");
+                    $"{variant.Median(sample => sample.MicrosecondsPerRequest):F1} µs",
+                ]);
             }
+
+            goals.Add($"{connections:N0} connection{(connections == 1 ? "" : "s")}", variants, leastOfFirst: 0.85);
         }
 
-        return $"Ratios to the bare endpoint with as many connections.\n\n{table}";
+        return $"Ratios to the bare endpoint with as many connections. {Comparison.SpreadOf(parts.SelectMany(part => part.Variants))}\n\n{table}";
     }
 }

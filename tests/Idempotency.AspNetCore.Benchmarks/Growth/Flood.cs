@@ -13,7 +13,7 @@ internal static class Flood
         var store = new Table("store, bound", "requests", "200", "503", "records counted", "bytes counted", "heap growth", "heap growth / bound", "a recorded key then", "other endpoints then");
         await OfStoreAsync(store, load, "20,000 records", 20_000, long.MaxValue, "Ann");
         await OfStoreAsync(store, load, "8 MiB, small bodies", int.MaxValue, 8 << 20, "Ann");
-        await OfStoreAsync(store, load, "32 MiB, bodies of 10 KB", int.MaxValue, 32 << 20, BodyGrowth.Text(10_000));
+        await OfStoreAsync(store, load, "32 MiB, bodies of 10 KB", int.MaxValue, 32 << 20, Payment.NameFor(10_000));
 
         var cache = new Table("local cache, bound", "records offered", "records kept", "bytes counted", "heap growth", "heap growth / bytes counted");
         OfCache(cache, "10,000 records", 10_000, long.MaxValue, 200);

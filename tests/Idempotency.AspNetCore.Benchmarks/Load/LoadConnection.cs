@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using System.Threading.Channels;
 
 namespace Idempotency.AspNetCore.Benchmarks;
 
@@ -42,26 +43,46 @@ internal sealed class LoadConnection : IDisposable
     /// <summary>Sends requests until a moment, at least one, and returns when the last is answered.</summary>
     public async Task RunAsync(long until)
     {
-        Latencies.Clear();
-        Statuses.Clear();
-        Missing = 0;
+        Clear();
         do
         {
-            SetKey();
-            var sentAt = Stopwatch.GetTimestamp();
-            for (var sent = 0; sent < _request.Length;)
-            {
-                sent += await _socket.SendAsync(_request.AsMemory(sent), SocketFlags.None);
-            }
-
-            var status = await ReceiveAsync();
-            Latencies.Add(Stopwatch.GetTimestamp() - sentAt);
-            Statuses[status] = Statuses.GetValueOrDefault(status) + 1;
+            await ExchangeAsync(Stopwatch.GetTimestamp());
         }
         while (Stopwatch.GetTimestamp() < until);
     }
 
+    /// <summary>Sends a request for each moment at which one is due, or as soon after it as the one before is answered; returns when there are no more and the last is answered.</summary>
+    public async Task RunAsync(ChannelReader<long> due)
+    {
+        Clear();
+        await foreach (var moment in due.ReadAllAsync())
+        {
+            await ExchangeAsync(moment);
+        }
+    }
+
     public void Dispose() => _socket.Dispose();
+
+    private void Clear()
+    {
+        Latencies.Clear();
+        Statuses.Clear();
+        Missing = 0;
+    }
+
+    /// <param name="since">From when the latency counts: for a request that is late because the one before was slow, from the moment at which it was due.</param>
+    private async ValueTask ExchangeAsync(long since)
+    {
+        SetKey();
+        for (var sent = 0; sent < _request.Length;)
+        {
+            sent += await _socket.SendAsync(_request.AsMemory(sent), SocketFlags.None);
+        }
+
+        var status = await ReceiveAsync();
+        Latencies.Add(Stopwatch.GetTimestamp() - since);
+        Statuses[status] = Statuses.GetValueOrDefault(status) + 1;
+    }
 
     private void SetKey()
     {

@@ -29,7 +29,9 @@ internal static class LoadGenerator
             // The server's counters are read now, while nothing is under way.
             await Console.Out.WriteLineAsync("ready");
             await Console.In.ReadLineAsync();
-            var elapsed = await RunAsync(connections, TimeSpan.FromSeconds(order.Seconds));
+            var elapsed = order.Rate > 0
+                ? await RunAsync(connections, TimeSpan.FromSeconds(order.Seconds), order.Rate)
+                : await RunAsync(connections, TimeSpan.FromSeconds(order.Seconds));
             await Console.Out.WriteLineAsync(JsonSerializer.Serialize(Sum(connections, elapsed, KeySequence.Taken)));
             connections.ForEach(connection => connection.Dispose());
         }
@@ -40,6 +42,16 @@ internal static class LoadGenerator
         var startedAt = Stopwatch.GetTimestamp();
         var until = startedAt + (long)(duration.TotalSeconds * Stopwatch.Frequency);
         await Task.WhenAll(connections.Select(connection => connection.RunAsync(until)).ToList());
+        return Stopwatch.GetElapsedTime(startedAt);
+    }
+
+    private static async Task<TimeSpan> RunAsync(List<LoadConnection> connections, TimeSpan duration, double rate)
+    {
+        var pacer = new Pacer(connections.Count);
+        var startedAt = Stopwatch.GetTimestamp();
+        var running = connections.Select((connection, i) => connection.RunAsync(pacer.Due(i))).ToList();
+        pacer.Start(rate, duration);
+        await Task.WhenAll(running);
         return Stopwatch.GetElapsedTime(startedAt);
     }
 
@@ -55,6 +67,7 @@ internal static class LoadGenerator
             statuses.Values.Sum(),
             Milliseconds(latencies.Percentile(0.5)),
             Milliseconds(latencies.Percentile(0.99)),
+            Milliseconds(latencies.Percentile(0.999)),
             statuses,
             connections.Sum(connection => connection.Missing),
             keys);

@@ -28,9 +28,14 @@ internal sealed class LoadProcess : IDisposable
     }
 
     /// <summary>Runs one slot of load.</summary>
-    public async Task<Sample> RunAsync(ServerProcess server, Traffic traffic, int connections, double seconds)
+    /// <param name="server">The server.</param>
+    /// <param name="traffic">What is sent.</param>
+    /// <param name="connections">Over how many connections.</param>
+    /// <param name="seconds">For how long.</param>
+    /// <param name="rate">See <see cref="LoadOrder"/>; 0 for a closed loop.</param>
+    public async Task<Sample> RunAsync(ServerProcess server, Traffic traffic, int connections, double seconds, double rate = 0)
     {
-        await _process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(new LoadOrder(await server.PortAsync(), traffic, connections, seconds)));
+        await _process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(new LoadOrder(await server.PortAsync(), traffic, connections, seconds, rate)));
         await ReadLineAsync(); // connected, and its first requests are answered
         var before = await server.AskAsync<Counters>(ServerQuestion.Counters);
         await _process.StandardInput.WriteLineAsync("go");

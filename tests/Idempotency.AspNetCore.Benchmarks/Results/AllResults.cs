@@ -7,7 +7,7 @@ internal static class AllResults
 {
     public static void Write()
     {
-        foreach (var command in (string[])["server", "growth", "micro", "local-cache"])
+        foreach (var command in (string[])["server", "growth", "latency", "micro", "local-cache"])
         {
             using var process = Process.Start(ThisProgram.With(command, "--write"))!;
             process.WaitForExit();

@@ -13,6 +13,9 @@ internal sealed class Arguments(string command, string[] arguments)
     /// <summary>A part of the names of what is to run, or null for all.</summary>
     public string? Only => Array.IndexOf(arguments, "--only") is >= 0 and var at ? arguments[at + 1] : null;
 
+    /// <summary>What stands before all options, or null.</summary>
+    public string? Operand => arguments is [var first, ..] && !first.StartsWith('-') ? first : null;
+
     /// <summary>The command, for whoever reads the figures.</summary>
     public string CommandLine =>
         string.Join(' ', ["dotnet run -c Release --project tests/Idempotency.AspNetCore.Benchmarks --", command, .. arguments.Where(argument => argument != "--write")]);

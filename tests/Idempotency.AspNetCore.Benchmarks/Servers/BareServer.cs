@@ -16,7 +16,7 @@ internal static class BareServer
             app =>
             {
                 app.MapPost("/pay", Handlers.Pay);
-                app.MapPost("/fixed", Handlers.SayTheSameAsync);
+                app.MapPost("/fixed", Handlers.SayTheSame(spec.AnswerSize));
                 if (spec.HasBareBones)
                 {
                     app.Use(BareBones.InvokeAsync);

@@ -12,6 +12,9 @@ internal sealed record ServerSpec
     /// <summary>Whether one without has <see cref="BareBones"/> in front of its endpoints.</summary>
     public bool HasBareBones { get; init; }
 
+    /// <summary>How many bytes the answer of "/fixed" has; 0 for the answer of the trivial handler.</summary>
+    public int AnswerSize { get; init; }
+
     public StoreKind Store { get; init; }
 
     /// <summary>The port of that store's server.</summary>

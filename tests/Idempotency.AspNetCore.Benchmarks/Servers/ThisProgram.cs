@@ -12,6 +12,10 @@ internal static class ThisProgram
         return new ProcessStartInfo(program, isHost ? [typeof(ThisProgram).Assembly.Location, .. arguments] : arguments);
     }
 
+    /// <summary>Another build of it, by the path of its assembly; null for this one.</summary>
+    public static ProcessStartInfo Of(string? assembly, params string[] arguments) =>
+        assembly is null ? With(arguments) : new ProcessStartInfo("dotnet", [assembly, .. arguments]);
+
     /// <summary>Starts one that takes orders, a line each, and answers them so. It ends with this process.</summary>
     public static Process StartForOrders(ProcessStartInfo start)
     {

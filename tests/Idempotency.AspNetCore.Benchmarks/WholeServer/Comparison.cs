@@ -2,43 +2,37 @@ namespace Idempotency.AspNetCore.Benchmarks;
 
 /// <summary>
 /// Runs variants in rounds of short slots, each between two slots of its own baseline (bare, first, bare, replay, bare, …), in another order in
-/// every round: what a noisy neighbour takes, it takes from both sides of a ratio, and what it does not is seen in the spread.
+/// every round: what a noisy neighbour takes, it takes from both sides of a ratio, and what it does not is seen in the spread. A variant's floor runs
+/// next to it, before it in one round and after it in the next. Every few rounds all servers are restarted: a process settles in a way of its own.
 /// </summary>
 internal static class Comparison
 {
-    /// <summary>Until everything is compiled with what the compiler has learnt, in seconds: it takes its time when the processors are busy.</summary>
-    public const double WarmUp = 3;
+    /// <summary>How long requests of one kind run before anything is measured, in seconds.</summary>
+    public const double WarmUp = 0.8;
 
-    public static async Task RunAsync(LoadProcess load, IReadOnlyList<Variant> variants, int rounds, int connections, double seconds)
+    // In the first, methods are counted and compiled with instruments; in the second, with what those have seen. The compiler works between them, while nobody takes its processor.
+    private const int WarmUpPasses = 2;
+    private const int WarmUpConnections = 16;
+
+    /// <param name="load">What sends the load.</param>
+    /// <param name="parts">What is compared.</param>
+    /// <param name="rounds">How many rounds, in all processes together.</param>
+    /// <param name="roundsPerProcess">After how many of them all servers are restarted.</param>
+    /// <param name="seconds">The length of a slot.</param>
+    public static async Task RunAsync(LoadProcess load, IReadOnlyList<Part> parts, int rounds, int roundsPerProcess, double seconds)
     {
-        foreach (var variant in variants)
-        {
-            Console.Error.Write($"\r{variant.Name,-48}");
-            await variant.RunAsync(load, connections, WarmUp);
-        }
-
         var order = new Random(1);
         for (var round = 0; round < rounds; round++)
         {
-            foreach (var group in variants.Where(variant => variant.Baseline is not null).GroupBy(variant => variant.Baseline!))
+            if (round % roundsPerProcess == 0)
             {
-                var members = group.ToArray();
-                order.Shuffle(members);
-                var before = await group.Key.RunAsync(load, connections, seconds);
-                foreach (var variant in members)
-                {
-                    Console.Error.Write($"\r{round + 1}/{rounds} {variant.Name,-40}");
-                    var own = await variant.RunAsync(load, connections, seconds);
-                    var after = await group.Key.RunAsync(load, connections, seconds);
-                    variant.Samples.Add(own);
-                    variant.Baselines.Add((before, after));
-                    if (group.Key.Baseline is null)
-                    {
-                        group.Key.Samples.Add(after);
-                    }
+                await RestartAsync(load, [.. parts.SelectMany(part => part.Variants)]);
+            }
 
-                    before = after;
-                }
+            foreach (var part in parts)
+            {
+                Console.Error.Write($"\r{round + 1}/{rounds}{"",-60}");
+                await RunRoundAsync(load, part, round, round / roundsPerProcess, seconds, order);
             }
         }
 
@@ -48,7 +42,7 @@ internal static class Comparison
     public static string TableOf(IEnumerable<Variant> variants)
     {
         var table = new Table(
-            "variant", "baseline", "throughput (median)", "quartiles", "least to most", "processor time", "requests/s", "p50", "p99", "processor time/request", "bytes/request");
+            "variant", "baseline", "throughput", "quartiles", "least to most", "processor time", "requests/s", "p50", "p99", "processor time/request", "bytes/request");
         foreach (var variant in variants)
         {
             var ratio = variant.Throughput;
@@ -67,5 +61,73 @@ internal static class Comparison
         }
 
         return table.ToString();
+    }
+
+    /// <summary>How far processes differ, in a sentence.</summary>
+    public static string SpreadOf(IEnumerable<Variant> variants)
+    {
+        var compared = variants.Where(variant => variant.Slots.Count > 0).ToList();
+        var processes = compared.SelectMany(variant => variant.Slots).Select(slot => slot.Process).Distinct().Count();
+        if (processes < 2)
+        {
+            return "One process for each server, so the spread between processes is not known.";
+        }
+
+        static double Width(Spread spread) => (spread.Most - spread.Least) / spread.Median;
+        var widths = Spread.Of(compared.Select(variant => Width(variant.Throughput)));
+        var widest = compared.MaxBy(variant => Width(variant.Throughput))!;
+        var rounds = compared.All(variant => variant.Slots.Count == processes)
+            ? ""
+            : $" Single rounds differ by {Spread.Of(compared.Select(variant => Width(variant.Rounds))).Median:P0}.";
+        return $"{processes} processes for each server, one after the other. From the least to the greatest of the processes, a throughput ratio differs by {widths.Median:P0} "
+            + $"(the median of the rows; at most {widths.Most:P0}, *{widest.Name}*).{rounds}";
+    }
+
+    /// <summary>Gives each server a new process, and warms it up.</summary>
+    public static async Task RestartAsync(LoadProcess load, IReadOnlyList<Variant> variants)
+    {
+        var servers = variants.Select(variant => variant.Server).Distinct().ToList();
+        servers.ForEach(server => server.Stop());
+        await Task.WhenAll(servers.Select(server => server.PortAsync().AsTask()));
+        for (var pass = 0; pass < WarmUpPasses; pass++)
+        {
+            foreach (var variant in variants.DistinctBy(variant => variant.Kind))
+            {
+                Console.Error.Write($"\rwarming up: {variant.Name,-50}");
+                await variant.RunAsync(load, WarmUpConnections, WarmUp / WarmUpPasses);
+            }
+        }
+    }
+
+    private static async Task RunRoundAsync(LoadProcess load, Part part, int round, int process, double seconds, Random order)
+    {
+        var floors = part.Variants.Select(variant => variant.Floor).ToHashSet();
+        foreach (var group in part.Variants.Where(variant => variant.Baseline is not null && !floors.Contains(variant)).GroupBy(variant => variant.Baseline!))
+        {
+            var members = group.ToArray();
+            order.Shuffle(members);
+            var before = await group.Key.RunAsync(load, part.Connections, seconds);
+            foreach (var variant in members)
+            {
+                var floor = round % 2 == 0 ? await RunFloorAsync(variant) : null;
+                var own = await variant.RunAsync(load, part.Connections, seconds);
+                floor ??= await RunFloorAsync(variant);
+                var after = await group.Key.RunAsync(load, part.Connections, seconds);
+                variant.Add(new Slot(process, own, before, after, floor));
+                if (floor is not null)
+                {
+                    variant.Floor!.Add(new Slot(process, floor, before, after, null));
+                }
+
+                if (group.Key.Baseline is null)
+                {
+                    group.Key.Samples.Add(after);
+                }
+
+                before = after;
+            }
+        }
+
+        async Task<Sample?> RunFloorAsync(Variant variant) => variant.Floor is { } floor ? await floor.RunAsync(load, part.Connections, seconds) : null;
     }
 }

@@ -19,8 +19,8 @@ internal static class Contention
             foreach (var behavior in (InProgressBehavior[])[InProgressBehavior.Reject, InProgressBehavior.Wait])
             {
                 using var server = new ServerProcess(spec with { WhenInProgress = behavior });
-                var traffic = new Traffic("POST", "/slow", """{"name":"Ann","amount":12.5}""", KeyKind.Contended);
-                await load.RunAsync(server, traffic, Connections, Comparison.WarmUp);
+                var traffic = new Traffic("POST", "/slow", Payment.SmallBody, KeyKind.Contended);
+                await load.RunAsync(server, traffic, Connections, 3 * Comparison.WarmUp);
                 await server.AskAsync<HandlerRuns>(ServerQuestion.Runs);
                 var sample = await load.RunAsync(server, traffic, Connections, seconds);
                 _ = behavior == InProgressBehavior.Wait

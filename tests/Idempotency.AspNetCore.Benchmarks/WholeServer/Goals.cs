@@ -1,6 +1,9 @@
 namespace Idempotency.AspNetCore.Benchmarks;
 
 /// <summary>What the library promises of its speed, each promise set against what was measured in this run.</summary>
+/// <remarks>
+/// A ratio holds when the lower quartile of the processes reaches it. Each process counts once, with the median of its rounds: of five processes, the second lowest decides.
+/// </remarks>
 internal sealed class Goals(IReadOnlyList<Variant> variants, Dictionary<string, double> roundTrips)
 {
     private readonly Table _table = new("goal", "at least / exactly", "measured", "holds");
@@ -34,7 +37,7 @@ internal sealed class Goals(IReadOnlyList<Variant> variants, Dictionary<string, 
             return;
         }
 
-        _table.Add(goal, $"{least:0.00}x", MeasureOf(found), YesOrNo(found.Throughput.Median >= least));
+        _table.Add(goal, $"{least:0.00}x", MeasureOf(found), YesOrNo(found.Throughput.Lower >= least));
     }
 
     /// <summary>Nothing that is promised, but what a promise can be held against.</summary>
@@ -46,11 +49,11 @@ internal sealed class Goals(IReadOnlyList<Variant> variants, Dictionary<string, 
         }
     }
 
-    private static string MeasureOf(Variant variant)
-    {
-        var ratio = variant.Throughput;
-        return $"{ratio.Median:F2}x ({ratio.Lower:F2} to {ratio.Upper:F2}), processor time {variant.ProcessorTime.Median:F2}x";
-    }
+    public static string MeasureOf(Spread ratio) => $"{ratio.Median:F2}x ({ratio.Lower:F2} to {ratio.Upper:F2})";
+
+    public static string YesOrNo(bool holds) => holds ? "yes" : "**no**";
+
+    private static string MeasureOf(Variant variant) => $"{MeasureOf(variant.Throughput)}, processor time {variant.ProcessorTime.Median:F2}x";
 
     private void Calls(string store, params int[] expected)
     {
@@ -89,7 +92,7 @@ internal sealed class Goals(IReadOnlyList<Variant> variants, Dictionary<string, 
             _table.Add(
                 Goal,
                 "1.00x within the quartiles",
-                $"{ratio.Median:F2}x ({ratio.Lower:F2} to {ratio.Upper:F2}), processor time {time.Median:F2}x ({time.Lower:F2} to {time.Upper:F2})",
+                $"{MeasureOf(ratio)}, processor time {MeasureOf(time)}",
                 YesOrNo(ratio.Upper >= 1 && time.Lower <= 1));
         }
 
@@ -98,6 +101,4 @@ internal sealed class Goals(IReadOnlyList<Variant> variants, Dictionary<string, 
             - Stopclock.Bytes(pipeline, static pipeline => pipeline.BareAsync().GetAwaiter().GetResult());
         _table.Add("… and no allocation", "0 B", $"{more:F0} B", YesOrNo(more <= 0));
     }
-
-    private static string YesOrNo(bool holds) => holds ? "yes" : "**no**";
 }

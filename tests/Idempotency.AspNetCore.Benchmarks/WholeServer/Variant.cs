@@ -12,30 +12,51 @@ internal sealed class Variant(string name, Variant? baseline, ServerProcess serv
 
     public Variant? Baseline => baseline;
 
+    public ServerProcess Server => server;
+
+    /// <summary>What no design could spare of it, measured next to it; null where that is not measured.</summary>
+    public Variant? Floor { get; init; }
+
     public string Method { get; init; } = "POST";
 
-    public string Body { get; init; } = """{"name":"Ann","amount":12.5}""";
+    public string Body { get; init; } = Payment.SmallBody;
 
-    /// <summary>Its own slots.</summary>
+    /// <summary>Its own slots; of a baseline that is set against nothing, the slots after those of others.</summary>
     public List<Sample> Samples { get; } = [];
 
-    /// <summary>Its baseline's slots before and after each of its own.</summary>
-    public List<(Sample Before, Sample After)> Baselines { get; } = [];
+    /// <summary>Its own slots with what they are set against.</summary>
+    public List<Slot> Slots { get; } = [];
 
-    public async Task<Sample> RunAsync(LoadProcess load, int connections, double seconds)
+    /// <summary>What has to be warmed up: requests of the same kind to the same server.</summary>
+    public object Kind => (server, path, key, Body.Length);
+
+    /// <summary>Runs one slot, as <see cref="LoadProcess.RunAsync"/> does; any other answer than 200 ends the benchmark.</summary>
+    public async Task<Sample> RunAsync(LoadProcess load, int connections, double seconds, double rate = 0) =>
+        (await load.RunAsync(server, new Traffic(Method, path, Method == "POST" ? Body : null, key, key == KeyKind.OneForAll ? Traffic.Replayed : null), connections, seconds, rate))
+            .Expecting(name, StatusCodes.Status200OK);
+
+    public void Add(Slot slot)
     {
-        var traffic = new Traffic(Method, path, Method == "POST" ? Body : null, key, key == KeyKind.OneForAll ? Traffic.Replayed : null);
-        return (await load.RunAsync(server, traffic, connections, seconds)).Expecting(name, StatusCodes.Status200OK);
+        Slots.Add(slot);
+        Samples.Add(slot.Own);
     }
 
-    /// <summary>Requests a second, as ratios to the mean of the baseline's slots before and after.</summary>
-    public Spread Throughput => Spread.Of(Samples.Zip(Baselines, (own, other) =>
-        own.Load.RequestsPerSecond / ((other.Before.Load.RequestsPerSecond + other.After.Load.RequestsPerSecond) / 2)));
+    /// <summary>Requests a second, as ratios to the baseline.</summary>
+    public Spread Throughput => OverProcesses(slot => slot.Throughput);
 
-    /// <summary>Processor time of a request, as ratios likewise.</summary>
-    public Spread ProcessorTime => Spread.Of(Samples.Zip(Baselines, (own, other) =>
-        own.MicrosecondsPerRequest / ((other.Before.MicrosecondsPerRequest + other.After.MicrosecondsPerRequest) / 2)));
+    /// <summary>Processor time of a request, as ratios to the baseline.</summary>
+    public Spread ProcessorTime => OverProcesses(slot => slot.ProcessorTime);
+
+    /// <summary>Requests a second, as ratios to the floor.</summary>
+    public Spread ToFloor => OverProcesses(slot => slot.ToFloor);
+
+    /// <summary>The ratios of all rounds, whatever process they were in.</summary>
+    public Spread Rounds => Spread.Of(Slots.Select(slot => slot.Throughput));
 
     /// <summary>The median of what all slots say.</summary>
     public double Median(Func<Sample, double> value) => Spread.Of(Samples.Select(value)).Median;
+
+    /// <summary>One value for each process, the median of its rounds: what a process does for as long as it lives is one observation, however many rounds it runs.</summary>
+    private Spread OverProcesses(Func<Slot, double> ratio) =>
+        Spread.Of(Slots.GroupBy(slot => slot.Process).Select(process => Spread.Of(process.Select(ratio)).Median));
 }

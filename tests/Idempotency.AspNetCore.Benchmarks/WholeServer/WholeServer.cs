@@ -3,10 +3,12 @@ namespace Idempotency.AspNetCore.Benchmarks;
 /// <summary>Real servers under load. What counts is the ratio to the baseline that ran next to it, and its spread over the rounds.</summary>
 internal static class WholeServer
 {
+    private const int RoundsPerProcess = 2;
+
     public static async Task RunAsync(Arguments arguments)
     {
         var page = new Page(arguments.IsWritten);
-        var rounds = (int)arguments.Number("--rounds", 15);
+        var rounds = (int)arguments.Number("--rounds", 10);
         var seconds = arguments.Number("--seconds", 0.4);
         var connections = (int)arguments.Number("--connections", 16);
         Console.WriteLine(Machine.Description);
@@ -17,11 +19,11 @@ internal static class WholeServer
         var variants = Chosen(Variants.All(redis, dynamo), arguments);
         if (variants.Count > 0)
         {
-            await Comparison.RunAsync(load, variants, rounds, connections, seconds);
+            await Comparison.RunAsync(load, [new Part(variants, connections)], rounds, RoundsPerProcess, seconds);
             page.Add(
                 "server",
                 arguments.CommandLine,
-                $"{rounds} rounds, slots of {seconds} s, {connections} connections.\n\n{Comparison.TableOf(variants)}");
+                $"{rounds} rounds, slots of {seconds} s, {connections} connections. {Comparison.SpreadOf(variants)}\n\n{Comparison.TableOf(variants)}");
         }
 
         if (page.IsWritten)
