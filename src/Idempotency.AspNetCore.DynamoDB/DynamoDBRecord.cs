@@ -148,7 +148,7 @@ internal sealed class DynamoDBRecord(DynamoDBIdempotencyStoreOptions options)
             };
         }
 
-        throw new IdempotencyRecordUnreadableException("The DynamoDB item has attributes missing or malformed: another library wrote it, or it is damaged.");
+        throw new IdempotencyRecordUnreadableException("The DynamoDB item has missing or malformed attributes: another library wrote it, or it is damaged.");
     }
 
     /// <summary>Reads the item of an abandoned claim. Null when it makes no sense.</summary>

@@ -22,10 +22,10 @@ public static class EntityFrameworkCoreIdempotencyBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.AddOptions<EntityFrameworkCoreIdempotencyStoreOptions>()
             .Configure(configure ?? (static _ => { }))
-            .Validate(static options => options.CommandTimeout > TimeSpan.Zero && options.CommandTimeout <= TimeSpan.FromHours(1), "EntityFrameworkCoreIdempotencyStoreOptions.CommandTimeout must be more than zero and at most an hour; the default is 10 seconds.")
-            .Validate(static options => options.RemovalInterval >= TimeSpan.Zero && options.RemovalInterval <= TimeSpan.FromDays(1), "EntityFrameworkCoreIdempotencyStoreOptions.RemovalInterval must be at most a day, or zero to remove nothing; the default is 5 minutes.")
-            .Validate(static options => options.RemovalBatchSize > 0, "EntityFrameworkCoreIdempotencyStoreOptions.RemovalBatchSize must be more than zero; the default is 1000.")
-            .Validate(static options => options.IsolationLevel is null or IsolationLevel.ReadCommitted or IsolationLevel.RepeatableRead or IsolationLevel.Snapshot or IsolationLevel.Serializable, "EntityFrameworkCoreIdempotencyStoreOptions.IsolationLevel must be ReadCommitted, RepeatableRead, Snapshot or Serializable, or null for the database's own.")
+            .Validate(static options => options.CommandTimeout > TimeSpan.Zero && options.CommandTimeout <= TimeSpan.FromHours(1), "EntityFrameworkCoreIdempotencyStoreOptions.CommandTimeout must be greater than zero and at most one hour; the default is 10 seconds.")
+            .Validate(static options => options.RemovalInterval >= TimeSpan.Zero && options.RemovalInterval <= TimeSpan.FromDays(1), "EntityFrameworkCoreIdempotencyStoreOptions.RemovalInterval must be between zero (expired records are not deleted) and one day; the default is 5 minutes.")
+            .Validate(static options => options.RemovalBatchSize > 0, "EntityFrameworkCoreIdempotencyStoreOptions.RemovalBatchSize must be greater than zero; the default is 1000.")
+            .Validate(static options => options.IsolationLevel is null or IsolationLevel.ReadCommitted or IsolationLevel.RepeatableRead or IsolationLevel.Snapshot or IsolationLevel.Serializable, "EntityFrameworkCoreIdempotencyStoreOptions.IsolationLevel must be ReadCommitted, RepeatableRead, Snapshot or Serializable, or null for the default of the database.")
             .ValidateOnStart();
         builder.Services.ConfigureDbContext<TDbContext>(static options => options.AddInterceptors(TransactionGuard.Instance));
         builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, StoreStartupCheck<TDbContext>>());

@@ -174,9 +174,9 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         {
             var name = typeof(TDbContext).Name;
             throw new InvalidOperationException(
-                $"The database of '{name}' has no table of idempotency records as the model describes it: {missing.Message} " +
+                $"The database of '{name}' has no idempotency records table that matches the model: {missing.Message} " +
                 $"Add it with a migration: dotnet ef migrations add IdempotencyRecords --context {name}, then dotnet ef database update --context {name}. " +
-                $"If something creates the table after the host has started, set {nameof(EntityFrameworkCoreIdempotencyStoreOptions)}.{nameof(EntityFrameworkCoreIdempotencyStoreOptions.CheckTableOnStart)} to false.", missing);
+                $"If the table is created after the host has started, set {nameof(EntityFrameworkCoreIdempotencyStoreOptions)}.{nameof(EntityFrameworkCoreIdempotencyStoreOptions.CheckTableOnStart)} to false.", missing);
         }
         catch (Exception unreachable) when (!cancellationToken.IsCancellationRequested)
         {
@@ -201,22 +201,22 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
 
     private static void EnsureCanBegin(TDbContext context, IServiceProvider services)
     {
-        const string Rule = "Idempotency begins the transaction in which this handler runs, so that its writes and its recorded answer commit together";
+        const string Rule = "Idempotency starts the transaction of this handler, so that its writes and its recorded response are committed together";
         const string Separately = $"{nameof(IdempotencyPolicy)}.{nameof(IdempotencyPolicy.Transaction)} = {nameof(IdempotencyTransaction)}.{nameof(IdempotencyTransaction.Separate)}";
         var name = typeof(TDbContext).Name;
         if (!ReferenceEquals(context, services.GetRequiredService<TDbContext>()))
         {
-            throw new InvalidOperationException($"{Rule}, but '{name}' is registered as transient: the handler would write with another instance. Register it as scoped, as AddDbContext<{name}>() does.");
+            throw new InvalidOperationException($"{Rule}, but '{name}' is registered as transient, so the handler would write with another instance. Register it as scoped, as AddDbContext<{name}>() does.");
         }
 
         if (context.Database.CurrentTransaction is not null || context.Database.GetEnlistedTransaction() is not null || Transaction.Current is not null)
         {
-            throw new InvalidOperationException($"{Rule}, but a transaction is under way before it: of '{name}', or an ambient one. Take out what begins it, or set {Separately} in the endpoint's policy.");
+            throw new InvalidOperationException($"{Rule}, but a transaction of '{name}' or an ambient transaction is already active. Remove the code that starts it, or set {Separately} in the endpoint's policy.");
         }
 
         if (context.Database.CreateExecutionStrategy().RetriesOnFailure)
         {
-            throw new InvalidOperationException($"{Rule}, but '{name}' repeats what fails by itself (EnableRetryOnFailure), which EF Core does not do within a transaction that others have begun. Register the context without it, or set {Separately} in the endpoint's policy.");
+            throw new InvalidOperationException($"{Rule}, but '{name}' uses a retrying execution strategy (EnableRetryOnFailure), which EF Core does not support in a transaction that was started for it. Register the context without it, or set {Separately} in the endpoint's policy.");
         }
     }
 

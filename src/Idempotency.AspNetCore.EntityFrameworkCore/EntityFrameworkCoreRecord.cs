@@ -103,7 +103,7 @@ internal static class EntityFrameworkCoreRecord
         }
         catch (Exception malformed) when (malformed is InvalidCastException or FormatException or OverflowException or ArgumentException or InvalidOperationException)
         {
-            throw new IdempotencyRecordUnreadableException("The row of the idempotency record has columns that are missing or malformed.", malformed);
+            throw new IdempotencyRecordUnreadableException("The row of the idempotency record has missing or malformed columns.", malformed);
         }
 
         throw new IdempotencyRecordUnreadableException("The row of the idempotency record has a status that this version does not know.");

@@ -63,14 +63,14 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
             if (WasUndone)
             {
                 throw new InvalidOperationException(
-                    "A statement of the handler failed in favour of another transaction and the handler went on, but the database has undone the whole transaction with that statement. " +
-                    "Nothing is committed. Let the exception out of the handler: the request may come again.");
+                    "A statement of the handler failed because of a conflict with another transaction and the handler continued, but the database rolled back the whole transaction. " +
+                    "Nothing was committed. Let the exception leave the handler. The client can retry the request.");
             }
 
             WasEndedByHandler = IsConnected;
             throw new InvalidOperationException(
-                "The handler has ended the transaction it ran in, or has lost its connection and gone on, so its answer cannot be recorded together with what it wrote. " +
-                "Take out what commits, rolls back or disposes of the context's current transaction, replaces it with UseTransaction(...), or closes its connection; and let failures of the connection out.");
+                "The handler ended its transaction, or lost its connection and continued, so its response cannot be recorded together with its writes. " +
+                "Remove the code that commits, rolls back or disposes of the context's current transaction, replaces it with UseTransaction(...), or closes its connection. Let connection exceptions leave the handler.");
         }
 
         await using (var command = EntityFrameworkCoreRecord.Create(_dbConnection, _database.Sql.Complete, _commandTimeout, _dbTransaction))
@@ -87,8 +87,8 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
             catch (DbException failed) when (failed.SqlState == "25P02")
             {
                 throw new InvalidOperationException(
-                    "A statement of the handler failed and the handler went on, but PostgreSQL has given the transaction up with that statement. Nothing is committed. " +
-                    "Let the exception out of the handler, or set a savepoint before a statement that may fail (SaveChanges does so itself) and go back to it.", failed);
+                    "A statement of the handler failed and the handler continued, but PostgreSQL aborted the transaction with that statement. Nothing was committed. " +
+                    "Let the exception leave the handler, or set a savepoint before a statement that may fail (SaveChanges does so itself) and roll back to it.", failed);
             }
         }
 
@@ -99,7 +99,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         }
         catch (DbException refused) when (DatabaseConflict.IsConstraint(refused))
         {
-            throw new InvalidOperationException("What the handler wrote violates a constraint that the database checks when it commits. Nothing is committed.", refused);
+            throw new InvalidOperationException("The handler's writes violate a constraint that the database checks on commit. Nothing was committed.", refused);
         }
 
         _isCommitted = true;
@@ -156,7 +156,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         catch (Exception exception)
         {
             // Something the handler left running is still using it.
-            Log.ChangesNotForgotten(_logger, exception);
+            Log.ChangesNotDiscarded(_logger, exception);
         }
         finally
         {

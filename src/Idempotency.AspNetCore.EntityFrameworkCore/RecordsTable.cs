@@ -39,15 +39,15 @@ internal sealed class RecordsTable
     {
         var name = context.GetType().Name;
         var entity = context.Model.FindEntityType(EntityName)
-            ?? throw new InvalidOperationException($"The model of '{name}' has no idempotency records. Call modelBuilder.AddIdempotencyRecords() in its OnModelCreating, and add a migration.");
+            ?? throw new InvalidOperationException($"The model of '{name}' has no idempotency records. Call modelBuilder.AddIdempotencyRecords() in OnModelCreating, and add a migration.");
         var table = StoreObjectIdentifier.Create(entity, StoreObjectType.Table)
-            ?? throw new InvalidOperationException($"The idempotency records of '{name}' are not mapped to a table. Name one with modelBuilder.AddIdempotencyRecords(names => names.Table = ...).");
+            ?? throw new InvalidOperationException($"The idempotency records of '{name}' are not mapped to a table. Specify one with modelBuilder.AddIdempotencyRecords(names => names.Table = ...).");
         foreach (var property in entity.GetProperties())
         {
             // The store's commands go past EF's conversions, so there must be none to miss.
             if (property.FindTypeMapping() is { Converter: not null })
             {
-                throw new InvalidOperationException($"The column '{property.Name}' of the idempotency records of '{name}' has a value converter, which their store does not know. Exempt the entity '{EntityName}' from the convention that sets it.");
+                throw new InvalidOperationException($"The column '{property.Name}' of the idempotency records of '{name}' has a value converter, which the store does not support. Exclude the entity '{EntityName}' from the convention that adds it.");
             }
         }
 

@@ -15,6 +15,6 @@ public sealed class JmesPathOptions
     /// </summary>
     public int MaxWork { get; set; } = 1_000_000;
 
-    internal const string MaxDecodedSizeMessage = "JmesPathOptions.MaxDecodedSize must be more than zero. Set it to the largest text, in bytes, that powertools_base64 and powertools_base64_gzip shall decode to, for example 1048576.";
-    internal const string MaxWorkMessage = "JmesPathOptions.MaxWork must be more than zero. Set it to the number of steps that one evaluation may take, for example 1000000.";
+    internal const string MaxDecodedSizeMessage = "JmesPathOptions.MaxDecodedSize must be greater than zero. Set it to the maximum number of bytes that powertools_base64 and powertools_base64_gzip can decode to, for example 1048576.";
+    internal const string MaxWorkMessage = "JmesPathOptions.MaxWork must be greater than zero. Set it to the maximum number of steps of one evaluation, for example 1000000.";
 }

@@ -28,7 +28,7 @@ internal static class AnswerMarks
         // To other methods If-None-Match is a precondition of the operation.
         if (mayAnswerNotModified && method?.ToUpperInvariant() is null or "GET" or "HEAD" or "POST" && operation.OwnResponse(NotModified) is { } notModified)
         {
-            notModified.Description = Text.Join(notModified.Description, "Not modified: the answer recorded for this request is the one whose `ETag` was sent in `If-None-Match`.");
+            notModified.Description = Text.Join(notModified.Description, "Not modified: the response recorded for this request is the one whose `ETag` was sent in `If-None-Match`.");
             AddHeaders(notModified, endpoint, isETagRecorded, mayBeJsonObject: false);
         }
     }
@@ -37,24 +37,24 @@ internal static class AnswerMarks
     {
         var policy = endpoint.Policy;
         response.AddHeader(IdempotencyHeaders.Replayed, Flag(
-            "`true`: this answer was given before, and nothing ran for this request."
+            "`true`: the response is a replay of the recorded response, and nothing ran for this request."
             // Said here rather than as a property: the schema of the body is a component that operations without idempotency may share.
             + (mayBeJsonObject && policy.ReplayFlagName is { } flag ? $" A body that is a JSON object then has the member `\"{flag}\": true`." : ""),
             example: true));
-        response.AddHeader(IdempotencyHeaders.Stored, Flag("`false`: the request ran, but its answer could not be recorded. A retry may run again.", example: false));
+        response.AddHeader(IdempotencyHeaders.Stored, Flag("`false`: the request ran, but its response could not be recorded. A retry may run it again.", example: false));
         if (policy.EmitETag && isETagRecorded)
         {
-            response.AddHeader(HeaderNames.ETag, Value("The answer's validator: the same on the first answer and on each replay.", "W/\"Adxru4sfqEC9czzYT1wjPQ\""));
+            response.AddHeader(HeaderNames.ETag, Value("The entity tag of the response: the same for the first response and each replay.", "W/\"Adxru4sfqEC9czzYT1wjPQ\""));
         }
 
         if (policy.ClientCaching)
         {
             response.AddHeader(HeaderNames.CacheControl, Value(
-                "The caller may keep the answer for as long as it is recorded.",
+                "The client may cache the response for as long as it is recorded.",
                 string.Create(CultureInfo.InvariantCulture, $"private, max-age={(long)policy.Retention.TotalSeconds}")));
             if (endpoint.VaryingHeaders.Count > 0)
             {
-                response.AddHeader(HeaderNames.Vary, Value("Names the request headers that decide which answer this is.", string.Join(", ", endpoint.VaryingHeaders)));
+                response.AddHeader(HeaderNames.Vary, Value("The request headers that the response depends on.", string.Join(", ", endpoint.VaryingHeaders)));
             }
         }
     }

@@ -11,7 +11,7 @@ internal sealed class IdempotencyOperationTransformer : IOpenApiOperationTransfo
     {
         if (context.ApplicationServices.GetService<IIdempotencyRecords>() is null)
         {
-            throw new InvalidOperationException($"The OpenAPI document '{context.DocumentName}' is to describe idempotency, which is not registered. Call builder.Services.AddIdempotency(), or remove options.AddIdempotency() from AddOpenApi().");
+            throw new InvalidOperationException($"The OpenAPI document '{context.DocumentName}' describes idempotency, but the idempotency services are not registered. Call builder.Services.AddIdempotency(), or remove options.AddIdempotency() from AddOpenApi().");
         }
 
         if (DocumentedEndpoint.Of(context.Description, context.ApplicationServices) is { } endpoint)

@@ -20,7 +20,7 @@ internal static class KeyDescription
         var policy = endpoint.Policy;
         if (!endpoint.TakesKeyFromHeader)
         {
-            operation.Description = Text.Join(operation.Description, $"Requests are recognised by {WhatIsKey(policy, "them", "their")}: one that is sent again within {Text.Of(policy.Retention)} gets the first answer instead of running again.{Without(policy, " Those of which it selects nothing run each time they are sent.")}{Headers(policy)}");
+            operation.Description = Text.Join(operation.Description, $"Requests are identified by {WhatIsKey(policy, "them", "their")}: a request that is sent again within {Text.Of(policy.Retention)} receives the first response instead of running again.{Without(policy, " Requests from which it selects nothing run each time they are sent.")}{Headers(policy)}");
             return;
         }
 
@@ -76,7 +76,7 @@ internal static class KeyDescription
         $" A retry must also carry the same {string.Join(", ", policy.FingerprintHeaders.Distinct(StringComparer.OrdinalIgnoreCase).Select(Text.Code))} as the first request.";
 
     private static string WhatIsKey(IdempotencyPolicy policy, string of, string their) =>
-        policy.KeySelector is { } selector ? $"what the expression {Text.Code(selector)} selects of {of}" : $"{their} body";
+        policy.KeySelector is { } selector ? $"the values that the expression {Text.Code(selector)} selects from {of}" : $"{their} body";
 
     private static string Without(IdempotencyPolicy policy, string selection) => policy is { KeySelector: not null, KeyRequired: false } ? selection : "";
 
@@ -85,11 +85,11 @@ internal static class KeyDescription
         var policy = endpoint.Policy;
         var without = endpoint switch
         {
-            { TakesKeyFromContent: true } => $" Without it, the request is recognised by {WhatIsKey(policy, "it", "its")}.{Without(policy, " Where that selects nothing, it runs each time it is sent.")}",
+            { TakesKeyFromContent: true } => $" Without it, the request is identified by {WhatIsKey(policy, "it", "its")}.{Without(policy, " If that selects nothing, the request runs each time it is sent.")}",
             { Policy.KeyRequired: false } => " Without it, the request runs each time it is sent.",
             _ => "",
         };
-        return $"Names the operation. Send a value of your own for each operation, for example a UUID, and the same value with each retry of it: a retry within {Text.Of(policy.Retention)} gets the first answer instead of running again."
+        return $"Identifies the operation. Send a unique value for each operation, for example a UUID, and the same value with each retry: a retry within {Text.Of(policy.Retention)} receives the first response instead of running again."
             + $" 1 to {IdempotencyEndpoint.MaxKeyLength} printable ASCII characters, bare or as a structured-field string: `abc` and `\"abc\"` are the same key.{without}{Headers(policy)}";
     }
 }

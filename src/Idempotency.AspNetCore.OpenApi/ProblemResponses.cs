@@ -30,12 +30,12 @@ internal static class ProblemResponses
 
     private static void Add(OpenApiResponse response, IdempotencyProblem[] problems, IdempotencyPolicy policy, OpenApiDocument? document)
     {
-        response.Description = Text.Join(response.Description, "Refused by idempotency:\n\n" + string.Join('\n', problems.Select(problem => Describe(problem, policy))));
+        response.Description = Text.Join(response.Description, "Rejected by idempotency:\n\n" + string.Join('\n', problems.Select(problem => Describe(problem, policy))));
         if (problems.FirstOrDefault(problem => problem.RetryAfterSeconds is not null) is { RetryAfterSeconds: { } seconds } temporary)
         {
             response.AddHeader(HeaderNames.RetryAfter, new OpenApiHeader
             {
-                Description = $"After how many seconds a retry may help. Comes with `{temporary.Code}`.",
+                Description = $"The number of seconds to wait before a retry. Sent with `{temporary.Code}`.",
                 Schema = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int32" },
                 Example = seconds,
             });
@@ -70,7 +70,7 @@ internal static class ProblemResponses
 
     private static string Describe(IdempotencyProblem problem, IdempotencyPolicy policy) =>
         $"- `{problem.Code}`: {problem.Title}"
-        + (policy.WhenInProgress == InProgressBehavior.Wait && problem.Code == InProgress ? $" Its answer was waited for, {Text.Of(policy.WaitTimeout)} at the most." : "");
+        + (policy.WhenInProgress == InProgressBehavior.Wait && problem.Code == InProgress ? $" The server waited up to {Text.Of(policy.WaitTimeout)} for its response." : "");
 
     private static OpenApiMediaType ContentOf(OpenApiResponse response)
     {

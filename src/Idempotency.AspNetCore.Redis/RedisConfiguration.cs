@@ -27,14 +27,14 @@ internal static class RedisConfiguration
     {
         if (configuration.Contains("://", StringComparison.Ordinal) && !configuration.Contains("tunnel=", StringComparison.OrdinalIgnoreCase))
         {
-            return "is a URI. Write 'host:port' instead, with ',ssl=true', ',user=...' and ',password=...' after it where they are needed.";
+            return "is a URI. Use 'host:port' instead, followed by ',ssl=true', ',user=...' and ',password=...' as needed.";
         }
 
         try
         {
             return configuration.Length > 0 && ConfigurationOptions.Parse(configuration).EndPoints.Count > 0
                 ? null
-                : "names no server. Start it with one, for example 'localhost:6379'.";
+                : "has no server. Start it with one, for example 'localhost:6379'.";
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException or NotImplementedException or NotSupportedException)
         {

@@ -148,7 +148,7 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
         }
         catch (TimeoutException timeout) when (timeout is not RedisTimeoutException)
         {
-            throw new TimeoutException("The application's connection to Redis is not connected.", timeout); // its client queues the call
+            throw new TimeoutException("The application's Redis connection is not connected.", timeout); // its client queues the call
         }
     }
 

@@ -122,8 +122,8 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
         return shared is not null
             ? new RedisConnection(options, () => Task.FromResult(shared), isOwn: false, endsCalls: false, logger)
             : throw new InvalidOperationException(options.ConnectionServiceKey is { } missing
-                ? $"The Redis idempotency store has no connection: no IConnectionMultiplexer with the key '{missing}' is registered. Register it, for example with AddKeyedRedisClient(\"{missing}\"), or set another {nameof(RedisIdempotencyStoreOptions.ConnectionServiceKey)}."
-                : "The Redis idempotency store has no connection. Give it one with AddRedisStore(\"host:6379\"), or register an IConnectionMultiplexer.");
+                ? $"The Redis idempotency store has no connection: no IConnectionMultiplexer is registered with the key '{missing}'. Register one, for example with AddKeyedRedisClient(\"{missing}\"), or set a different {nameof(RedisIdempotencyStoreOptions.ConnectionServiceKey)}."
+                : "The Redis idempotency store has no connection. Call AddRedisStore(\"host:6379\"), or register an IConnectionMultiplexer.");
     }
 
     // Keys and arguments are made as the bytes that are sent: no text in between.
@@ -152,6 +152,6 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
 
     /// <summary>Reads a record and what is left of its life.</summary>
     private static IdempotencyRecord? Parse(RedisValue[] reply) => reply is [var record, var left]
-        ? (byte[]?)record is { } bytes ? RedisRecord.Parse(bytes, (long)left) ?? throw new IdempotencyRecordUnreadableException("What is under the Redis key is no idempotency record, or one of another version.") : null
-        : throw new IdempotencyRecordUnreadableException("The reply of Redis makes no sense.");
+        ? (byte[]?)record is { } bytes ? RedisRecord.Parse(bytes, (long)left) ?? throw new IdempotencyRecordUnreadableException("The value of the Redis key is not an idempotency record, or has an unknown version.") : null
+        : throw new IdempotencyRecordUnreadableException("The response of Redis is not valid.");
 }

@@ -14,7 +14,7 @@ internal sealed class RedisScript<T>
 
     /// <param name="names">The files of its parts, without their extension, in order.</param>
     /// <param name="parse">Reads what it returned.</param>
-    [SuppressMessage("Security", "CA5350:Do Not Use Weak Cryptographic Algorithms", Justification = "Redis names scripts by their SHA-1 (EVALSHA); nothing is secured by it.")]
+    [SuppressMessage("Security", "CA5350:Do Not Use Weak Cryptographic Algorithms", Justification = "Redis identifies scripts by their SHA-1 hash (EVALSHA); it is not used for security.")]
     public RedisScript(string[] names, Func<RedisResult, T> parse)
     {
         _text = string.Concat(names.Select(TextOf));
@@ -81,7 +81,7 @@ internal sealed class RedisScript<T>
     private static bool IsOfAnotherType(RedisServerException refusal) => refusal.Message.Contains("WRONGTYPE", StringComparison.Ordinal);
 
     private static IdempotencyRecordUnreadableException Unreadable(RedisKey key, RedisServerException refusal) =>
-        new($"The Redis key '{(string?)key}' holds something that is no idempotency record. Give the store a KeyPrefix of its own.", refusal);
+        new($"The Redis key '{(string?)key}' holds a value that is not an idempotency record. Set a KeyPrefix that no other data uses.", refusal);
 
     private static string TextOf(string name)
     {

@@ -41,7 +41,7 @@ internal static class RedisServerSettings
 
         if (info.GetValueOrDefault("aof_enabled") == "0")
         {
-            findings.Add("appendonly is 'no', so a restart forgets what was written since the last snapshot, or everything; set it to 'yes'.");
+            findings.Add("appendonly is 'no', so a restart loses writes since the last snapshot, or all data; set it to 'yes'.");
         }
 
         // The number of good replicas is told only where min-replicas-to-write asks for some.

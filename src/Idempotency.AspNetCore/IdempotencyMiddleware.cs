@@ -43,7 +43,7 @@ internal sealed class IdempotencyMiddleware(
         }
 
         return context.Response.HasStarted
-            ? throw new InvalidOperationException("The response had started before UseIdempotency(), so it could be neither recorded before it is sent nor replayed. Start it later, or place the middleware that starts it after UseIdempotency().")
+            ? throw new InvalidOperationException("The response had already started before UseIdempotency(), so it can be neither recorded nor replayed. Place the middleware that starts the response after UseIdempotency().")
             : InvokeProtectedAsync(context, policy);
     }
 

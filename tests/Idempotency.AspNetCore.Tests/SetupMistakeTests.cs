@@ -24,7 +24,7 @@ public sealed class SetupMistakeTests
         var failure = await Record.ExceptionAsync(() => app.StartAsync(TestContext.Current.CancellationToken));
         if (isMissing)
         {
-            Assert.Contains($"no section '{name}'", failure?.Message, StringComparison.Ordinal);
+            Assert.Contains($"section '{name}' was not found", failure?.Message, StringComparison.Ordinal);
         }
         else
         {

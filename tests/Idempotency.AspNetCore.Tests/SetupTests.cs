@@ -251,7 +251,7 @@ public sealed class SetupTests
             Use(app);
             app.MapPost("/", () => 1).WithIdempotency();
         }));
-        Assert.Contains($"UseIdempotency() comes before {late}", failure.Message, StringComparison.Ordinal);
+        Assert.Contains($"UseIdempotency() is called before {late}", failure.Message, StringComparison.Ordinal);
         await (await StartBareAsync(Services, app =>
         {
             Use(app);

@@ -272,7 +272,7 @@ public sealed partial class StepTests
             return error.Message;
         }).WithIdempotency());
         using var response = await api.SendAsync();
-        Assert.Contains("'charge' is used twice", await response.TextAsync(), StringComparison.Ordinal);
+        Assert.Contains("'charge' is used more than once", await response.TextAsync(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -30,7 +30,7 @@ internal sealed class Evaluation(int maxWork, int maxDecodedSize)
     {
         if ((_left -= steps) < 0)
         {
-            throw new JmesPathException(JmesPathError.InvalidValue, Position, $"Too much work: the expression takes more than {maxWork} steps on this document. JmesPathOptions.MaxWork allows more.");
+            throw new JmesPathException(JmesPathError.InvalidValue, Position, $"The expression takes more than {maxWork} steps on this document. To allow more, increase JmesPathOptions.MaxWork.");
         }
     }
 

@@ -46,7 +46,7 @@ internal readonly ref struct JsonNumber
     {
         if (!double.IsFinite(value))
         {
-            throw new JmesPathException(JmesPathError.InvalidValue, position, "The result is beyond the largest number that can be computed.");
+            throw new JmesPathException(JmesPathError.InvalidValue, position, "The result is outside the range of numbers that can be computed.");
         }
 
         return Parse(value == 0 ? "0" : value.ToString(Math.Abs(value) < 1e21 && double.IsInteger(value) ? "F0" : "R", CultureInfo.InvariantCulture));

@@ -412,7 +412,7 @@ internal sealed class VariableNode(string name, int position) : Node(position)
             }
         }
 
-        throw new JmesPathException(JmesPathError.UndefinedVariable, Position, $"{name} is not bound here by a let.");
+        throw new JmesPathException(JmesPathError.UndefinedVariable, Position, $"{name} is not defined by a let expression.");
     }
 }
 

@@ -70,7 +70,7 @@ internal static class BuiltInFunctions
         {
             if (item.Kind != ValueKind.Number)
             {
-                throw call.InvalidType($"takes an array of numbers, and got one with {Function.TypeName(item.Kind)} in it.");
+                throw call.InvalidType($"takes an array of numbers, but got one that contains {Function.Described(item.Kind)}.");
             }
 
             call.Run.Charge(item.Digits.Length / Evaluation.CharactersInAStep);
@@ -123,7 +123,7 @@ internal static class BuiltInFunctions
         {
             if (item.Kind != ValueKind.String)
             {
-                throw call.InvalidType($"takes an array of strings, and got one with {Function.TypeName(item.Kind)} in it.");
+                throw call.InvalidType($"takes an array of strings, but got one that contains {Function.Described(item.Kind)}.");
             }
 
             var part = item.Text(call.Run);
@@ -298,8 +298,8 @@ internal static class BuiltInFunctions
             kind = keys.Count == 0 ? value.Kind : kind;
             if (value.Kind != kind || kind is not (ValueKind.Number or ValueKind.String))
             {
-                var what = by is null ? "takes an array of numbers or of strings" : "takes an expression that gives numbers, or strings, for all elements";
-                throw call.InvalidType($"{what}, and got {Function.TypeName(value.Kind)}{(value.Kind != kind ? " beside " + Function.TypeName(kind) : "")}.");
+                var what = by is null ? "takes an array of numbers or of strings" : "takes an expression that returns numbers, or strings, for all elements";
+                throw call.InvalidType($"{what}, but got {Function.Described(value.Kind)}{(value.Kind != kind ? " and " + Function.Described(kind) : "")}.");
             }
 
             var text = kind == ValueKind.String ? value.Text(call.Run) : null;

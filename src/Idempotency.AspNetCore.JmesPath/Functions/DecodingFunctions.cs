@@ -36,7 +36,7 @@ internal static class DecodingFunctions
         catch (Exception exception) when (exception is JsonException or ArgumentException)
         {
             // The reader's own message quotes what it read.
-            throw call.InvalidValue($"got a text that is not JSON, or is nested deeper than {MaxJsonDepth} levels.");
+            throw call.InvalidValue($"got text that is not JSON, or is nested deeper than {MaxJsonDepth} levels.");
         }
     }
 
@@ -95,7 +95,7 @@ internal static class DecodingFunctions
         var bytes = new byte[text.Length / 4 * 3 + 3];
         if (!Convert.TryFromBase64String(text, bytes, out var length))
         {
-            throw call.InvalidValue("got a text that is not Base64.");
+            throw call.InvalidValue("got text that is not Base64.");
         }
 
         return length <= call.Run.MaxDecodedSize ? new ArraySegment<byte>(bytes, 0, length) : throw TooLarge(call);
@@ -104,8 +104,8 @@ internal static class DecodingFunctions
     private static Value Utf8Text(Call call, ReadOnlySpan<byte> bytes) =>
         Utf8.IsValid(bytes) ? new Value(Encoding.UTF8.GetString(bytes)) : throw call.InvalidValue("decoded bytes that are not UTF-8.");
 
-    private static JmesPathException NotGzip(Call call) => call.InvalidValue("decoded bytes that are not a whole gzip stream.");
+    private static JmesPathException NotGzip(Call call) => call.InvalidValue("decoded bytes that are not a complete gzip stream.");
 
     private static JmesPathException TooLarge(Call call) =>
-        call.InvalidValue($"would decode to more than {call.Run.MaxDecodedSize} bytes. JmesPathOptions.MaxDecodedSize allows more.");
+        call.InvalidValue($"would decode to more than {call.Run.MaxDecodedSize} bytes. To allow more, increase JmesPathOptions.MaxDecodedSize.");
 }

@@ -105,7 +105,7 @@ internal sealed class Lexer(string expression)
                 default:
                     if (!StartsName(c))
                     {
-                        throw Error(start, $"{Shown(start)} is not expected here. A name with other characters than letters of ASCII, digits and '_' needs double quotes.");
+                        throw Error(start, $"{Shown(start)} is not expected here. Enclose a name with characters other than ASCII letters, digits and '_' in double quotes.");
                     }
 
                     EndOfName();
@@ -161,7 +161,7 @@ internal sealed class Lexer(string expression)
         SkipTo('"', start, "The quoted name is not closed with '\"'.");
         if (!TryParse(expression.AsSpan(start, _next - start), out var name))
         {
-            throw Error(start, "The quoted name is not a JSON string: its escapes are those of JSON, and control characters must be escaped.");
+            throw Error(start, "The quoted name is not a valid JSON string. Use JSON escapes, and escape control characters.");
         }
 
         _tokens.Add(new Token(TokenKind.QuotedIdentifier, start, JsonString.Of(name)));
@@ -192,7 +192,7 @@ internal sealed class Lexer(string expression)
         var text = json.ToString().TrimStart();
         if (!TryParse(text, out var value) && (text is ['[' or '{' or '"', ..] || !TryParse($"\"{text}\"", out value)))
         {
-            throw Error(start, "The literal is not JSON. A string between backticks needs double quotes, `\"like this\"`; or write it 'like this'.");
+            throw Error(start, "The literal is not valid JSON. In backticks, enclose a string in double quotes, `\"like this\"`, or write it 'like this'.");
         }
 
         _tokens.Add(new Token(TokenKind.Literal, start, "a literal", 0, new Value(value)));

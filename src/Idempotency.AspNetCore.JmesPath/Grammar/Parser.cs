@@ -43,7 +43,7 @@ internal sealed class Parser
             }
             else if (char.IsSurrogate(expression[i]))
             {
-                throw new JmesPathException(JmesPathError.Syntax, i, "Half of a surrogate pair stands alone. Write it as an escape, \\uD800, between double quotes.");
+                throw new JmesPathException(JmesPathError.Syntax, i, "An unpaired surrogate is not allowed. Write it as an escape, \\uD800, in double quotes.");
             }
         }
 
@@ -364,6 +364,6 @@ internal sealed class Parser
     private static JmesPathException Unexpected(string expected, Token token)
     {
         var found = token.Kind is TokenKind.Identifier or TokenKind.QuotedIdentifier or TokenKind.Variable or TokenKind.Number ? $"'{token.Text}'" : token.Text;
-        return new JmesPathException(JmesPathError.Syntax, token.Position, $"Expected {expected}, and found {found}.");
+        return new JmesPathException(JmesPathError.Syntax, token.Position, $"Expected {expected}, but found {found}.");
     }
 }

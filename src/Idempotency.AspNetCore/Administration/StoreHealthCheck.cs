@@ -18,7 +18,7 @@ internal sealed class StoreHealthCheck(IIdempotencyStore store) : IHealthCheck
         }
         catch (Exception exception)
         {
-            return new HealthCheckResult(context.Registration.FailureStatus, "The idempotency store cannot be read: protected endpoints answer 503, unless their policy runs them unprotected.", exception);
+            return new HealthCheckResult(context.Registration.FailureStatus, "The idempotency store is unavailable. Protected endpoints respond with 503, unless their policy allows them to run unprotected.", exception);
         }
     }
 }

@@ -34,7 +34,7 @@ public sealed class IdempotencyEndpoint
     {
         ArgumentNullException.ThrowIfNull(endpoint);
         ArgumentNullException.ThrowIfNull(services);
-        var policies = services.GetService<PolicyResolver>() ?? throw new InvalidOperationException("Idempotency is not registered. Call builder.Services.AddIdempotency().");
+        var policies = services.GetService<PolicyResolver>() ?? throw new InvalidOperationException("The idempotency services are not registered. Call builder.Services.AddIdempotency().");
         return policies.Enabled && policies.Of(endpoint) is { } policy && (method is null || policy.Covers(method))
             ? new IdempotencyEndpoint(policy, services.GetRequiredService<ResponseRulesCache>().Of(policy).VaryingHeaders)
             : null;
@@ -68,7 +68,7 @@ public sealed class IdempotencyEndpoint
         {
             // As the server says it, without its reason.
             var setting = Policy.KeySelector is null ? nameof(Policy.FingerprintSelector) : nameof(Policy.KeySelector);
-            yield return IdempotencyProblem.SelectorInapplicable($"The {setting} '{selector}' cannot be applied.");
+            yield return IdempotencyProblem.SelectorInapplicable($"The {setting} '{selector}' could not be applied to the request.");
         }
 
         yield return IdempotencyProblem.RequestInProgress;

@@ -44,7 +44,7 @@ public readonly struct Sha256Hash : IEquatable<Sha256Hash>
     /// <exception cref="ArgumentException">There are not exactly 32 bytes.</exception>
     public static Sha256Hash FromBytes(ReadOnlySpan<byte> bytes) => bytes.Length == Length
         ? new Sha256Hash(bytes)
-        : throw new ArgumentException($"A SHA-256 value has {Length} bytes; these are {bytes.Length}.", nameof(bytes));
+        : throw new ArgumentException($"A SHA-256 hash has {Length} bytes, but {bytes.Length} were given.", nameof(bytes));
 
     /// <summary>Reads what <see cref="ToString"/> wrote: 64 hexadecimal digits.</summary>
     public static bool TryParse(string? hexadecimal, out Sha256Hash hash)

@@ -69,7 +69,7 @@ internal sealed class Claims(
                         claim = claim with { Supersedes = reply.Existing!.Owner, Attempt = reply.Existing.Attempt + 1 };
                         continue;
                     case ClaimAction.AskAgain when claim.Supersedes is null && ++unexplained == MostUnexplainedReplies:
-                        throw new InvalidOperationException($"The store '{store.Inner.GetType()}' rejected a fresh claim without returning the record that is in its way. Return that record from ClaimAsync.");
+                        throw new InvalidOperationException($"The store '{store.Inner.GetType()}' rejected a new claim without returning the existing record. Return that record from ClaimAsync.");
                 }
 
                 claim = claim with { Supersedes = null, Attempt = 1 };
@@ -125,7 +125,7 @@ internal sealed class Claims(
             askedAt = time.Ticks();
             if (askedAt >= giveUpAt)
             {
-                throw new TimeoutException("The store takes longer to reply than a claim lasts. Repair the store, or set a longer ClaimDuration.");
+                throw new TimeoutException("The store took longer to respond than the claim lasts. Check the store, or increase ClaimDuration.");
             }
 
             if (!await store.RenewAsync(request.Key, owner, request.Policy, claiming))

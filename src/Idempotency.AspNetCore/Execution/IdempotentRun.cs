@@ -83,7 +83,7 @@ internal abstract class IdempotentRun : IIdempotentRun
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentNullException.ThrowIfNull(work);
         return name.Length > LongestStepName
-            ? throw new ArgumentException($"The name of a step has at most {LongestStepName} characters; this one has {name.Length}.", nameof(name))
+            ? throw new ArgumentException($"A step name can have at most {LongestStepName} characters, but this one has {name.Length}.", nameof(name))
             : Claim is { } claim ? claim.RunStepAsync(name, work, format, options, cancellationToken)
             : work(cancellationToken);
     }

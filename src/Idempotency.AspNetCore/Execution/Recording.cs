@@ -22,7 +22,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     {
         if (claim.Transaction is { AllowsOtherWriters: false })
         {
-            throw new InvalidOperationException("The start of effects cannot be recorded while the transaction of this run holds the only right to write to its database (SQLite). Start effects outside the database in an endpoint or a call of their own with IdempotencyTransaction.Separate, or use a database that accepts other writes meanwhile.");
+            throw new InvalidOperationException("The start of effects cannot be recorded while the transaction of this run holds the write lock of its database (SQLite allows one writer at a time). Start effects outside the database in an endpoint or call that uses IdempotencyTransaction.Separate, or use a database that allows concurrent writers.");
         }
 
         var asked = completed.Asking();
@@ -34,7 +34,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             // The mark may have been written and only the reply lost. What releases the claim takes the mark with it.
-            throw new IdempotencyStoreUnavailableException("The idempotency store is unavailable, so the start of effects could not be recorded. Do not start them; let this exception end the run.", exception) { RetryAfter = TimeSpan.FromSeconds(5) };
+            throw new IdempotencyStoreUnavailableException("The idempotency store is unavailable, so the start of effects could not be recorded. Do not start them. Let this exception end the run.", exception) { RetryAfter = TimeSpan.FromSeconds(5) };
         }
 
         if (isOurs)
@@ -44,7 +44,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         }
 
         Lose(claim);
-        throw new IdempotencyClaimLostException("The claim of this run was lost before its effects started: another attempt took it over, or an operator deleted it. Do not start them; let this exception end the run.");
+        throw new IdempotencyClaimLostException("The claim of this run was lost before its effects started: another attempt took it over, or an operator deleted it. Do not start them. Let this exception end the run.");
     }
 
     /// <summary>
@@ -148,7 +148,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
                 else
                 {
                     Lose(claim);
-                    Log.AnswerNotRecorded(logger, claim.Key, null);
+                    Log.ResponseNotRecorded(logger, claim.Key, null);
                     return new Completion(CompletionOutcome.NotRecorded);
                 }
             }
@@ -288,7 +288,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     /// <summary>The store is away: until the lease is over nobody can run the request again, so this process may still replay the response.</summary>
     private Completion NotRecorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, Exception? exception)
     {
-        Log.AnswerNotRecorded(logger, claim.Key, exception);
+        Log.ResponseNotRecorded(logger, claim.Key, exception);
         completed.Set(claim.Key, new CompletedRecord(claim.Request.Fingerprint, payload, claim.LeaseUntil, isRecorded: false, removals: completed.Removals));
         return new Completion(CompletionOutcome.NotRecorded);
     }

@@ -30,7 +30,7 @@ internal sealed class ResponseProtection(IDataProtectionProvider provider, Respo
     {
         if (!payload.Span.StartsWith(Magic))
         {
-            return options.AcceptUnprotected ? payload : throw new IdempotencyRecordUnreadableException("its response is not protected: it was written before ProtectResponses() or by somebody else. To read what was written before, set ResponseProtectionOptions.AcceptUnprotected until that has expired");
+            return options.AcceptUnprotected ? payload : throw new IdempotencyRecordUnreadableException("its response is not protected: it was recorded before ProtectResponses() was added, or by another application. To accept earlier records until they expire, set ResponseProtectionOptions.AcceptUnprotected");
         }
 
         byte[] plain;
@@ -41,7 +41,7 @@ internal sealed class ResponseProtection(IDataProtectionProvider provider, Respo
         catch (Exception exception)
         {
             // Whatever a provider throws: the record is there and stands for an effect. A store that is away is something else.
-            throw new IdempotencyRecordUnreadableException("its response was changed, or was protected with Data Protection keys that this application does not have or cannot reach", exception);
+            throw new IdempotencyRecordUnreadableException("its response was modified, or was protected with Data Protection keys that this application cannot access", exception);
         }
 
         return plain.Length >= Sha256Hash.Length && Sha256Hash.FromBytes(plain.AsSpan(0, Sha256Hash.Length)) == key.Hash

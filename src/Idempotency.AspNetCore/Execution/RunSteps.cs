@@ -103,7 +103,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
         {
             if (recorded is { State: StepState.Begun })
             {
-                throw new IdempotencyOutcomeUnknownException($"The step '{name}' began in an earlier attempt and may or may not have taken effect. It does not run again. Find out what became of it.");
+                throw new IdempotencyOutcomeUnknownException($"The step '{name}' started in an earlier attempt and may or may not have taken effect, so it was not run again. Check whether it took effect.");
             }
 
             if (recorded is not null)
@@ -165,18 +165,18 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
         {
             if (_isClosed)
             {
-                throw new IdempotencyClaimLostException($"The step '{name}' was to begin after its run had ended. Await every step before the handler ends.");
+                throw new IdempotencyClaimLostException($"The step '{name}' was started after its run had ended. Await every step before the handler returns.");
             }
 
             if (!_asked.Add(name))
             {
-                throw new InvalidOperationException($"The step '{name}' is used twice in one run. Give each step a name of its own: in a loop, add what tells its rounds apart, for example $\"{name}-{{item.Id}}\".");
+                throw new InvalidOperationException($"The step '{name}' is used more than once in the same run. Give each step a unique name; in a loop, include the item, for example $\"{name}-{{item.Id}}\".");
             }
 
             var known = _steps.GetValueOrDefault(name);
             if (known is null && !claim.IsCompleted && StepLog.SizeOf(_steps.Values) + ((_running + 1) * StepLog.MostWithoutResult) > recording.MostBytes)
             {
-                throw new InvalidOperationException($"The steps of this run do not fit into a record of the store, which has {recording.MostBytes} bytes. The step '{name}' did not run. Use fewer steps, or return less from them.");
+                throw new InvalidOperationException($"The steps of this run exceed the maximum size of a record in the store ({recording.MostBytes} bytes). The step '{name}' was not run. Use fewer steps, or return less from them.");
             }
 
             _running++;
@@ -202,7 +202,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
     {
         if (claim.Transaction is { AllowsOtherWriters: false })
         {
-            throw new InvalidOperationException($"The step '{name}' cannot be recorded while the transaction of this run holds the only right to write to its database (SQLite). Use steps in an endpoint or a call of its own with IdempotencyTransaction.Separate, or use a database that accepts other writes meanwhile.");
+            throw new InvalidOperationException($"The step '{name}' cannot be recorded while the transaction of this run holds the write lock of its database (SQLite allows one writer at a time). Use steps in an endpoint or call that uses IdempotencyTransaction.Separate, or use a database that allows concurrent writers.");
         }
 
         if (whenInterrupted == InterruptedStepBehavior.RunAgain)

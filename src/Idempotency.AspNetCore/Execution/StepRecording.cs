@@ -68,7 +68,7 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
             }
         }
         while (await tries.NextAsync());
-        throw new IdempotencyStoreUnavailableException($"The step '{name}' ran, but the idempotency store is unavailable, so it could not be recorded. Let this exception end the run. A retry runs the step again, or is rejected where its StepOptions.WhenInterrupted is Refuse.", last) { RetryAfter = TimeSpan.FromSeconds(5) };
+        throw new IdempotencyStoreUnavailableException($"The step '{name}' ran, but could not be recorded because the idempotency store is unavailable. Let this exception end the run. A retry runs the step again, or is rejected if StepOptions.WhenInterrupted is Refuse.", last) { RetryAfter = TimeSpan.FromSeconds(5) };
     }
 
     /// <summary>The payload of a step's result. Never throws: the work is done, and must not run again because of its result.</summary>
@@ -92,7 +92,7 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
         Log.StepRecalled(logger, claim.Key, step.Name, step.Attempt);
         return StoredResult.Decode(step.Result, out var reason) is { } stored
             ? format.Read(stored, $"The step '{step.Name}'")
-            : throw new IdempotencyResultUnavailableException($"The step '{step.Name}' is done, but its recorded result cannot be read: {reason}. Do not repeat its work.");
+            : throw new IdempotencyResultUnavailableException($"The step '{step.Name}' is complete, but its recorded result cannot be read: {reason}. Do not repeat the work.");
     }
 
     public void ResultTooLarge(OwnedClaim claim, string name, int size) => Log.StepResultTooLarge(logger, claim.Key, name, size);
@@ -106,7 +106,7 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
     }
 
     /// <summary>A run has completed that did not ask for some of the recorded steps.</summary>
-    public void Unasked(OwnedClaim claim, IReadOnlyList<string> names) => Log.StepsNotAsked(logger, claim.Key, string.Join(", ", names));
+    public void Unasked(OwnedClaim claim, IReadOnlyList<string> names) => Log.StepsNotUsed(logger, claim.Key, string.Join(", ", names));
 
     private IdempotencyClaimLostException Lost(OwnedClaim claim)
     {
@@ -123,7 +123,7 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             Log.StepsUnavailable(logger, claim.Key, exception);
-            throw new IdempotencyStoreUnavailableException("The idempotency store is unavailable, so the next step could not begin. Let this exception end the run.", exception) { RetryAfter = TimeSpan.FromSeconds(5) };
+            throw new IdempotencyStoreUnavailableException("The idempotency store is unavailable, so the next step could not start. Let this exception end the run.", exception) { RetryAfter = TimeSpan.FromSeconds(5) };
         }
     }
 }

@@ -43,7 +43,7 @@ internal sealed class StoreCalls
     /// <summary>Why the store cannot record in the handler's transaction, with the remedy; null when it can.</summary>
     public string? WhyNotTransactional => Inner is ITransactionalIdempotencyStore
         ? null
-        : $"Its policy has the {nameof(IdempotencyPolicy.Transaction)} {nameof(IdempotencyTransaction.SameAsHandler)}, which the store '{Inner.GetType()}' cannot do: its records are not in the application's own database. Use AddEntityFrameworkCoreStore<TDbContext>() of Idempotency.AspNetCore.EntityFrameworkCore, or {nameof(IdempotencyTransaction)}.{nameof(IdempotencyTransaction.Separate)}.";
+        : $"The policy sets {nameof(IdempotencyPolicy.Transaction)} to {nameof(IdempotencyTransaction.SameAsHandler)}, which the store '{Inner.GetType()}' does not support, because its records are not in the application's own database. Use AddEntityFrameworkCoreStore<TDbContext>() from Idempotency.AspNetCore.EntityFrameworkCore, or set {nameof(IdempotencyTransaction)}.{nameof(IdempotencyTransaction.Separate)}.";
 
     // For the two calls of every first execution, whose arguments are large: they need not be gathered when there is nothing to do but the call.
     private bool IsBare => _protection is null && !_telemetry.IsTimingStoreCalls;

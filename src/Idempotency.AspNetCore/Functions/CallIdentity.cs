@@ -30,7 +30,7 @@ internal readonly record struct CallIdentity(string? Key, StoreKey StoreKey, Fin
         }
 
         return policy.KeyRequired && enabled
-            ? throw new ArgumentException($"The {nameof(policy.KeySelector)} '{policy.KeySelector}' selects nothing of the payload: it would be one key for all calls that lack it. Give the payload what it names; or, to run such calls unprotected, set {nameof(policy.KeyRequired)} to false.", nameof(key))
+            ? throw new ArgumentException($"The {nameof(policy.KeySelector)} '{policy.KeySelector}' selects nothing from the payload, so all such calls would share one key. Add the selected values to the payload. To run such calls unprotected, set {nameof(policy.KeyRequired)} to false.", nameof(key))
             : new CallIdentity(null, new StoreKey(Sha256Hash.Of(Guid.NewGuid().ToByteArray())), fingerprint); // no two calls without a key may share a downstream key
     }
 

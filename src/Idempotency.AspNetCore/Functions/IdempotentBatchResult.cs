@@ -22,7 +22,7 @@ public sealed class IdempotentBatchResult<TItem, TResult> : IdempotentBatchItem<
     /// <exception cref="InvalidOperationException">The item is not done: ask <see cref="IdempotentBatchItem{TItem}.Succeeded"/> first.</exception>
     public TResult Result => Succeeded
         ? _result!
-        : throw new InvalidOperationException("The item is not done and has no result. Ask Succeeded first; Exception has the reason.", Exception);
+        : throw new InvalidOperationException("The item did not succeed and has no result. Check Succeeded first; Exception has the reason.", Exception);
 
     /// <summary>What becomes of another item that is the same as this one: the same, without running.</summary>
     internal IdempotentBatchResult<TItem, TResult> Of(TItem same) =>

@@ -77,7 +77,7 @@ internal sealed class IdempotentExecutor(
 
         if (policy.Transaction == IdempotencyTransaction.SameAsHandler && options?.Services is null)
         {
-            throw new InvalidOperationException($"The policy of '{operation}' has the {nameof(policy.Transaction)} {nameof(IdempotencyTransaction.SameAsHandler)}, but the call does not say in which scope its work finds its unit of work. Set {nameof(IdempotentCallOptions)}.{nameof(IdempotentCallOptions.Services)} to that scope's services.");
+            throw new InvalidOperationException($"The policy of '{operation}' sets {nameof(policy.Transaction)} to {nameof(IdempotencyTransaction.SameAsHandler)}, but the call does not specify the service scope that its work uses. Set {nameof(IdempotentCallOptions)}.{nameof(IdempotentCallOptions.Services)} to the services of that scope.");
         }
 
         if (text is null)
@@ -143,7 +143,7 @@ internal sealed class IdempotentExecutor(
                 return payload;
             }
 
-            Log.ResultNotKept(logger, claim.Key, operation, size);
+            Log.ResultTooLarge(logger, claim.Key, operation, size);
         }
         catch (Exception exception)
         {

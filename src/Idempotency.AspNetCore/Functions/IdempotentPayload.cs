@@ -56,13 +56,13 @@ public sealed class IdempotentPayload
     }
 
     private static byte[] Saying(byte[] json, Type type) => json.AsSpan().SequenceEqual("{}"u8) || json.AsSpan().SequenceEqual("null"u8)
-        ? throw new ArgumentException($"A '{type}' is written as {(json.Length == 2 ? "{}" : "null")} and says nothing: it would be one key for all calls. Give it public properties, declare the type that has them, or set JsonSerializerOptions.IncludeFields.")
+        ? throw new ArgumentException($"'{type}' is serialized as {(json.Length == 2 ? "{}" : "null")}, so all calls would share one key. Give it public properties, declare the type that has them, or set JsonSerializerOptions.IncludeFields.")
         : json;
 
     /// <summary>The payload that a message is as it came, in UTF-8.</summary>
     /// <param name="json">JSON; what is not, or is ambiguous (duplicate names, more than 64 levels), is compared byte for byte. Not empty.</param>
     /// <exception cref="ArgumentException">It is empty.</exception>
     public static IdempotentPayload OfJson(ReadOnlySpan<byte> json) => json.IsEmpty
-        ? throw new ArgumentException("There is no payload: it would be one key for all calls that lack one.", nameof(json))
+        ? throw new ArgumentException("The payload is empty, so all calls without a payload would share one key.", nameof(json))
         : new IdempotentPayload(json.ToArray());
 }

@@ -67,7 +67,7 @@ internal static class CallerPartition
         else if (!isIdentified)
         {
             // Sharing a partition among callers who cannot be told apart would hand one the other's responses; so this fails, and says how to go on.
-            throw new InvalidOperationException("The authenticated caller has no subject ('sub'), name identifier, name or client ('client_id', 'azp', 'appid') that keeps its idempotency keys apart from those of other callers. Have the authentication handler issue one of these claims, or set IdempotencyPolicy.Partition.");
+            throw new InvalidOperationException("The authenticated caller has no subject ('sub'), name identifier, name or client ('client_id', 'azp', 'appid') claim to separate its idempotency keys from those of other callers. Issue one of these claims, or set IdempotencyPolicy.Partition.");
         }
     }
 

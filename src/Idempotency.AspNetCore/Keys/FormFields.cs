@@ -103,7 +103,7 @@ internal static class FormFields
             fields.Append(name, value);
             if (fields.ValueCount > limits.ValueCountLimit || name.Length > limits.KeyLengthLimit || value.Length > limits.ValueLengthLimit)
             {
-                throw new InvalidDataException("It has too many fields, or one that is too long.");
+                throw new InvalidDataException("It has too many fields, or a field that is too long.");
             }
         }
 

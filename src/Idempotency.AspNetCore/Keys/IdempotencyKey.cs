@@ -24,7 +24,7 @@ internal static class IdempotencyKey
         error = "";
         if (header.Count != 1)
         {
-            error = "It was sent in more than one field line. Send it once.";
+            error = "It was sent more than once. Send it once.";
             return false;
         }
 
@@ -38,7 +38,7 @@ internal static class IdempotencyKey
         }
         else if (value.ContainsAny(NotBare))
         {
-            error = "A key with a quotation mark, a comma or a semicolon must be a structured-field string: in quotation marks, with nothing after them.";
+            error = "A key that contains a quotation mark, a comma or a semicolon must be sent as a structured-field string: in quotation marks, with nothing after them.";
             return false;
         }
         else
@@ -47,8 +47,8 @@ internal static class IdempotencyKey
         }
 
         error = key.Length == 0 ? "It is empty. Send 1 to 255 characters, for example a UUID."
-            : key.Length > MaxLength ? $"It is longer than {MaxLength} characters. Send a shorter one, for example a UUID."
-            : key.AsSpan().ContainsAnyExceptInRange(' ', '~') ? "It has characters other than printable ASCII (0x20 to 0x7E)."
+            : key.Length > MaxLength ? $"It is longer than {MaxLength} characters. Send a shorter key, for example a UUID."
+            : key.AsSpan().ContainsAnyExceptInRange(' ', '~') ? "It contains characters other than printable ASCII (0x20 to 0x7E)."
             : "";
         return error.Length == 0;
     }
@@ -70,8 +70,8 @@ internal static class IdempotencyKey
             {
                 key = unescaped.ToString();
                 error = rest[(i + 1)..].TrimStart(' ') is [';', ..]
-                    ? "It has parameters. Send the quoted string alone."
-                    : "Something follows its closing quotation mark. Send the quoted string alone.";
+                    ? "It has parameters. Send only the quoted string."
+                    : "It has text after its closing quotation mark. Send only the quoted string.";
                 if (i == rest.Length - 1)
                 {
                     error = "";
@@ -86,7 +86,7 @@ internal static class IdempotencyKey
                 if (i == rest.Length || rest[i] is not ('"' or '\\'))
                 {
                     key = "";
-                    error = "A backslash in a quoted key escapes a quotation mark or a backslash, and nothing else.";
+                    error = "In a quoted key, a backslash can only escape a quotation mark or a backslash.";
                     return false;
                 }
             }

@@ -24,7 +24,7 @@ internal sealed class Selector
         _setting = setting;
         if (language is null)
         {
-            throw new InvalidOperationException($"{who} has the {setting} '{expression}', but there is no language for it. Add the package Idempotency.AspNetCore.JmesPath and call AddIdempotency().AddJmesPath().");
+            throw new InvalidOperationException($"{who} sets {setting} to '{expression}', but no selector language is registered. Add the package Idempotency.AspNetCore.JmesPath and call AddIdempotency().AddJmesPath().");
         }
 
         try
@@ -33,7 +33,7 @@ internal sealed class Selector
         }
         catch (FormatException invalid)
         {
-            throw new InvalidOperationException($"{who} has the {setting} '{expression}', which is not valid. {invalid.Message}", invalid);
+            throw new InvalidOperationException($"{who} sets {setting} to '{expression}', which is not valid. {invalid.Message}", invalid);
         }
 
         var names = _compiled.RootNames;
@@ -42,7 +42,7 @@ internal sealed class Selector
         {
             var member = names.First(RequestEnvelope.Members.Contains);
             throw new InvalidOperationException(
-                $"{who} has the {setting} '{expression}', which names '{member}' of the request's envelope beside '{strangers[0]}', which is not there. Write 'body.' before '{strangers[0]}', which is a member of the body, and before '{member}' if that is one too. The envelope has {string.Join(", ", RequestEnvelope.Members.Order())}.");
+                $"{who} sets {setting} to '{expression}', which refers to '{member}' in the request envelope and to '{strangers[0]}', which the envelope does not have. Write 'body.' before '{strangers[0]}' to select it from the body, and before '{member}' if it is in the body too. The members of the envelope are {string.Join(", ", RequestEnvelope.Members.Order())}.");
         }
 
         _members = names.Count > 0 && strangers.Count == 0 ? names : null;
@@ -60,7 +60,7 @@ internal sealed class Selector
         var form = _readsBody ? FormFields.Of(context, body, out error) : null;
         if (error is not null)
         {
-            return new Selection(null, $"{Name} selects from the body, which is a form that cannot be read. {error}");
+            return new Selection(null, $"{Name} selects from the body, but the form in it cannot be read. {error}");
         }
 
         using var document = _members is null ? RequestEnvelope.BodyOf(context.Request, body, form) : RequestEnvelope.Of(context, body, form, _members);
@@ -87,7 +87,7 @@ internal sealed class Selector
         }
         catch (IdempotencySelectorException inapplicable)
         {
-            return new Selection(null, $"{Name} cannot be applied. {inapplicable.Message}");
+            return new Selection(null, $"{Name} could not be applied to the request. {inapplicable.Message}");
         }
     }
 }

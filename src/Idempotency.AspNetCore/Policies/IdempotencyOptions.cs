@@ -37,7 +37,7 @@ public sealed class IdempotencyOptions
         ArgumentNullException.ThrowIfNull(policy);
         if (!Policies.TryAdd(name, policy))
         {
-            throw new ArgumentException($"A policy named '{name}' is registered already. Give this one another name, or set options.Policies[\"{name}\"] to replace it.", nameof(name));
+            throw new ArgumentException($"A policy named '{name}' is already registered. Use another name, or set options.Policies[\"{name}\"] to replace it.", nameof(name));
         }
 
         return this;

@@ -25,11 +25,11 @@ internal static class UnsuitableEndpoints
     {
         if (IsGrpc(endpoint, out var method) && (method is null || !transcoded.Contains(method)))
         {
-            return $"Endpoint '{endpoint.DisplayName}' asks for idempotency, but is a gRPC method: its status comes in trailers, after streams that cannot be recorded. Take it out with .DisableIdempotency(), or with [DisableIdempotency] on the method, and run the work in it once with IIdempotentExecutor.";
+            return $"Endpoint '{endpoint.DisplayName}' opts in to idempotency, but is a gRPC method: gRPC responses are streams that end with trailers, and cannot be recorded. Exclude it with .DisableIdempotency(), or with [DisableIdempotency] on the method, and run the work once with IIdempotentExecutor.";
         }
 
         return endpoint.Metadata.GetMetadata<HubMetadata>() is not null
-            ? $"Endpoint '{endpoint.DisplayName}' asks for idempotency, but is a SignalR hub: a connection has no response that can be replayed. Take it out with .DisableIdempotency(), and run the work of a hub method once with IIdempotentExecutor."
+            ? $"Endpoint '{endpoint.DisplayName}' opts in to idempotency, but is a SignalR hub: a connection has no response to replay. Exclude it with .DisableIdempotency(), and run the work of a hub method once with IIdempotentExecutor."
             : null;
     }
 
@@ -55,7 +55,7 @@ internal static class UnsuitableEndpoints
 
     private static object? MetadataOfGrpc(Endpoint endpoint) => endpoint.Metadata.FirstOrDefault(static metadata => metadata.GetType().FullName == GrpcMethod);
 
-    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "gRPC reads the property itself. Where it were missing, the application would not start, with the message above.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "gRPC reads the property itself. Without it, the application would fail to start with the message above.")]
     private static object? MethodOf(object metadata) => metadata.GetType().GetProperty("Method")?.GetValue(metadata);
 
     /// <summary>Whether a request is a gRPC call: also on its way through a proxy for one.</summary>
@@ -69,6 +69,6 @@ internal static class UnsuitableEndpoints
     {
         response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
         response.Headers["grpc-status"] = "12"; // UNIMPLEMENTED
-        response.Headers["grpc-message"] = "This method is protected by idempotency and cannot be called with gRPC. Call its HTTP route.";
+        response.Headers["grpc-message"] = "This method is protected by idempotency and cannot be called over gRPC. Call its HTTP route.";
     }
 }

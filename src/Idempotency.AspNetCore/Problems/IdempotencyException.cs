@@ -9,7 +9,7 @@ public abstract class IdempotencyException : Exception
 {
     /// <summary>Creates the exception.</summary>
     private protected IdempotencyException()
-        : this("The call was refused.")
+        : this("The call was rejected.")
     {
     }
 

@@ -11,7 +11,7 @@ public sealed class IdempotencyInProgressException : IdempotencyException
 {
     /// <summary>Creates the exception.</summary>
     public IdempotencyInProgressException()
-        : this("The first call with this idempotency key is still running.")
+        : this("A call with this idempotency key is already in progress.")
     {
     }
 

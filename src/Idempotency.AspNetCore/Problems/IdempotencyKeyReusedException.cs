@@ -9,7 +9,7 @@ public sealed class IdempotencyKeyReusedException : IdempotencyException
 {
     /// <summary>Creates the exception.</summary>
     public IdempotencyKeyReusedException()
-        : this("The idempotency key was used for another call.")
+        : this("The idempotency key was already used for a different call.")
     {
     }
 

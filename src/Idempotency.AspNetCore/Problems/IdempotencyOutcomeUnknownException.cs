@@ -9,7 +9,7 @@ public sealed class IdempotencyOutcomeUnknownException : IdempotencyException
 {
     /// <summary>Creates the exception.</summary>
     public IdempotencyOutcomeUnknownException()
-        : this("An earlier attempt with this idempotency key ended without a result.")
+        : this("The outcome of an earlier attempt with this idempotency key is unknown.")
     {
     }
 

@@ -9,7 +9,7 @@ public sealed class IdempotencyResultUnavailableException : IdempotencyException
 {
     /// <summary>Creates the exception.</summary>
     public IdempotencyResultUnavailableException()
-        : this("The work is done, but its result is not available.")
+        : this("The work is complete, but its result is not available.")
     {
     }
 

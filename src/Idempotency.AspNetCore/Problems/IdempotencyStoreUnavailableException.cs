@@ -10,7 +10,7 @@ public sealed class IdempotencyStoreUnavailableException : IdempotencyException
 {
     /// <summary>Creates the exception.</summary>
     public IdempotencyStoreUnavailableException()
-        : this("The idempotency store could not be asked.")
+        : this("The idempotency store is unavailable.")
     {
     }
 

@@ -10,7 +10,7 @@ public sealed class IdempotencyTransactionConflictException : IdempotencyExcepti
 {
     /// <summary>Creates the exception.</summary>
     public IdempotencyTransactionConflictException()
-        : this("The transaction of the run was undone in favour of another.")
+        : this("The transaction of the run was rolled back because of a conflict.")
     {
     }
 

@@ -68,5 +68,5 @@ internal sealed class RefusedUpgrade : IHttpUpgradeFeature, IHttpWebSocketFeatur
     public ValueTask<Stream> AcceptAsync() => throw Refusal();
 
     private InvalidOperationException Refusal() => new(
-        $"Endpoint '{_context.GetEndpoint()?.DisplayName}' is protected by idempotency and cannot become a WebSocket or another protocol: a connection is no answer that can be given again. Take the endpoint out with .DisableIdempotency().");
+        $"Endpoint '{_context.GetEndpoint()?.DisplayName}' is protected by idempotency and cannot be upgraded to a WebSocket or another protocol, because a connection has no response to replay. Exclude the endpoint with .DisableIdempotency().");
 }

@@ -83,7 +83,7 @@ internal sealed class Rejections(Telemetry telemetry, ILogger<Rejections> logger
     /// <summary>Rejects a gRPC call that a proxy has led to a protected endpoint.</summary>
     public Task RejectGrpcAsync(HttpContext context)
     {
-        Log.GrpcRefused(logger, context.GetEndpoint()?.DisplayName);
+        Log.GrpcRejected(logger, context.GetEndpoint()?.DisplayName);
         UnsuitableEndpoints.RejectGrpcCall(context.Response);
         return Task.CompletedTask;
     }

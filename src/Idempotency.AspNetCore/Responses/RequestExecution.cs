@@ -195,7 +195,7 @@ internal sealed class RequestExecution(HttpContext context, string key, RequestB
         }
         else
         {
-            Log.ResponseNotKept(logger, claim.Key);
+            Log.ResponseBodyNotRecorded(logger, claim.Key);
         }
 
         var reasonPhrase = context.Features.Find<IHttpResponseFeature>()?.ReasonPhrase;
@@ -208,7 +208,7 @@ internal sealed class RequestExecution(HttpContext context, string key, RequestB
             var payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, stored, body, store.CompressionThreshold);
             if (payload.Length > store.MaxPayloadSize)
             {
-                Log.ResponseNotKept(logger, claim.Key);
+                Log.ResponseBodyNotRecorded(logger, claim.Key);
                 payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, stored, null, store.CompressionThreshold);
                 payload = payload.Length <= store.MaxPayloadSize ? payload : StoredResponse.Encode(response.StatusCode, null, [], null, store.CompressionThreshold);
             }

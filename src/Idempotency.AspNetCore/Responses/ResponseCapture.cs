@@ -234,7 +234,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
 
         if (!_mayStream)
         {
-            throw new InvalidOperationException($"Endpoint '{_context.GetEndpoint()?.DisplayName}' streams its response, but its policy has the Transaction SameAsHandler: no answer is sent before the transaction is committed. Use IdempotencyTransaction.Separate for it, or answer without streaming.");
+            throw new InvalidOperationException($"Endpoint '{_context.GetEndpoint()?.DisplayName}' streams its response, but its policy sets Transaction to SameAsHandler, so no response can be sent before the transaction is committed. Set Transaction to IdempotencyTransaction.Separate, or do not stream the response.");
         }
 
         _bufferingDisabled = true;

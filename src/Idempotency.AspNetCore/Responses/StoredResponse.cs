@@ -128,7 +128,7 @@ internal sealed class StoredResponse : IDecodedPayload
         var flags = bytes[1];
         if ((flags & ~(BodyKept | BodyCompressed)) != 0)
         {
-            reason = $"it has flags ({flags:x2}) that this library does not know";
+            reason = $"it has flags ({flags:x2}) that this version of the library does not know";
             return null;
         }
 

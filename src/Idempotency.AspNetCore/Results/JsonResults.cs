@@ -7,7 +7,7 @@ namespace Idempotency.AspNetCore;
 /// <summary>How results are written as JSON where the caller does not say.</summary>
 internal static class JsonResults
 {
-    public const string Reflects = "JSON is written and read by reflection. Use the overload with a JsonTypeInfo<T>.";
+    public const string Reflects = "JSON serialization uses reflection. Use the overload that takes a JsonTypeInfo<T>.";
 
     /// <summary>Fields too, or a tuple would be an empty object.</summary>
     public static JsonSerializerOptions Default { get; } = new() { IncludeFields = true };

@@ -78,7 +78,7 @@ internal sealed class StoredResult : IDecodedPayload
         var kind = (ResultKind)bytes[1];
         if (!Enum.IsDefined(kind))
         {
-            reason = $"it is of a kind ({bytes[1]}) that this library does not know";
+            reason = $"its kind ({bytes[1]}) is unknown to this version of the library";
             return null;
         }
 

@@ -30,12 +30,12 @@ public static class IdempotencyAdminEndpointRouteBuilderExtensions
         ArgumentException.ThrowIfNullOrEmpty(prefix);
         if (endpoints.ServiceProvider.GetService<IIdempotencyRecords>() is not { } records)
         {
-            throw new InvalidOperationException("MapIdempotencyAdmin() needs idempotency's services. Call builder.Services.AddIdempotency() first.");
+            throw new InvalidOperationException("The services required by MapIdempotencyAdmin() are not registered. Call builder.Services.AddIdempotency().");
         }
 
         if (endpoints.ServiceProvider.GetService<IAuthorizationPolicyProvider>() is null)
         {
-            throw new InvalidOperationException($"MapIdempotencyAdmin() needs authorization. Call builder.Services.AddAuthorization() with a policy named '{authorizationPolicy}', and app.UseAuthorization().");
+            throw new InvalidOperationException($"MapIdempotencyAdmin() requires authorization. Call builder.Services.AddAuthorization() with a policy named '{authorizationPolicy}', and app.UseAuthorization().");
         }
 
         var admin = new AdminEndpoints(records);

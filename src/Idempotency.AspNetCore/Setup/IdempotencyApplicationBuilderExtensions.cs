@@ -16,7 +16,7 @@ public static class IdempotencyApplicationBuilderExtensions
         ArgumentNullException.ThrowIfNull(app);
         var services = app.ApplicationServices;
         var placement = services.GetService<PipelinePlacement>()
-            ?? throw new InvalidOperationException("UseIdempotency() needs its services. Call builder.Services.AddIdempotency() first.");
+            ?? throw new InvalidOperationException("The services required by UseIdempotency() are not registered. Call builder.Services.AddIdempotency().");
         placement.Add(app);
         return app.Use(next => new IdempotencyMiddleware(
             next,

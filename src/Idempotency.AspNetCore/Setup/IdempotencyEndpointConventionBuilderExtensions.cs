@@ -89,5 +89,5 @@ public static class IdempotencyEndpointConventionBuilderExtensions
     }
 
     private static InvalidOperationException NotRegistered(string? endpoint) =>
-        new($"Endpoint '{endpoint}' asks for idempotency, which is not registered. Call builder.Services.AddIdempotency().");
+        new($"Endpoint '{endpoint}' opts in to idempotency, but the idempotency services are not registered. Call builder.Services.AddIdempotency().");
 }

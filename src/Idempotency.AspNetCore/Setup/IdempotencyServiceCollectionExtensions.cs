@@ -93,7 +93,7 @@ public static class IdempotencyServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(create);
         builder.Services.Replace(ServiceDescriptor.Singleton(services => create(services)
-            ?? throw new InvalidOperationException("The function given to AddStore(...) returned null. Return the store.")));
+            ?? throw new InvalidOperationException("The factory passed to AddStore(...) returned null. Return a store.")));
         return builder;
     }
 
@@ -103,8 +103,8 @@ public static class IdempotencyServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.AddOptions<InMemoryIdempotencyStoreOptions>()
             .Configure(configure ?? (static _ => { }))
-            .Validate(static options => options.MaxRecords > 0, "InMemoryIdempotencyStoreOptions.MaxRecords must be more than zero.")
-            .Validate(static options => options.MaxBytes > 0, "InMemoryIdempotencyStoreOptions.MaxBytes must be more than zero.")
+            .Validate(static options => options.MaxRecords > 0, "InMemoryIdempotencyStoreOptions.MaxRecords must be greater than zero.")
+            .Validate(static options => options.MaxBytes > 0, "InMemoryIdempotencyStoreOptions.MaxBytes must be greater than zero.")
             .ValidateOnStart();
         return builder.AddStore<InMemoryIdempotencyStore>();
     }

@@ -43,22 +43,22 @@ internal static class IneffectiveMarks
     {
         foreach (var handler in page.HandlerMethods.Where(static handler => MarkOn(handler.MethodInfo) is not null))
         {
-            yield return $"{MarkOn(handler.MethodInfo)} on {NameOf(handler.MethodInfo)} has no effect: one endpoint serves all handlers of a Razor page. Put it on the page's model, {page.HandlerTypeInfo.Name}; requests that only show the page pass through.";
+            yield return $"{MarkOn(handler.MethodInfo)} on {NameOf(handler.MethodInfo)} has no effect, because one endpoint serves all handlers of a Razor page. Apply it to the page model, {page.HandlerTypeInfo.Name}; requests that only show the page pass through.";
         }
 
         if (page.HandlerTypeInfo != page.PageTypeInfo && MarkOn(page.PageTypeInfo) is { } mark && MarkOn(page.HandlerTypeInfo) is null)
         {
-            yield return $"{mark} on the Razor page '{page.ViewEnginePath}' has no effect, because the page has a model. Put it on the model, {page.HandlerTypeInfo.Name}.";
+            yield return $"{mark} on the Razor page '{page.ViewEnginePath}' has no effect, because the page has a model. Apply it to the model, {page.HandlerTypeInfo.Name}.";
         }
     }
 
     [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "SignalR keeps the methods of a hub.")]
     private static IEnumerable<string> OfHub(Type hub) => hub.GetMethods(Methods).Where(static method => Attribute<IIdempotencyMetadata>(method)).Select(
-        static method => $"{MarkOn(method)} on {NameOf(method)} has no effect: it is a hub method, whose calls share one connection. Remove it, and run the work once with IIdempotentExecutor.");
+        static method => $"{MarkOn(method)} on {NameOf(method)} has no effect, because all calls of hub methods share one connection. Remove it, and run the work once with IIdempotentExecutor.");
 
     [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "MVC keeps the methods of a controller.")]
     private static IEnumerable<string> OfController(TypeInfo controller) => controller.GetMethods(Methods).Where(static method => IsNoAction(method) && MarkOn(method) is not null).Select(
-        static method => $"{MarkOn(method)} on {NameOf(method)} has no effect: the method is no action of the controller. Put it on the action, or run the work once with IIdempotentExecutor.");
+        static method => $"{MarkOn(method)} on {NameOf(method)} has no effect, because the method is not an action of the controller. Apply it to the action, or run the work once with IIdempotentExecutor.");
 
     private static IEnumerable<string> OfHandler(Endpoint endpoint, bool isProtected)
     {
@@ -69,7 +69,7 @@ internal static class IneffectiveMarks
             var isIgnored = Attribute<DisableIdempotencyAttribute>(type) ? isProtected : !isProtected && Attribute<IIdempotencyMetadata>(type) && endpoint.Metadata.GetMetadata<DisableIdempotencyAttribute>() is null;
             if (isIgnored)
             {
-                yield return $"{MarkOn(type)} on the class {type.Name} has no effect on endpoint '{endpoint.DisplayName}', which is mapped from a method in it. Put it on the method, or call .{(isProtected ? "DisableIdempotency" : "WithIdempotency")}() on the endpoint or its group.";
+                yield return $"{MarkOn(type)} on the class {type.Name} has no effect on endpoint '{endpoint.DisplayName}', which is mapped from one of its methods. Apply it to the method, or call .{(isProtected ? "DisableIdempotency" : "WithIdempotency")}() on the endpoint or its group.";
             }
         }
     }

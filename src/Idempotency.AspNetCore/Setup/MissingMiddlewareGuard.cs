@@ -63,7 +63,7 @@ internal sealed class MissingMiddlewareGuard(PolicyResolver policies) : MatcherP
             policies.Of(endpoint)?.Covers(context.Request) != true
             || context.Features.Find<IIdempotencyFeature>() is not null || context.Features.Find<IdempotencyBypassed>() is not null
                 ? handler(context)
-                : throw new InvalidOperationException($"Endpoint '{endpoint.DisplayName}' asks for idempotency, but UseIdempotency() has not seen the request: it would run unprotected. Call app.UseIdempotency() in the same branch of the pipeline, after routing and before the endpoints, and do not short-circuit the endpoint.");
+                : throw new InvalidOperationException($"Endpoint '{endpoint.DisplayName}' opts in to idempotency, but the request did not pass through UseIdempotency() and would run unprotected. Call app.UseIdempotency() in the same branch of the pipeline, after routing and before the endpoints, and do not short-circuit the endpoint.");
 
         return endpoint is RouteEndpoint route
             ? new RouteEndpoint(Run, route.RoutePattern, route.Order, route.Metadata, route.DisplayName)

@@ -8,9 +8,9 @@ internal sealed class PipelinePlacement
     // What UseRouting, UseAuthentication and UseAuthorization leave in the builder's properties, for those who must come after them.
     private static readonly (string Property, string Call, string Why)[] MustComeBefore =
     [
-        ("__EndpointRouteBuilder", "UseRouting()", "without an endpoint nothing is protected"),
-        ("__AuthenticationMiddlewareSet", "UseAuthentication()", "callers are kept apart by who they are"),
-        ("__AuthorizationMiddlewareSet", "UseAuthorization()", "a recorded answer would be given to a caller who may not have it"),
+        ("__EndpointRouteBuilder", "UseRouting()", "no endpoint is selected yet, so nothing would be protected"),
+        ("__AuthenticationMiddlewareSet", "UseAuthentication()", "the caller is not authenticated yet, so all callers would share one partition"),
+        ("__AuthorizationMiddlewareSet", "UseAuthorization()", "a recorded response could be replayed to a caller who is not authorized to receive it"),
     ];
 
     private readonly List<(IDictionary<string, object?> Pipeline, bool[] WasThere)> _unchecked = [];
@@ -35,7 +35,7 @@ internal sealed class PipelinePlacement
                 var (property, call, why) = MustComeBefore[i];
                 if (!wasThere[i] && pipeline.ContainsKey(property))
                 {
-                    yield return $"UseIdempotency() comes before {call}: {why}. Call app.UseIdempotency() after app.{call}.";
+                    yield return $"UseIdempotency() is called before {call}: {why}. Call app.UseIdempotency() after app.{call}.";
                 }
             }
         }

@@ -15,7 +15,7 @@ internal static class PolicyConfiguration
         // A misspelt name of the section would otherwise mean the defaults, and nobody would be told. An empty section ({}) is there.
         if (section is ConfigurationSection named && !named.Exists() && !named.TryGetValue(null, out _))
         {
-            throw new InvalidOperationException($"The configuration has no section '{named.Path}'. Correct the name passed to GetSection(...), add the section, or call AddIdempotency() without configuration to use the defaults.");
+            throw new InvalidOperationException($"The configuration section '{named.Path}' was not found. Correct the name passed to GetSection(...), add the section, or call AddIdempotency() without configuration to use the defaults.");
         }
 
         foreach (var setting in Members(section, "a section"))
@@ -70,7 +70,7 @@ internal static class PolicyConfiguration
                 "ANSWERNOTMODIFIED" => policy with { AnswerNotModified = Boolean(setting) },
                 "CLIENTCACHING" => policy with { ClientCaching = Boolean(setting) },
                 "EXCLUDEDHEADERS" => policy with { ExcludedHeaders = Names(setting, "a list of header names") },
-                _ => throw Unknown(setting, "KeySource, KeyRequired, HeaderName, KeySelector, FingerprintSelector, FingerprintHeaders, Methods, Fingerprint, Retention, ClaimDuration, WhenInProgress, WaitTimeout, WhenAbandoned, WhenStoreUnavailable, Transaction, TransactionRetries, MaxRequestBodySize, MaxResponseBodySize, HoldUnbufferedResponses, CompleteAfterDisconnect, ReplayFlagName, EmitETag, AnswerNotModified, ClientCaching, ExcludedHeaders (Partition, ShouldStore and AuthorizeReplay are code)"),
+                _ => throw Unknown(setting, "KeySource, KeyRequired, HeaderName, KeySelector, FingerprintSelector, FingerprintHeaders, Methods, Fingerprint, Retention, ClaimDuration, WhenInProgress, WaitTimeout, WhenAbandoned, WhenStoreUnavailable, Transaction, TransactionRetries, MaxRequestBodySize, MaxResponseBodySize, HoldUnbufferedResponses, CompleteAfterDisconnect, ReplayFlagName, EmitETag, AnswerNotModified, ClientCaching, ExcludedHeaders (Partition, ShouldStore and AuthorizeReplay can only be set in code)"),
             };
         }
 
@@ -110,8 +110,8 @@ internal static class PolicyConfiguration
             : throw Invalid(setting, "one of " + string.Join(", ", Enum.GetNames<T>()));
 
     private static InvalidOperationException Invalid(IConfigurationSection setting, string expected) =>
-        new($"The setting '{setting.Path}' is '{setting.Value}'. Write {expected}.");
+        new($"The setting '{setting.Path}' is '{setting.Value}'. Set it to {expected}.");
 
     private static InvalidOperationException Unknown(IConfigurationSection setting, string known) =>
-        new($"There is no setting '{setting.Path}'. The settings here are: {known}.");
+        new($"The setting '{setting.Path}' does not exist. The available settings are: {known}.");
 }

@@ -101,7 +101,7 @@ internal sealed class StartupChecks(
 
         if (isAnyProtected && policies.Enabled && !placement.IsPlaced)
         {
-            errors.Add("There are endpoints with idempotency, but app.UseIdempotency() was not called: they would run unprotected. Call it after app.UseAuthorization(), or, where that is not called, before the endpoints are mapped.");
+            errors.Add("Endpoints opt in to idempotency, but app.UseIdempotency() was not called, so they would run unprotected. Call it after app.UseAuthorization(), or before the endpoints are mapped if the application has no authorization.");
         }
 
         if (shared.Count > 0 && policies.Enabled)

@@ -34,7 +34,7 @@ internal static class AnswerBody
         catch (IOException broken)
         {
             // What HttpClient throws when it reads the body itself.
-            throw new HttpRequestException((broken as HttpIOException)?.HttpRequestError ?? HttpRequestError.Unknown, "The connection was lost in the middle of the answer.", broken);
+            throw new HttpRequestException((broken as HttpIOException)?.HttpRequestError ?? HttpRequestError.Unknown, "The connection was lost while the response was being read.", broken);
         }
 
         var body = read.GetBuffer().AsMemory(0, (int)read.Length);

@@ -71,7 +71,7 @@ internal sealed class RepeatableBody(IdempotencyKeyOptions options)
     }
 
     private InvalidOperationException TooLarge(HttpRequestMessage request, Exception? inner) => new(
-        $"The body of {request.Method} {RequestAddress.Of(request)} is not in memory, and larger than the {_limit} bytes that are held there so that it can be sent again. Nothing was sent. "
-        + $"Raise {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.MaxBufferedBodySize)}, use bytes{(_attemptsOverlap ? "" : " or a seekable stream")}, or send it through a client without retries.",
+        $"The body of {request.Method} {RequestAddress.Of(request)} is not in memory and exceeds the {_limit} bytes that can be buffered for retries. Nothing was sent. "
+        + $"Increase {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.MaxBufferedBodySize)}, use bytes{(_attemptsOverlap ? "" : " or a seekable stream")}, or send it with a client that does not retry.",
         inner);
 }

@@ -21,7 +21,7 @@ public static class IdempotencyHttpRequestMessageExtensions
         ArgumentNullException.ThrowIfNull(key);
         if (!KeyText.IsKey(key, out var error))
         {
-            throw new ArgumentException($"This cannot be an idempotency key: {error}. Use 1 to {KeyText.MaxLength} characters of printable ASCII, for example a UUID.", nameof(key));
+            throw new ArgumentException($"The value is not a valid idempotency key: {error}. Use 1 to {KeyText.MaxLength} characters of printable ASCII, for example a UUID.", nameof(key));
         }
 
         var logical = LogicalRequest.Of(request);

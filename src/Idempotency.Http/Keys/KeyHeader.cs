@@ -56,7 +56,7 @@ internal sealed class KeyHeader(IdempotencyKeyOptions options)
     {
         var key = _generate(request);
         return KeyText.IsKey(key, out var error) ? key : throw new InvalidOperationException(
-            $"{nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.GenerateKey)} returned what cannot be an idempotency key: {error}. "
+            $"{nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.GenerateKey)} returned an invalid idempotency key: {error}. "
             + $"Return 1 to {KeyText.MaxLength} characters of printable ASCII, for example a UUID.");
     }
 
@@ -64,6 +64,6 @@ internal sealed class KeyHeader(IdempotencyKeyOptions options)
         _format == IdempotencyKeyFormat.Quoted ? KeyText.Quote(key)
         : KeyText.CanStandBare(key) ? key
         : throw new InvalidOperationException(
-            "The idempotency key has a quotation mark, a comma, a semicolon, or a space at an end, and would not survive in a bare header. "
-            + $"Set {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.Format)} to {nameof(IdempotencyKeyFormat)}.{nameof(IdempotencyKeyFormat.Quoted)}, or choose a key without them.");
+            "The idempotency key contains a quotation mark, a comma or a semicolon, or starts or ends with a space, and cannot be sent in bare form. "
+            + $"Set {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.Format)} to {nameof(IdempotencyKeyFormat)}.{nameof(IdempotencyKeyFormat.Quoted)}, or use a different key.");
 }

@@ -21,7 +21,7 @@ internal static class KeyText
     {
         error = string.IsNullOrEmpty(text) ? "it is empty"
             : text.Length > MaxLength ? $"it has {text.Length} characters"
-            : text.AsSpan().ContainsAnyExceptInRange(' ', '~') ? "it has characters other than printable ASCII (0x20 to 0x7E)"
+            : text.AsSpan().ContainsAnyExceptInRange(' ', '~') ? "it contains characters other than printable ASCII (0x20 to 0x7E)"
             : "";
         return error.Length == 0;
     }

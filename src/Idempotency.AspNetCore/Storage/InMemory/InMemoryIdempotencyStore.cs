@@ -69,8 +69,8 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
         }
 
         return result is { } claimed ? ValueTask.FromResult(claimed) : throw new IdempotencyStoreFullException(
-            $"The in-memory idempotency store is full ({Interlocked.Read(ref _records)} records, {Interlocked.Read(ref _bytes)} bytes). It keeps what it promised to keep and refuses new keys until records expire. " +
-            "Enlarge it with AddInMemoryStore(options => options.MaxRecords = ..., options.MaxBytes = ...), shorten the retention, or use a store of its own.");
+            $"The in-memory idempotency store is full ({Interlocked.Read(ref _records)} records, {Interlocked.Read(ref _bytes)} bytes). It never evicts a record before it expires, so it rejects new keys until records expire. " +
+            "Increase MaxRecords or MaxBytes with AddInMemoryStore(options => ...), shorten the retention, or use an external store.");
     }
 
     /// <inheritdoc/>
