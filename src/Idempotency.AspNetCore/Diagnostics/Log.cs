@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Every event the library logs. A key appears as the hash its record is stored under, never as the client wrote it.</summary>
+/// <summary>The events that the library logs. They contain the stored key, which is a hash, and never the idempotency key itself.</summary>
 internal static partial class Log
 {
     [LoggerMessage(1, LogLevel.Warning, "These endpoints are protected but allow anonymous callers, who share one partition: one caller's key can return another caller's response. Require authorization, or set IdempotencyPolicy.Partition. {Endpoints}", EventName = "SharedPartition")]

@@ -2,10 +2,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A problem with which the library rejects a request (RFC 9457). <see cref="All"/> is the catalog.</summary>
+/// <summary>A problem with which the library rejects a request, as problem details (RFC 9457). <see cref="All"/> is the catalog.</summary>
 /// <remarks>
-/// An application that calls <c>AddProblemDetails()</c> may customize what is sent; the <c>code</c> and <c>retry</c> members and the status are what clients go by. No text contains the key.
-/// For the problems of one endpoint, in the very words of its policy, see <see cref="IdempotencyEndpoint.Problems"/>.
+/// An application that calls <c>AddProblemDetails()</c> can customize the response; clients rely on the status and the <c>code</c> and <c>retry</c> members. No text contains the key.
+/// For the problems of one endpoint, with the texts of its policy, see <see cref="IdempotencyEndpoint.Problems"/>.
 /// </remarks>
 public sealed record IdempotencyProblem
 {
@@ -19,22 +19,22 @@ public sealed record IdempotencyProblem
     /// <summary>The HTTP status.</summary>
     public int Status { get; }
 
-    /// <summary>The <c>code</c> member: what happened, for programs. Several problems may share one.</summary>
+    /// <summary>The <c>code</c> member: a stable code for programs. Several problems can have the same code.</summary>
     public string Code { get; }
 
-    /// <summary>The <c>type</c> member: an absolute URI (RFC 9457 section 3.1.1), <c>urn:problem-type:</c> and the code.</summary>
-    public string Type => "urn:problem-type:" + Code; // a name rather than an address, because the address of a page outlives few libraries
+    /// <summary>The <c>type</c> member: an absolute URI (RFC 9457 section 3.1.1) made of <c>urn:problem-type:</c> and the code.</summary>
+    public string Type => "urn:problem-type:" + Code; // a name rather than an address, because libraries often outlive the addresses of their pages
 
-    /// <summary>The <c>title</c> member: what happened, in words that do not change.</summary>
+    /// <summary>The <c>title</c> member: a short summary that does not change.</summary>
     public string Title { get; private init; }
 
-    /// <summary>The <c>retry</c> member: what makes sense next, <c>same-key</c> (the same request again), <c>new-key</c> (a request with a new key) or <c>no</c>.</summary>
+    /// <summary>The <c>retry</c> member: what the client can do next. <c>same-key</c>: retry with the same key. <c>new-key</c>: send a request with a new key. <c>no</c>: neither.</summary>
     public string Retry { get; }
 
-    /// <summary>The <c>detail</c> member: what to do about it.</summary>
+    /// <summary>The <c>detail</c> member: what to do about the problem.</summary>
     public string Detail { get; private init; }
 
-    /// <summary>The <c>Retry-After</c> header, in seconds; null where there is none.</summary>
+    /// <summary>The value of the <c>Retry-After</c> header in seconds; null if the response has none.</summary>
     public int? RetryAfterSeconds { get; }
 
     internal static IdempotencyProblem RequestInProgress { get; } = new(
@@ -113,7 +113,7 @@ public sealed record IdempotencyProblem
         Detail = "Retry the request later with the same key. If the request took effect, the retry receives its response; if it did not, the retry runs.",
     };
 
-    /// <summary>Every problem, whatever the policy: those that depend on one as the default policy has them.</summary>
+    /// <summary>All problems. Texts that depend on a policy use the default policy.</summary>
     public static IReadOnlyList<IdempotencyProblem> All { get; } = [.. Catalog()];
 
     internal static IdempotencyProblem KeyMissing(IdempotencyPolicy policy) => new(
