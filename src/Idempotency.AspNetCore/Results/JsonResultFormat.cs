@@ -5,7 +5,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Results that are kept as JSON.</summary>
+/// <summary>Results that are recorded as JSON.</summary>
 internal sealed class JsonResultFormat<T>(JsonTypeInfo<T> type) : ResultFormat<T>
 {
     private readonly JsonTypeInfo<T> _type = Readable(type);
@@ -20,7 +20,7 @@ internal sealed class JsonResultFormat<T>(JsonTypeInfo<T> type) : ResultFormat<T
 
         var json = JsonSerializer.SerializeToUtf8Bytes(result, _type);
         size = json.Length;
-        // Read back before it is promised: a setter that is private, say, would make another result of it, and nobody would know.
+        // Verified with a round trip: a private setter, for example, would silently change the result.
         var again = JsonSerializer.SerializeToUtf8Bytes(JsonSerializer.Deserialize(json, _type)!, _type);
         if (!again.AsSpan().SequenceEqual(json))
         {
@@ -35,11 +35,11 @@ internal sealed class JsonResultFormat<T>(JsonTypeInfo<T> type) : ResultFormat<T
         switch (stored.Kind)
         {
             case ResultKind.Null when default(T) is null:
-                return default!; // what the work returned; whether T allows it, the compiler has asked there
+                return default!; // the work returned null, so the compiler has already checked whether T allows it
             case ResultKind.Json:
                 try
                 {
-                    return JsonSerializer.Deserialize(stored.Json.Span, _type)!; // null only if a converter makes it so
+                    return JsonSerializer.Deserialize(stored.Json.Span, _type)!; // null only if a converter returns it
                 }
                 catch (Exception exception)
                 {
@@ -53,7 +53,7 @@ internal sealed class JsonResultFormat<T>(JsonTypeInfo<T> type) : ResultFormat<T
         }
     }
 
-    /// <summary>What is known of a type before anything runs: whether its values can come back.</summary>
+    /// <summary>Checks before anything runs whether values of a type can be deserialized.</summary>
     private static JsonTypeInfo<T> Readable(JsonTypeInfo<T> type)
     {
         var result = typeof(T);
