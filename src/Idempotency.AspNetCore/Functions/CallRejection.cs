@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>A problem as the exception that a caller of a function gets.</summary>
+/// <summary>Converts problems to the exceptions that callers of functions get.</summary>
 internal static class CallRejection
 {
     public static IdempotencyException Of(IdempotencyProblem problem, string operation, Exception? error)
@@ -18,7 +18,7 @@ internal static class CallRejection
                 new IdempotencyTransactionConflictException($"The transaction of '{operation}' was rolled back because it conflicted with another. Nothing was changed. Call again.") { RetryAfter = retryAfter },
             _ when problem == IdempotencyProblem.CommitUnknown =>
                 new IdempotencyStoreUnavailableException($"It is not known whether the transaction of '{operation}' was committed. Call again: if it was committed, the call returns its result; if it was not, the work runs.") { RetryAfter = retryAfter },
-            // Without a hint when to call again: waiting does not repair a record.
+            // Without RetryAfter, because waiting does not repair a record.
             _ when problem == IdempotencyProblem.RecordUnreadable =>
                 new IdempotencyStoreUnavailableException($"The idempotency record of '{operation}' with this key cannot be read: it is damaged, or was written by a newer version of the library. Nothing was run, because the work may already be complete. See the log for the reason.", error),
             _ => new IdempotencyStoreUnavailableException($"The idempotency store is unavailable, so '{operation}' was not run. Call again.", error) { RetryAfter = retryAfter },

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Options;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The bounds of every setting, said once; used for options at start-up and for policies given to an endpoint directly.</summary>
+/// <summary>The bounds of every setting; used for options at start-up and for policies that are passed to an endpoint directly.</summary>
 internal sealed class IdempotencyOptionsValidator(IEnumerable<IIdempotencySelectorLanguage> languages) : IValidateOptions<IdempotencyOptions>
 {
     private static readonly TimeSpan LongestRetention = TimeSpan.FromDays(3653);
@@ -32,7 +32,7 @@ internal sealed class IdempotencyOptionsValidator(IEnumerable<IIdempotencySelect
         return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
     }
 
-    /// <summary>What is wrong with a policy, each with its remedy; nothing when it is sound.</summary>
+    /// <summary>The errors of a policy, each with its fix; empty if it is valid.</summary>
     public static IEnumerable<string> Errors(IdempotencyPolicy? policy, string who, IIdempotencySelectorLanguage? language)
     {
         if (policy is null)

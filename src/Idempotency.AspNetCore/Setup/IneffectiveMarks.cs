@@ -8,21 +8,21 @@ using Microsoft.AspNetCore.SignalR;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary><c>[Idempotent]</c> and <c>[DisableIdempotency]</c> where the framework does not make endpoint metadata of them, so that they would silently do nothing.</summary>
+/// <summary>Finds <c>[Idempotent]</c> and <c>[DisableIdempotency]</c> attributes that the framework does not turn into endpoint metadata, so that they would silently have no effect.</summary>
 /// <remarks>
-/// <para>What is seen from an endpoint, at start-up:</para>
-/// <para>1. a handler method of a Razor page, and a page's own attribute where the page has a model: one endpoint serves all handlers, and only the model's attributes are read;</para>
-/// <para>2. a method of a hub: one connection carries all calls. (What marks the hub's class marks its endpoint.)</para>
-/// <para>3. the class around a mapped method or lambda: only the method's attributes are read;</para>
-/// <para>4. a method of a controller that is no action.</para>
+/// <para>The following can be found from an endpoint at start-up:</para>
+/// <para>1. a handler method of a Razor page, and an attribute of the page itself if the page has a model: one endpoint serves all handlers, and only the attributes of the model are read;</para>
+/// <para>2. a method of a hub: one connection carries all calls (attributes of the hub class apply to its endpoint);</para>
+/// <para>3. the class that contains a mapped method or lambda: only the attributes of the method are read;</para>
+/// <para>4. a method of a controller that is not an action.</para>
 /// </remarks>
 internal static class IneffectiveMarks
 {
     private const BindingFlags Methods = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static;
 
-    /// <summary>The errors that an endpoint shows, each with its fix.</summary>
+    /// <summary>The errors found from an endpoint, each with its fix.</summary>
     /// <param name="endpoint">The endpoint.</param>
-    /// <param name="isProtected">Whether it takes part.</param>
+    /// <param name="isProtected">Whether it is protected.</param>
     public static IEnumerable<string> Errors(Endpoint endpoint, bool isProtected)
     {
         var metadata = endpoint.Metadata;
@@ -62,7 +62,7 @@ internal static class IneffectiveMarks
 
     private static IEnumerable<string> OfHandler(Endpoint endpoint, bool isProtected)
     {
-        // A handler that takes the context itself is the endpoint's delegate; of any other, the framework tells the method.
+        // A handler with an HttpContext parameter is the endpoint's delegate; for other handlers, the framework adds the method to the metadata.
         var method = endpoint.Metadata.GetMetadata<MethodInfo>() ?? endpoint.RequestDelegate?.Method;
         for (var type = method?.DeclaringType; type is not null; type = type.DeclaringType)
         {
@@ -74,7 +74,7 @@ internal static class IneffectiveMarks
         }
     }
 
-    // As MVC decides it from the method alone. What an application's own conventions take out is its own affair.
+    // The same rules as MVC for the method itself. Conventions of the application are not considered.
     private static bool IsNoAction(MethodInfo method) => !method.IsPublic || method.IsStatic || method.IsAbstract || method.IsGenericMethod || Attribute<NonActionAttribute>(method);
 
     private static string? MarkOn(MemberInfo member) => Attribute<DisableIdempotencyAttribute>(member) ? "[DisableIdempotency]" : Attribute<IIdempotencyMetadata>(member) ? "[Idempotent]" : null;

@@ -2,10 +2,10 @@ using Microsoft.AspNetCore.Builder;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Where in the pipeline <c>UseIdempotency()</c> was called, for the start-up checks.</summary>
+/// <summary>Records where in the pipeline <c>UseIdempotency()</c> was called, for the start-up checks.</summary>
 internal sealed class PipelinePlacement
 {
-    // What UseRouting, UseAuthentication and UseAuthorization leave in the builder's properties, for those who must come after them.
+    // The properties that UseRouting, UseAuthentication and UseAuthorization set on the builder.
     private static readonly (string Property, string Call, string Why)[] MustComeBefore =
     [
         ("__EndpointRouteBuilder", "UseRouting()", "no endpoint is selected yet, so nothing would be protected"),
@@ -15,17 +15,17 @@ internal sealed class PipelinePlacement
 
     private readonly List<(IDictionary<string, object?> Pipeline, bool[] WasThere)> _unchecked = [];
 
-    /// <summary>Whether the middleware is in the pipeline at all.</summary>
+    /// <summary>Whether the middleware is in the pipeline.</summary>
     public bool IsPlaced { get; private set; }
 
-    /// <summary>Notes what is there before the middleware.</summary>
+    /// <summary>Records which middleware comes before this one.</summary>
     public void Add(IApplicationBuilder app)
     {
         IsPlaced = true;
         _unchecked.Add((app.Properties, [.. MustComeBefore.Select(middleware => app.Properties.ContainsKey(middleware.Property))]));
     }
 
-    /// <summary>What was not there before the middleware and is there now, comes after it: too late.</summary>
+    /// <summary>The errors for middleware that was added only after this one.</summary>
     public IEnumerable<string> TakeErrors()
     {
         foreach (var (pipeline, wasThere) in _unchecked)
