@@ -7,9 +7,9 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers the DynamoDB store.</summary>
 public static partial class DynamoDBIdempotencyBuilderExtensions
 {
-    /// <summary>Keeps records in an Amazon DynamoDB table, over the application's <c>IAmazonDynamoDB</c> when it has registered one.</summary>
-    /// <param name="builder">What <c>AddIdempotency()</c> returned.</param>
-    /// <param name="configure">Sets at least <see cref="DynamoDBIdempotencyStoreOptions.TableName"/>; what makes no sense fails at start-up.</param>
+    /// <summary>Stores records in an Amazon DynamoDB table, with the application's <c>IAmazonDynamoDB</c> if it has registered one.</summary>
+    /// <param name="builder">The idempotency builder.</param>
+    /// <param name="configure">Configures the options; <see cref="DynamoDBIdempotencyStoreOptions.TableName"/> is required. Invalid options fail at start-up.</param>
     public static IIdempotencyBuilder AddDynamoDBStore(this IIdempotencyBuilder builder, Action<DynamoDBIdempotencyStoreOptions> configure)
     {
         ArgumentNullException.ThrowIfNull(builder);

@@ -2,30 +2,30 @@ using System.Data.Common;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What failures of a database say: above all, that it has undone a transaction in favour of another.</summary>
+/// <summary>Classifies database errors, above all conflicts, because of which the database rolled back a transaction.</summary>
 internal static class DatabaseConflict
 {
-    /// <summary>Whether an exception, or what caused it, is one.</summary>
+    /// <summary>Whether an exception, or one that caused it, is a conflict.</summary>
     public static bool Is(Exception? exception) => Any(exception, IsConflict);
 
-    /// <summary>Whether an exception, or what caused it, comes from the database.</summary>
+    /// <summary>Whether an exception, or one that caused it, comes from the database.</summary>
     public static bool IsOfDatabase(Exception? exception) => Any(exception, static _ => true);
 
-    /// <summary>Whether an exception, or what caused it, says that the table, one of its columns or the whole database is not there.</summary>
+    /// <summary>Whether an exception, or one that caused it, means that the table, a column or the database does not exist.</summary>
     public static bool IsMissingTable(Exception? exception) => Any(exception, IsMissing);
 
-    /// <summary>Whether it says that what was written is against a constraint.</summary>
+    /// <summary>Whether it means that a write violates a constraint.</summary>
     public static bool IsConstraint(DbException failure) =>
         failure.SqlState?.StartsWith("23", StringComparison.Ordinal) == true || (failure.GetType().Name == "SqliteException" && CodeOf(failure, "SqliteErrorCode") == 19);
 
-    // PostgreSQL tells by SQLSTATE, which the base class has. The others' codes are only on their own types, which this package does not reference.
+    // PostgreSQL uses SQLSTATE, which the base class has. The codes of the others are only on their own types, which this package does not reference.
     private static bool IsConflict(DbException failure) => failure.SqlState is "40001" or "40P01" || failure.GetType().Name switch
     {
-        // BUSY and LOCKED, with all their extended forms.
+        // BUSY and LOCKED, with all their extended codes.
         "SqliteException" => CodeOf(failure, "SqliteErrorCode") is 5 or 6,
-        // A wait for a lock that took too long, a deadlock's victim, and a row that has changed since the transaction's snapshot was taken.
+        // A lock wait timeout, a deadlock victim, and a row that has changed since the transaction's snapshot was taken.
         "MySqlException" => CodeOf(failure, "Number") is 1205 or 1213 or 1020,
-        // A deadlock's victim; update conflicts of snapshots and of tables in memory.
+        // A deadlock victim, and update conflicts of snapshots and of in-memory tables.
         "SqlException" => CodeOf(failure, "Number") is 1205 or 3960 or 41301 or 41302 or 41305 or 41325,
         _ => false,
     };
@@ -51,7 +51,7 @@ internal static class DatabaseConflict
         _ => failure.SqlState is "42P01" or "42703" or "3F000" or "3D000",
     };
 
-    /// <summary>Whether it says that a savepoint is not there.</summary>
+    /// <summary>Whether it means that a savepoint does not exist.</summary>
     public static bool IsMissingSavepoint(DbException failure) => failure.GetType().Name == "MySqlException" && CodeOf(failure, "Number") == 1305;
 
     private static int CodeOf(DbException failure, string property) => failure.GetType().GetProperty(property)?.GetValue(failure) as int? ?? 0;

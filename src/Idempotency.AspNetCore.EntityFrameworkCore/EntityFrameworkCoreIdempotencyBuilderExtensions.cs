@@ -10,12 +10,12 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class EntityFrameworkCoreIdempotencyBuilderExtensions
 {
     /// <summary>
-    /// Keeps records in the database of an EF Core context, on PostgreSQL, SQL Server, MariaDB, MySQL or SQLite. The context is registered as usual (<c>AddDbContext</c>, pooled or not, or a factory), and its
-    /// <c>OnModelCreating</c> calls <see cref="IdempotencyModelBuilderExtensions.AddIdempotencyRecords"/>; what is missing fails at start-up.
+    /// Stores records in the database of an EF Core context: PostgreSQL, SQL Server, MariaDB, MySQL or SQLite. Register the context as usual (<c>AddDbContext</c>, pooled or not, or a factory), and call
+    /// <see cref="IdempotencyModelBuilderExtensions.AddIdempotencyRecords"/> in its <c>OnModelCreating</c>. If something is missing, start-up fails.
     /// </summary>
-    /// <typeparam name="TDbContext">The context: the one that handlers write with, where their effects shall commit together with their answers.</typeparam>
-    /// <param name="builder">What <c>AddIdempotency()</c> returned.</param>
-    /// <param name="configure">Sets the options; what makes no sense fails at start-up.</param>
+    /// <typeparam name="TDbContext">The context. To commit effects together with responses, use the context that handlers write with.</typeparam>
+    /// <param name="builder">The idempotency builder.</param>
+    /// <param name="configure">Configures the options. Invalid options fail at start-up.</param>
     public static IIdempotencyBuilder AddEntityFrameworkCoreStore<TDbContext>(this IIdempotencyBuilder builder, Action<EntityFrameworkCoreIdempotencyStoreOptions>? configure = null)
         where TDbContext : DbContext
     {

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Every event this store logs.</summary>
+/// <summary>The log events of the Entity Framework Core store. Ids from 101.</summary>
 internal static partial class Log
 {
     [LoggerMessage(101, LogLevel.Warning, "Expired idempotency records could not be deleted. Retrying in {Interval}.", EventName = "RemovalFailed")]

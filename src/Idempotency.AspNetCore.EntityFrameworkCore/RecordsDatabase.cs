@@ -4,9 +4,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What a store knows of the application's database without having connected to it.</summary>
+/// <summary>The properties of the application's database that are known without connecting to it.</summary>
 /// <param name="Sql">The statements.</param>
-/// <param name="Gate">Where writers wait, where there is one at a time.</param>
+/// <param name="Gate">The gate of writers, if the engine allows one at a time.</param>
 internal sealed record RecordsDatabase(RecordSql Sql, WriterGate? Gate)
 {
     private const string MySql = "MySql.EntityFrameworkCore";
@@ -14,8 +14,8 @@ internal sealed record RecordsDatabase(RecordSql Sql, WriterGate? Gate)
     private const string Sqlite = "Microsoft.EntityFrameworkCore.Sqlite";
     private const string SqlServer = "Microsoft.EntityFrameworkCore.SqlServer";
 
-    /// <summary>Looks at the context that the application has registered.</summary>
-    /// <exception cref="InvalidOperationException">It cannot carry records; the message names the fix.</exception>
+    /// <summary>Reads the properties from the context that the application has registered.</summary>
+    /// <exception cref="InvalidOperationException">It cannot store records; the message names the fix.</exception>
     public static RecordsDatabase Of<TDbContext>(IServiceScopeFactory scopes)
         where TDbContext : DbContext
     {
@@ -62,7 +62,7 @@ internal sealed record RecordsDatabase(RecordSql Sql, WriterGate? Gate)
             throw new InvalidOperationException($"'{context}' uses an in-memory SQLite database that is private to each connection. Share it with 'Data Source=name;Mode=Memory;Cache=Shared' and one connection that stays open, or use a file.");
         }
 
-        // One file may be named in two ways; a name that is none is not changed by this in any way that matters.
+        // One file can have two names. A value that is not a file name is not changed in any way that matters.
         return isInMemory ? source : Path.GetFullPath(source);
     }
 }

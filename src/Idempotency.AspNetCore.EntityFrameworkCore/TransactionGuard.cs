@@ -5,10 +5,10 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Lets nobody end a handler's transaction but the library: its end is when the answer is recorded. And lets nobody go on without it.</summary>
+/// <summary>Prevents a handler from ending its transaction, because the library ends it when the response is recorded, and from continuing without it.</summary>
 internal sealed class TransactionGuard : DbTransactionInterceptor, IDbConnectionInterceptor, IDbCommandInterceptor
 {
-    // By context and by EF Core's own id: a DbTransaction may be an object that its client uses again, for somebody else's transaction.
+    // By context and by EF Core's own id: a DbTransaction may be an object that its client reuses for another transaction.
     private static readonly ConditionalWeakTable<DbContext, HandlerTransaction> Guarded = [];
 
     private TransactionGuard()
@@ -39,14 +39,14 @@ internal sealed class TransactionGuard : DbTransactionInterceptor, IDbConnection
     public override ValueTask<InterceptionResult> TransactionRollingBackAsync(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
         ValueTask.FromResult(Checked(eventData, "rolled back", result));
 
-    // EF Core opens a connection that was closed or lost by itself, and what is written then (by a handler that repeats what has failed) is committed at once.
+    // EF Core reopens a connection that was closed or lost, and further writes (by a handler that retries) would be committed immediately.
 
     public InterceptionResult ConnectionOpening(DbConnection connection, ConnectionEventData eventData, InterceptionResult result) => Checked(eventData, result);
 
     public ValueTask<InterceptionResult> ConnectionOpeningAsync(DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
         ValueTask.FromResult(Checked(eventData, result));
 
-    // On some engines a failed statement may undo its transaction, and the client runs the next one outside it, where it is committed at once.
+    // On some engines, a failed statement can roll back its transaction, and the client runs the next one outside it, where it is committed immediately.
 
     public void CommandFailed(DbCommand command, CommandErrorEventData eventData) => Note(eventData);
 

@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Where writers of one SQLite database wait for each other, in the order they come.</summary>
-/// <remarks>SQLite has one writer, and its client waits for it by putting the thread to sleep. Within this process nobody needs to: here they wait without a thread.</remarks>
+/// <summary>Queues the writers of one SQLite database, in order of arrival.</summary>
+/// <remarks>SQLite allows one writer, and its client blocks the thread while it waits. Within this process, writers wait here without a thread.</remarks>
 [SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "A gate lives as long as the process, and a semaphore whose wait handle is never used holds no resources.")]
 internal sealed class WriterGate
 {
@@ -16,7 +16,7 @@ internal sealed class WriterGate
     public static WriterGate Of(string database) => Gates.GetOrAdd(database, static _ => new WriterGate());
 
     /// <summary>Waits for the turn, which ends when it is disposed of.</summary>
-    /// <exception cref="TimeoutException">It did not come in time.</exception>
+    /// <exception cref="TimeoutException">The wait timed out.</exception>
     public async ValueTask<IDisposable> EnterAsync(TimeSpan patience, CancellationToken cancellationToken) => await _turn.WaitAsync(patience, cancellationToken)
         ? new Turn(_turn)
         : throw new TimeoutException(

@@ -2,20 +2,20 @@ using System.Collections.Frozen;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A function: what it is called, what it takes and what it does.</summary>
+/// <summary>A function: its name, its parameters and its implementation.</summary>
 internal sealed class Function(string name, Func<Call, Value> body, params Accepts[] parameters)
 {
     private static readonly FrozenDictionary<string, Function> All = BuiltInFunctions.All.Concat(DecodingFunctions.All).ToFrozenDictionary(function => function.Name, StringComparer.Ordinal);
 
     public string Name => name;
 
-    /// <summary>Whether the last parameter may be given any number of times, once at least.</summary>
+    /// <summary>Whether the last parameter can be repeated; it is required at least once.</summary>
     public bool IsVariadic { get; init; }
 
-    /// <summary>Whether all that it returns is part of its arguments: it chooses, orders, reads or decodes, and adds nothing.</summary>
+    /// <summary>Whether its result consists only of parts of its arguments: it selects, sorts, parses or decodes, and adds nothing.</summary>
     public bool OnlySelects { get; init; }
 
-    /// <summary>The function of a call. What can be known of the call without a document is checked here, so that it fails at start-up.</summary>
+    /// <summary>Finds the function of a call. Errors that do not depend on a document are found here, so that they fail at start-up.</summary>
     public static Function Resolve(Token called, List<Node> arguments)
     {
         if (!All.TryGetValue(called.Text, out var function))

@@ -3,13 +3,13 @@ using Microsoft.Extensions.Primitives;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Reads the key that a client wrote.</summary>
+/// <summary>Parses the key that a client sent.</summary>
 /// <remarks>
 /// <para>The grammar:</para>
-/// <para>1. One field line. Two are refused, and so is a comma outside quotes: RFC 9110 section 5.3 lets any intermediary join two lines with one.</para>
+/// <para>1. One field line. Two are rejected, and so is a comma outside quotes, because any intermediary can join two lines with one (RFC 9110 section 5.3).</para>
 /// <para>2. Either a structured-field string (RFC 9651 section 3.3.3), <c>"abc"</c>, in which only <c>\"</c> and <c>\\</c> are escapes, without parameters;
-/// or bare, <c>abc</c>, without quotes, commas and semicolons, which would be a list or parameters to a structured-field parser.</para>
-/// <para>3. What stands for is 1 to 255 characters of printable ASCII (0x20 to 0x7E).</para>
+/// or bare, <c>abc</c>, without quotes, commas and semicolons, which a structured-field parser would read as a list or parameters.</para>
+/// <para>3. The key has 1 to 255 printable ASCII characters (0x20 to 0x7E).</para>
 /// </remarks>
 internal static class IdempotencyKey
 {
@@ -17,7 +17,7 @@ internal static class IdempotencyKey
 
     private static readonly SearchValues<char> NotBare = SearchValues.Create("\",;");
 
-    /// <summary>The key, or what is wrong with it. The header is there: its absence is for the policy to judge.</summary>
+    /// <summary>Parses the key, or returns an error. The header is present; whether it can be missing is decided by the policy.</summary>
     public static bool TryParse(StringValues header, out string key, out string error)
     {
         key = "";

@@ -4,10 +4,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A policy's compiled selector, and what it is applied to.</summary>
+/// <summary>A compiled selector of a policy, and the document that it is applied to.</summary>
 /// <remarks>
-/// The rule, decided from the expression alone: 1. it names a member of the envelope at its root: it is applied to the envelope, and a root name that is no such member is a
-/// mistake (it would select nothing, ever); 2. it names none: it is applied to the body.
+/// The rule depends only on the expression: 1. if it names a member of the envelope at its root, it is applied to the envelope, and any other root name is an
+/// error (it would never select anything); 2. otherwise it is applied to the body.
 /// </remarks>
 internal sealed class Selector
 {
@@ -17,7 +17,7 @@ internal sealed class Selector
     private readonly IReadOnlyCollection<string>? _members;
     private readonly bool _readsBody;
 
-    /// <exception cref="InvalidOperationException">There is no language, or the expression is not valid in it: the message names the fix.</exception>
+    /// <exception cref="InvalidOperationException">There is no language, or the expression is not valid: the message names the fix.</exception>
     public Selector(IIdempotencySelectorLanguage? language, string setting, string expression, string who)
     {
         _expression = expression;
@@ -50,10 +50,10 @@ internal sealed class Selector
         Headers = _members?.Contains("headers") == true ? [.. _compiled.NamesUnder("headers").Where(HttpToken.IsValid)] : [];
     }
 
-    /// <summary>The request headers that it is seen to read.</summary>
+    /// <summary>The request headers that it is known to read.</summary>
     public IReadOnlyCollection<string> Headers { get; }
 
-    /// <summary>What it selects of a request.</summary>
+    /// <summary>Selects from a request.</summary>
     public Selection Of(HttpContext context, RequestBody body)
     {
         string? error = null;
@@ -67,7 +67,7 @@ internal sealed class Selector
         return Of(document.RootElement);
     }
 
-    /// <summary>What it selects of a function's payload.</summary>
+    /// <summary>Selects from a function's payload.</summary>
     public Selection Of(ReadOnlyMemory<byte> payload)
     {
         using var document = _members is null ? RequestEnvelope.BodyOf(payload) : RequestEnvelope.Of(payload);

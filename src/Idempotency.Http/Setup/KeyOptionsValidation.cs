@@ -2,7 +2,7 @@ using Microsoft.Extensions.Options;
 
 namespace Idempotency.Http;
 
-/// <summary>The bounds of every setting, said once: for a client of the factory at start-up or when it is first made, and for a handler made by hand.</summary>
+/// <summary>The bounds of every setting: for a client of the factory at start-up or when it is first created, and for a handler that is created directly.</summary>
 internal sealed class KeyOptionsValidation : IValidateOptions<IdempotencyKeyOptions>
 {
     public ValidateOptionsResult Validate(string? name, IdempotencyKeyOptions options)
@@ -12,7 +12,7 @@ internal sealed class KeyOptionsValidation : IValidateOptions<IdempotencyKeyOpti
         return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
     }
 
-    /// <summary>What is wrong with the options, each with its remedy; nothing when they are sound.</summary>
+    /// <summary>The errors of the options, each with its fix; empty if they are valid.</summary>
     public static IEnumerable<string> Errors(IdempotencyKeyOptions options)
     {
         const string Keys = nameof(IdempotencyKeyOptions);
@@ -47,7 +47,7 @@ internal sealed class KeyOptionsValidation : IValidateOptions<IdempotencyKeyOpti
         }
     }
 
-    /// <summary>Asks who knows: the collection that will carry it refuses what is no token, and the headers that belong to content.</summary>
+    /// <summary>Tries to add the header to the collection of request headers, which rejects invalid names and content headers.</summary>
     private static bool IsHeaderName(string? name)
     {
         using var request = new HttpRequestMessage();
