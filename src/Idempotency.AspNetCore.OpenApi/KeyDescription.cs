@@ -2,14 +2,14 @@ using Microsoft.OpenApi;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Tells a client how its request is recognised: by a header, or by its body.</summary>
+/// <summary>Describes how a request is identified: by a header, or by its body.</summary>
 internal static class KeyDescription
 {
-    /// <summary>What the schema lets through, the server accepts; the grammar is that of <see cref="IdempotencyPolicy.HeaderName"/>.</summary>
+    /// <summary>The server accepts every value that matches the schema; the grammar is that of <see cref="IdempotencyPolicy.HeaderName"/>.</summary>
     /// <remarks>
-    /// A schema judges what is on the wire, which is the bare form or the quoted one (the draft of the header allows only the latter, so a
-    /// gateway that validates must not refuse it). The 255 characters are those of the key. Said of the wire they leave out the quoted keys
-    /// that need more with their quotation marks and escapes: too strict at the very end, and never too lax.
+    /// A schema validates the header as sent, which is the bare or the quoted form (the draft of the header allows only the latter, so a
+    /// gateway that validates must not reject it). The 255 characters are those of the key. Applied to the header, the limit excludes quoted keys
+    /// that exceed it with their quotation marks and escapes: it is slightly too strict, and never too lax.
     /// </remarks>
     public const string Pattern = """^([!#-+\-.-:<-~]([ !#-+\-.-:<-~]*[!#-+\-.-:<-~])?|"([ !#-\[\]-~]|\\["\\])+")$""";
 
@@ -33,14 +33,14 @@ internal static class KeyDescription
             operation.Parameters.Add(declared);
         }
 
-        // A reference is the application's own component, which other operations may share.
+        // A reference is a component of the application that other operations can share.
         if (declared is OpenApiParameter parameter)
         {
             Complete(parameter, endpoint);
         }
     }
 
-    /// <summary>Adds what is missing. What the handler itself declares stays: a key it binds as a UUID is one, whatever else we would take.</summary>
+    /// <summary>Adds missing documentation. The handler's own declaration is not changed: a key that it binds as a UUID must be one.</summary>
     private static void Complete(OpenApiParameter parameter, IdempotencyEndpoint endpoint)
     {
         parameter.Required |= endpoint is { TakesKeyFromContent: false, Policy.KeyRequired: true };
@@ -61,7 +61,7 @@ internal static class KeyDescription
             return;
         }
 
-        schema.Type = JsonSchemaType.String; // a header that is there is never null
+        schema.Type = JsonSchemaType.String; // a header that is present is never null
         schema.MinLength = Math.Max(schema.MinLength ?? 1, 1);
         schema.MaxLength = Math.Min(schema.MaxLength ?? IdempotencyEndpoint.MaxKeyLength, IdempotencyEndpoint.MaxKeyLength);
         schema.Pattern = Pattern;

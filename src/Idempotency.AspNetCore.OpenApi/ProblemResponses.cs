@@ -6,7 +6,7 @@ using Microsoft.OpenApi;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The refusals: a response for each status, with an example for each code.</summary>
+/// <summary>Documents the problems: a response for each status, with an example for each code.</summary>
 internal static class ProblemResponses
 {
     private const string ProblemJson = "application/problem+json";
@@ -23,7 +23,7 @@ internal static class ProblemResponses
         }
     }
 
-    /// <summary>Whether a client would send a body. A handler may read one that its signature does not show, but not with a method that gives it no meaning (RFC 9110 section 9.3).</summary>
+    /// <summary>Whether a client would send a body. A handler can read one that its signature does not show, but not with a method that gives it no meaning (RFC 9110 section 9.3).</summary>
     private static bool MayHaveBody(OpenApiOperation operation, string? httpMethod) =>
         operation.RequestBody is not null || httpMethod is null
         || !(HttpMethods.IsGet(httpMethod) || HttpMethods.IsHead(httpMethod) || HttpMethods.IsDelete(httpMethod) || HttpMethods.IsOptions(httpMethod) || HttpMethods.IsTrace(httpMethod));
@@ -46,7 +46,7 @@ internal static class ProblemResponses
         content.Examples ??= new Dictionary<string, IOpenApiExample>();
         if (content.Example is { } only)
         {
-            // The two members exclude each other, so the application's one example becomes one of several.
+            // The two members exclude each other, so the application's single example becomes one of several.
             content.Examples.TryAdd("example", new OpenApiExample { Value = only });
             content.Example = null;
         }
@@ -57,7 +57,7 @@ internal static class ProblemResponses
         }
     }
 
-    /// <summary>As the server writes it.</summary>
+    /// <summary>The problem as the server writes it.</summary>
     private static JsonObject Example(IdempotencyProblem problem) => new()
     {
         ["type"] = problem.Type,
@@ -79,7 +79,7 @@ internal static class ProblemResponses
         return response.Content.TryGetValue(name, out var known) ? known : response.Content[name] = new OpenApiMediaType();
     }
 
-    /// <summary>The application's own problem of this status, or ours.</summary>
+    /// <summary>The application's own problem of this status, or the library's.</summary>
     private static IOpenApiSchema Either(IOpenApiSchema? own, IOpenApiSchema problem) =>
         own is null or OpenApiSchemaReference { Reference.Id: ProblemSchema.Name } ? problem : new OpenApiSchema { AnyOf = [own, problem] };
 }

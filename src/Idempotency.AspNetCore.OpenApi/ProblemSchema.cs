@@ -3,12 +3,12 @@ using Microsoft.OpenApi;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What every refusal looks like: RFC 9457 with two members of our own. One component, which all operations refer to.</summary>
+/// <summary>The schema of every problem: RFC 9457 with two additional members. One component, which all operations reference.</summary>
 internal static class ProblemSchema
 {
     public const string Name = "IdempotencyProblem";
 
-    /// <summary>A reference to the component, which is put there by whoever needs it first.</summary>
+    /// <summary>A reference to the component, which is added when it is first needed.</summary>
     public static IOpenApiSchema In(OpenApiDocument? document)
     {
         if (document is null)
@@ -35,7 +35,7 @@ internal static class ProblemSchema
             ["title"] = Of(JsonSchemaType.String, "A short summary of the problem. It does not change."),
             ["status"] = Of(JsonSchemaType.Integer, "The HTTP status.", schema => schema.Format = "int32"),
             ["detail"] = Of(JsonSchemaType.String, "What to do about the problem."),
-            // Not an enumeration: generated clients fail on a value that they do not know, and a later version may have one more.
+            // Not an enumeration, because generated clients fail on unknown values, and a later version can add one.
             ["code"] = Of(JsonSchemaType.String, "Identifies the problem for programs. Each response lists the codes that it can have."),
             ["retry"] = Of(
                 JsonSchemaType.String,

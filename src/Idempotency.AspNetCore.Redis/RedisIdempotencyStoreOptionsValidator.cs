@@ -2,7 +2,7 @@ using Microsoft.Extensions.Options;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Finds mistakes in the options when the application starts.</summary>
+/// <summary>Validates the options at start-up.</summary>
 internal sealed class RedisIdempotencyStoreOptionsValidator : IValidateOptions<RedisIdempotencyStoreOptions>
 {
     public ValidateOptionsResult Validate(string? name, RedisIdempotencyStoreOptions options)

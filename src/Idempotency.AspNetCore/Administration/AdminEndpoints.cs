@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What <c>MapIdempotencyAdmin()</c> maps.</summary>
+/// <summary>The endpoints that <c>MapIdempotencyAdmin()</c> maps.</summary>
 internal sealed class AdminEndpoints(IIdempotencyRecords records)
 {
     private const int DefaultLimit = 100;
