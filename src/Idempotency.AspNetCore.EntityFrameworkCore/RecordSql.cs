@@ -6,6 +6,7 @@ namespace Idempotency.AspNetCore;
 /// condition checks it, so nothing depends on when a row is deleted.</para>
 /// <para>Parameters: <c>@key @owner @attempt @fingerprint @superseded @payload @status @version</c>; <c>@lease</c> and <c>@gone</c>, in milliseconds from now;
 /// <c>@after @limit</c> for the two statements on many rows.</para>
+/// </remarks>
 internal abstract class RecordSql
 {
     /// <summary>The states in the table. They never change.</summary>

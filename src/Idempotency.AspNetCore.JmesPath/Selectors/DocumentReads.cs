@@ -2,7 +2,7 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>Determines from an expression alone what it reads from a document.</summary>
 /// <remarks>
-/// <para>Two questions are answered by walking the tree at start-up.</para>
+/// <para>Walking the tree at start-up determines two things.</para>
 /// <para>1. Which members of the root does it name (<see cref="RootNames"/>), and which members of one of those (<see cref="NamesUnder"/>)?</para>
 /// <para>2. Which of its parts select only from the document? (<see cref="Parts(Node)"/>) A constant next to an absent member, <c>['tenant', user_id]</c>, and a
 /// function that returns a value for null, <c>to_string(user_id)</c>, would give the same key to all requests without the member. One of these parts must therefore select something.</para>

@@ -2,7 +2,7 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>The steps of one claim: those that earlier attempts recorded, and those of this one.</summary>
 /// <remarks>
-/// <para>1. A recorded step is recalled: its work does not run. 2. Otherwise the claim must be known to be ours. 3. A step that must not run twice is recorded as started before its work runs, and marks the claim: whoever finds
+/// <para>1. A recorded step is recalled: its work does not run. 2. Otherwise the claim must be known to be ours. 3. A step that must not run twice is recorded as started before its work runs, and marks the claim: a request that finds
 /// the mark on an abandoned claim knows that the outcome is unknown. 4. The work runs. 5. Its result is recorded, with retries, before the handler continues.</para>
 /// <para>Each save contains all steps and a version, so steps that run at the same time do not lose each other's results, and a late write undoes nothing. The next save repeats steps that a failed save could not write.</para>
 /// </remarks>

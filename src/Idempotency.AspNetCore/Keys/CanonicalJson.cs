@@ -7,8 +7,8 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>Writes the canonical form of a JSON text. Two texts have the same form exactly if <c>JsonElement.DeepEquals</c> returns true for them.</summary>
 /// <remarks>
-/// <para>The form, which the demo page computes too and which therefore never changes:</para>
 /// <para>The form, which the demo page computes too and which never changes:</para>
+/// <para>1. No white space. 2. Arrays in order. 3. Members sorted by the bytes of their names as written here (rule 4), shorter first.
 /// 4. Strings in UTF-8 with nothing escaped but <c>"</c>, <c>\</c> and U+0000 to U+001F: <c>\" \\ \b \t \n \f \r</c>, others <c>\u00xx</c> in lower case.
 /// 5. Numbers as exact decimals: sign, digits without leading or trailing zeros, then <c>e</c> and the exponent unless that is zero; zero is <c>0</c>.
 /// So <c>1</c>, <c>1.0</c> and <c>10e-1</c> are <c>1</c>; <c>100</c> is <c>1e2</c>; <c>-1.50</c> is <c>-15e-1</c>.</para>

@@ -4,9 +4,9 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Idempotency.AspNetCore;
 
 /// <summary>Features by their type.</summary>
+/// <remarks>
 /// The generic <c>Get&lt;T&gt;</c> and <c>Set&lt;T&gt;</c> are not used: they are generic interface methods, which the runtime resolves through a table at every call. The indexer is
 /// a plain call, and a protected request makes about twenty of them.
-/// </remarks>
 /// </remarks>
 internal static class FeatureAccess
 {
