@@ -18,7 +18,14 @@ public abstract class SameTransactionTests(TestDatabase database)
 
     private protected Task<long> OrdersAsync(string name) => database.CountAsync($"SELECT COUNT(*) FROM \"Orders\" WHERE \"Name\" LIKE '{name}%'");
 
-    private protected Task<ShopServer> StartAsync(Delegate handler, IdempotencyPolicy? policy = null, Action<IServiceCollection>? services = null, Action<WebApplication>? outer = null, Action<WebApplication>? inner = null, Action<EntityFrameworkCoreIdempotencyStoreOptions>? store = null, Action<DbContextOptionsBuilder>? context = null) =>
+    private protected Task<ShopServer> StartAsync(
+        Delegate handler,
+        IdempotencyPolicy? policy = null,
+        Action<IServiceCollection>? services = null,
+        Action<WebApplication>? outer = null,
+        Action<WebApplication>? inner = null,
+        Action<EntityFrameworkCoreIdempotencyStoreOptions>? store = null,
+        Action<DbContextOptionsBuilder>? context = null) =>
         ShopServer.StartAsync(
             options =>
             {

@@ -51,7 +51,8 @@ public interface IIdempotentRun
     /// <remarks>
     /// <para>The result is recorded with one store call before this method returns. If the process dies after the effect of the step and before its record, the next attempt runs the step again. Make that harmless with
     /// <see cref="DownstreamKey"/>, or prevent it with <see cref="StepOptions.WhenInterrupted"/>. An exception of the step is passed to the caller, and nothing is recorded.</para>
-    /// <para>Steps can run at the same time. Recorded steps last as long as the record: the policy's <see cref="IdempotencyPolicy.Retention"/> after the lease of the last attempt. In a run without a claim, the step runs without being recorded.</para>
+    /// <para>Steps can run at the same time. Recorded steps last as long as the record: the policy's <see cref="IdempotencyPolicy.Retention"/> after the lease of the last attempt. In a run without a
+    /// claim, the step runs without being recorded.</para>
     /// </remarks>
     /// <typeparam name="T">The type of the result. System.Text.Json must be able to serialize and deserialize it.</typeparam>
     /// <param name="name">The name of the step: 1 to 100 characters, unique in the run. Do not change it while requests can be retried: a step with a new name runs again.</param>
@@ -62,8 +63,10 @@ public interface IIdempotentRun
     /// <exception cref="ArgumentException">The name is empty or too long.</exception>
     /// <exception cref="InvalidOperationException">The name was already used in this run; or the handler runs in a transaction that holds the write lock of the store's database (SQLite).</exception>
     /// <exception cref="IdempotencyClaimLostException">The claim is lost, before the step or before it was recorded. Let the exception end the run.</exception>
-    /// <exception cref="IdempotencyStoreUnavailableException">The start of the step could not be recorded, and it did not run; or it ran, and its result could not be recorded within ten seconds. Let the exception end the run: over HTTP, the client receives 503 and can retry.</exception>
-    /// <exception cref="IdempotencyResultUnavailableException">An earlier attempt ran the step, but its result was too large to record, could not be serialized to JSON, or cannot be read as <typeparamref name="T"/>. The step does not run. Over HTTP: 409 <c>idempotency-response-unavailable</c>.</exception>
+    /// <exception cref="IdempotencyStoreUnavailableException">The start of the step could not be recorded, and it did not run; or it ran, and its result could not be recorded within ten seconds. Let
+    /// the exception end the run: over HTTP, the client receives 503 and can retry.</exception>
+    /// <exception cref="IdempotencyResultUnavailableException">An earlier attempt ran the step, but its result was too large to record, could not be serialized to JSON, or cannot be read as
+    /// <typeparamref name="T"/>. The step does not run. Over HTTP: 409 <c>idempotency-response-unavailable</c>.</exception>
     /// <exception cref="NotSupportedException"><typeparamref name="T"/> cannot be deserialized from JSON. The step does not run.</exception>
     [RequiresUnreferencedCode(JsonResults.Reflects)]
     [RequiresDynamicCode(JsonResults.Reflects)]

@@ -38,7 +38,8 @@ internal static class AntiforgeryCheck
         }
     }
 
-    /// <summary>The name of the form field with the token, or null if the application has no antiforgery. A form that is rendered again has a different token but is the same request. Names are not case-sensitive, like form field names.</summary>
+    /// <summary>The name of the form field with the token, or null if the application has no antiforgery. A form that is rendered again has a different token but is the same request. Names are not
+    /// case-sensitive, like form field names.</summary>
     public static string? TokenFieldOf(HttpContext context) => context.RequestServices.GetService<IAntiforgery>() is null
         ? null
         : context.RequestServices.GetRequiredService<IOptions<AntiforgeryOptions>>().Value.FormFieldName;

@@ -13,7 +13,8 @@ namespace Idempotency.AspNetCore;
 /// <summary>The document that selectors are applied to.</summary>
 /// <remarks>
 /// <para>1. <c>body</c>: a JSON body as it is, <c>null</c> if there is none; a form as an object of its fields, each a string, or an array if a field is sent more than once, without its files; any other body as a
-/// string, in base64 if it is not UTF-8. A body is JSON if its media type says so and it can be parsed (RFC 8259, at most 64 levels). 2. <c>headers</c>: names in lower case, the field lines of one name joined with a comma and a space (RFC 9110 section 5.3). 3. <c>query</c>:
+/// string, in base64 if it is not UTF-8. A body is JSON if its media type says so and it can be parsed (RFC 8259, at most 64 levels). 2. <c>headers</c>: names in lower case, the field lines of one
+/// name joined with a comma and a space (RFC 9110 section 5.3). 3. <c>query</c>:
 /// a string, or an array if a name is sent more than once. 4. <c>route</c>: the route values as strings. 5. <c>method</c> and
 /// <c>path</c>, including the path base, as sent but unescaped. 6. <c>user</c>: the claims of authenticated identities by type, a string, or an array if there are several of a type.</para>
 /// <para>For a function call, there is only <c>body</c>: its payload.</para>

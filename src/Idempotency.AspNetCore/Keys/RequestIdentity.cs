@@ -24,7 +24,8 @@ internal static class RequestIdentity
     private const byte Raw = 2;
     private const byte ParsedForm = 3;
 
-    /// <summary>SHA-256 of the request's partition, target and key. Layout: version, tagged partition, method, path, source of the key, key; and the query when the key is the body. See <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
+    /// <summary>SHA-256 of the request's partition, target and key. Layout: version, tagged partition, method, path, source of the key, key; and the query when the key is the body. See
+    /// <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
     public static StoreKey StoreKeyOf(HttpContext context, IdempotencyPolicy policy, string key, KeyOrigin origin)
     {
         var input = new PooledBytes(512);
@@ -87,7 +88,8 @@ internal static class RequestIdentity
         }
     }
 
-    /// <summary>SHA-256 of the parts that the policy's <see cref="IdempotencyPolicy.Fingerprint"/> covers. Layout: version, method, path, query, media type, content encoding, form of the body, body; for canonical JSON, without the encoding.</summary>
+    /// <summary>SHA-256 of the parts that the policy's <see cref="IdempotencyPolicy.Fingerprint"/> covers. Layout: version, method, path, query, media type, content encoding, form of the body, body;
+    /// for canonical JSON, without the encoding.</summary>
     /// <remarks><see cref="SeenRequest"/> compares everything that it depends on beyond the stored key.</remarks>
     public static Fingerprint FingerprintOf(HttpContext context, IdempotencyPolicy policy, RequestBody body)
     {

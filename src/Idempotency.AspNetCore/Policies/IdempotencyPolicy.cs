@@ -32,7 +32,8 @@ public sealed record IdempotencyPolicy
     /// <para>The expression language comes from a package: JMESPath with <c>AddIdempotency().AddJmesPath()</c> from <c>Idempotency.AspNetCore.JmesPath</c>. The expression is
     /// compiled at start-up, which fails if it is not valid.</para>
     /// <para>An expression whose root names are all members of the request envelope (<c>body</c>, <c>headers</c>, <c>query</c>, <c>route</c>,
-    /// <c>method</c>, <c>path</c>, <c>user</c>) is applied to the envelope; mixing them with other root names fails at start-up. Any other expression is applied to the body: <c>[transaction_id, user_id]</c> is <c>body.[transaction_id, user_id]</c>.</para>
+    /// <c>method</c>, <c>path</c>, <c>user</c>) is applied to the envelope; mixing them with other root names fails at start-up. Any other expression is applied to the body:
+    /// <c>[transaction_id, user_id]</c> is <c>body.[transaction_id, user_id]</c>.</para>
     /// <para>A form is an object of its fields, without files: each field is a string, or an array of strings if it is sent more than once. A form that cannot be read or exceeds the limits of <c>FormOptions</c> is
     /// rejected with 400 <c>idempotency-key-invalid</c>.</para>
     /// <para>A request from which nothing is selected has no key. <see cref="Fingerprint"/> still covers the whole request, unless <see cref="FingerprintSelector"/> is set or the mode is <see cref="RequestFingerprintMode.None"/>.</para>
@@ -65,7 +66,7 @@ public sealed record IdempotencyPolicy
     public IReadOnlyCollection<string>? Methods
     {
         get;
-        init => field = value is null or string[] ? value : value.ToArray(); // searched for every request, and an array is searched without an allocation
+        init => field = value as string[] ?? value?.ToArray(); // searched for every request, and an array is searched without an allocation
     }
 
     /// <summary>

@@ -12,7 +12,8 @@ internal static class RecordedStatuses
 
     /// <summary>
     /// Recorded only if <see cref="IdempotencyPolicy.ShouldStore"/> returns true, because a retry can succeed: after signing in or getting access (401, 403, 407), with more time (408), after a
-    /// conflict, lock or dependency is resolved (409, 423, 424), on another connection (421, 425), with a precondition (428), later (429), or with a client that stays connected (499, which proxies and filters return for a canceled request).
+    /// conflict, lock or dependency is resolved (409, 423, 424), on another connection (421, 425), with a precondition (428), later (429), or with a client that stays connected (499, which proxies
+    /// and filters return for a canceled request).
     /// </summary>
     public static ReadOnlySpan<int> NotByDefault => [401, 403, 407, 408, 409, 421, 423, 424, 425, 428, 429, 499];
 
