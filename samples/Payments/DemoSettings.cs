@@ -2,7 +2,7 @@ using Idempotency.AspNetCore;
 
 namespace Payments;
 
-/// <summary>The server settings that the demo page needs: the retention, so that its own cache does not outlive the server's records, and the marks of replays.</summary>
+/// <summary>What the demo page must know of the server: how its own cache can never outlive the server's records, and how replays are marked.</summary>
 public sealed record DemoSettings(double RetentionSeconds, string HeaderName, string? ReplayFlagName)
 {
     public static DemoSettings Of(IdempotencyPolicy policy)

@@ -18,14 +18,14 @@ internal static class DatabaseConflict
     public static bool IsConstraint(DbException failure) =>
         failure.SqlState?.StartsWith("23", StringComparison.Ordinal) == true || (failure.GetType().Name == "SqliteException" && CodeOf(failure, "SqliteErrorCode") == 19);
 
-    // PostgreSQL uses SQLSTATE, which the base class has. The codes of the others are only on their own types, which this package does not reference.
+    // PostgreSQL tells by SQLSTATE, which the base class has. The others' codes are only on their own types, which this package does not reference.
     private static bool IsConflict(DbException failure) => failure.SqlState is "40001" or "40P01" || failure.GetType().Name switch
     {
-        // BUSY and LOCKED, with all their extended codes.
+        // BUSY and LOCKED, with all their extended forms.
         "SqliteException" => CodeOf(failure, "SqliteErrorCode") is 5 or 6,
-        // A lock wait timeout, a deadlock victim, and a row that has changed since the transaction's snapshot was taken.
+        // A wait for a lock that took too long, a deadlock's victim, and a row that has changed since the transaction's snapshot was taken.
         "MySqlException" => CodeOf(failure, "Number") is 1205 or 1213 or 1020,
-        // A deadlock victim, and update conflicts of snapshots and of in-memory tables.
+        // A deadlock's victim; update conflicts of snapshots and of tables in memory.
         "SqlException" => CodeOf(failure, "Number") is 1205 or 3960 or 41301 or 41302 or 41305 or 41325,
         _ => false,
     };
@@ -51,7 +51,7 @@ internal static class DatabaseConflict
         _ => failure.SqlState is "42P01" or "42703" or "3F000" or "3D000",
     };
 
-    /// <summary>Whether it means that a savepoint does not exist.</summary>
+    /// <summary>Whether it says that a savepoint is not there.</summary>
     public static bool IsMissingSavepoint(DbException failure) => failure.GetType().Name == "MySqlException" && CodeOf(failure, "Number") == 1305;
 
     private static int CodeOf(DbException failure, string property) => failure.GetType().GetProperty(property)?.GetValue(failure) as int? ?? 0;

@@ -79,7 +79,7 @@ internal static class ProblemResponses
         return response.Content.TryGetValue(name, out var known) ? known : response.Content[name] = new OpenApiMediaType();
     }
 
-    /// <summary>The application's own problem of this status, or the library's.</summary>
+    /// <summary>The application's own problem of this status, or ours.</summary>
     private static IOpenApiSchema Either(IOpenApiSchema? own, IOpenApiSchema problem) =>
         own is null or OpenApiSchemaReference { Reference.Id: ProblemSchema.Name } ? problem : new OpenApiSchema { AnyOf = [own, problem] };
 }

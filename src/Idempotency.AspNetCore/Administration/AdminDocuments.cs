@@ -31,7 +31,7 @@ internal static class AdminDocuments
         public static Abandoned Of(AbandonedClaim claim) => new(claim.StoreKey.ToString(), claim.Attempt, Seconds(claim.SinceLeaseEnd));
     }
 
-    /// <summary>Identifies a request by the values that its client knows; see <see cref="IdempotencyRecordQuery"/>.</summary>
+    /// <summary>A request, in the client's terms; see <see cref="IdempotencyRecordQuery"/>.</summary>
     public sealed record Search(string? Method, string? Path, string? Key, string? Partition, string? Issuer, string? Subject, string? ClientId);
 
     /// <summary>An error.</summary>

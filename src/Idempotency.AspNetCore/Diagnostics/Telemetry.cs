@@ -12,7 +12,7 @@ internal sealed class Telemetry
 {
     public const string Name = "Idempotency.AspNetCore";
 
-    // The outcomes of requests that no problem code describes.
+    // What became of a request, where no problem code says it.
     public const string Executed = "executed";
     public const string Released = "released";
     public const string NotRecorded = "not-recorded";
@@ -59,7 +59,7 @@ internal sealed class Telemetry
         _lookups = meter.CreateCounter<long>("idempotency.local_cache.lookups", "{lookup}", "Lookups in the local cache, by result.");
     }
 
-    /// <summary>The spans of claims and completions.</summary>
+    /// <summary>Spans of a claim and of a completion.</summary>
     public static ActivitySource Activities { get; } = new(Name);
 
     public bool IsTimingStoreCalls => _storeCalls.Enabled;
@@ -121,7 +121,7 @@ internal sealed class Telemetry
         _meter.CreateObservableUpDownCounter("idempotency.local_cache.size", size, "By", "Memory of the local cache that counts against its limit.");
     }
 
-    /// <summary>Registers the size of the in-memory store.</summary>
+    /// <summary>How large the in-memory store is.</summary>
     public void ObserveInMemoryStore(Func<long> records, Func<long> size)
     {
         _meter.CreateObservableUpDownCounter("idempotency.in_memory_store.records", records, "{record}", "Records in the in-memory store, including expired records that are not removed yet.");
@@ -147,7 +147,7 @@ internal sealed class Telemetry
         _storeCalls.Record(duration.TotalSeconds, tags);
     }
 
-    /// <summary>Ends a span with its outcome. The key is the stored key, a hash.</summary>
+    /// <summary>Ends a span with its outcome. The key is the hash it is stored under.</summary>
     public static void End(Activity? activity, StoreKey storeKey, string outcome, int? attempt, bool isError)
     {
         if (activity is not { IsAllDataRequested: true })

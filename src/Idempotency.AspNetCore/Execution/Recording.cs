@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Writes the end of a claim to the store, and finds out the actual state if the store does not report it.</summary>
+/// <summary>Writes the end of a claim into the store, and finds out what is true when the store does not say so at once.</summary>
 internal sealed class Recording(StoreCalls store, CompletedRecords completed, DuplicateWaiters waiters, Telemetry telemetry, TimeProvider time, ILogger<Recording> logger)
 {
     // A record in this process is as close as the cache. It is cached, decoded, when it is first replayed.

@@ -49,7 +49,7 @@ internal ref struct CanonicalJson
             return false;
         }
 
-        // Nothing grows to twice its size: strings only shrink, and the number that grows most is "1.5", which becomes "15e-1".
+        // Nothing grows to twice its size: strings only shrink, and of numbers "1.5", which becomes "15e-1", grows the most.
         var canonical = new CanonicalJson(json, output.Room((2 * json.Length) + 16));
         try
         {
@@ -159,7 +159,7 @@ internal ref struct CanonicalJson
                 sorted &= order < 0;
             }
 
-            // Reserved before the value is written: the members of an object inside it come after it, and are removed when it ends.
+            // The place is taken before the value is written: the members of an object inside it come after, and are gone when it ends.
             var index = _memberCount;
             Push(new Member(start, nameEnd, 0));
             SkipWhiteSpace();
@@ -294,7 +294,7 @@ internal ref struct CanonicalJson
         }
     }
 
-    // Without the quotes: a closing quote would usually sort before the next character of a longer name, but not before '!' or a space.
+    // Without the quotes: a closing quote would sort before a longer name's next character in most cases, but not before '!' or a space.
     private readonly int CompareNames(Member left, Member right) =>
         _out[(left.Start + 1)..(left.NameEnd - 1)].SequenceCompareTo(_out[(right.Start + 1)..(right.NameEnd - 1)]);
 

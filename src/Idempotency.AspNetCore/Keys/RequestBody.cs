@@ -144,7 +144,7 @@ internal readonly struct RequestBody
 
     private static async ValueTask<(byte[] Bytes, long Length)> ReadToEndAsync(PipeReader body, long? announced, long limit, CancellationToken aborted)
     {
-        // The announced length, but never much more than has arrived, because announcing a length costs nothing.
+        // What was announced, but never much more than what has really arrived: an announcement is cheap to make.
         var bytes = GC.AllocateUninitializedArray<byte>((int)Math.Min(announced ?? 4096, 64 * 1024));
         long length = 0;
         while (true)

@@ -42,7 +42,7 @@ public static class IdempotencyEndpointConventionBuilderExtensions
         where TBuilder : IEndpointConventionBuilder
     {
         ArgumentNullException.ThrowIfNull(builder);
-        // A group has its application's services immediately; a single endpoint gets them when it is built.
+        // A group knows its application's services at once; a single endpoint learns them when it is built.
         if (builder is IEndpointRouteBuilder group && group.ServiceProvider.GetService<PipelinePlacement>() is null)
         {
             throw NotRegistered(group.ToString());

@@ -48,7 +48,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
         _sweeper = SharedTimer.Create(timeProvider, static store => ((InMemoryIdempotencyStore)store!).Sweep(exact: false), this, SweepInterval);
     }
 
-    /// <summary>Payloads are compressed only if they are large: in memory, the time to compress a small one is worth more than its bytes.</summary>
+    /// <summary>Payloads are kept as they are until they are large: in memory, the time to compress a small one is worth more than its bytes.</summary>
     public int CompressionThreshold => 64 * 1024;
 
     /// <summary>The number of records, including those that have expired and are not removed yet.</summary>
