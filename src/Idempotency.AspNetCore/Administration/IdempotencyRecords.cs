@@ -52,7 +52,7 @@ internal sealed class IdempotencyRecords(StoreCalls store, CompletedRecords comp
     public async Task<bool> ForgetAsync(StoreKey storeKey, CancellationToken cancellationToken)
     {
         var wasThere = await store.DeleteAsync(storeKey, cancellationToken);
-        completed.Remove(storeKey); // after the store: later reads find nothing, and the results of earlier reads are no longer cached
+        completed.Remove(storeKey); // after the store: who asks that from now on finds nothing, and what was asked for before is not cached any more
         return wasThere;
     }
 

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The library's meter and activity source, both named <c>Idempotency.AspNetCore</c>. They never contain a key, a partition or a body.</summary>
-/// <remarks>docs/operations.md describes the instruments and alerts. Names and units follow the OpenTelemetry conventions.</remarks>
+/// <summary>The library's meter and its activity source, both named <c>Idempotency.AspNetCore</c>. Nothing here carries a key, a partition or a body.</summary>
+/// <remarks>docs/operations.md says what each instrument means and what to alert on; names and units follow OpenTelemetry's conventions.</remarks>
 internal sealed class Telemetry
 {
     public const string Name = "Idempotency.AspNetCore";
@@ -44,19 +44,19 @@ internal sealed class Telemetry
         _calls = meter.CreateCounter<long>("idempotency.calls", "{call}", "Calls of functions, by operation and outcome.");
         _steps = meter.CreateCounter<long>("idempotency.steps", "{step}", "Steps of handlers and functions, by name and outcome.");
         _takeovers = meter.CreateCounter<long>("idempotency.claims.takeovers", "{claim}", "Abandoned claims that were taken over.");
-        _lost = meter.CreateCounter<long>("idempotency.claims.lost", "{claim}", "Claims that were lost while their handler ran, or before their response was recorded.");
-        _renewalsFailed = meter.CreateCounter<long>("idempotency.renewals.failed", "{renewal}", "Lease renewals that failed. Each is retried.");
+        _lost = meter.CreateCounter<long>("idempotency.claims.lost", "{claim}", "Claims found lost while their handler ran, or when its answer was to be recorded.");
+        _renewalsFailed = meter.CreateCounter<long>("idempotency.renewals.failed", "{renewal}", "Lease renewals that failed; each is tried again.");
         _storeCalls = meter.CreateHistogram(
             "idempotency.store.operation.duration",
             "s",
-            "Duration of store calls, by operation and result.",
+            "How long store calls took, by operation and result.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] });
         _payloads = meter.CreateHistogram(
             "idempotency.payload.size",
             "By",
-            "Size of recorded responses, as stored.",
+            "The size of recorded answers, as a store keeps them.",
             advice: new InstrumentAdvice<long> { HistogramBucketBoundaries = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304] });
-        _lookups = meter.CreateCounter<long>("idempotency.local_cache.lookups", "{lookup}", "Lookups in the local cache, by result.");
+        _lookups = meter.CreateCounter<long>("idempotency.local_cache.lookups", "{lookup}", "Looks into the local cache, by result.");
     }
 
     /// <summary>Spans of a claim and of a completion.</summary>
@@ -64,7 +64,7 @@ internal sealed class Telemetry
 
     public bool IsTimingStoreCalls => _storeCalls.Enabled;
 
-    /// <summary>Called when a request to a protected endpoint ends. Its outcome is also set on the server's own span of the request.</summary>
+    /// <summary>A request to a protected endpoint is over. Its outcome is also told to the server's own span of the request.</summary>
     public void RequestEnded(HttpContext context, string outcome)
     {
         if (_requests.Enabled)
@@ -84,7 +84,7 @@ internal sealed class Telemetry
         }
     }
 
-    /// <summary>Called when a call of a function ends.</summary>
+    /// <summary>A call of a function is over.</summary>
     public void CallEnded(string operation, string outcome)
     {
         if (_calls.Enabled)
@@ -93,7 +93,7 @@ internal sealed class Telemetry
         }
     }
 
-    /// <summary>Called when a step of a run ends.</summary>
+    /// <summary>A step of a run is over.</summary>
     public void StepEnded(string name, string outcome)
     {
         if (_steps.Enabled)
@@ -110,22 +110,22 @@ internal sealed class Telemetry
         }
     }
 
-    /// <summary>Registers the number of claims of this process, which is the number of running handlers.</summary>
+    /// <summary>How many claims this process holds: handlers that run.</summary>
     public void ObserveClaims(Func<long> active) =>
-        _meter.CreateObservableUpDownCounter("idempotency.claims.active", active, "{claim}", "Claims that this process holds while handlers run.");
+        _meter.CreateObservableUpDownCounter("idempotency.claims.active", active, "{claim}", "Claims this process holds: handlers that run.");
 
-    /// <summary>Registers the size of the local cache.</summary>
+    /// <summary>How large the local cache is.</summary>
     public void ObserveLocalCache(Func<long> entries, Func<long> size)
     {
         _meter.CreateObservableUpDownCounter("idempotency.local_cache.entries", entries, "{record}", "Records in the local cache.");
-        _meter.CreateObservableUpDownCounter("idempotency.local_cache.size", size, "By", "Memory of the local cache that counts against its limit.");
+        _meter.CreateObservableUpDownCounter("idempotency.local_cache.size", size, "By", "Memory the local cache counts against its bound.");
     }
 
     /// <summary>How large the in-memory store is.</summary>
     public void ObserveInMemoryStore(Func<long> records, Func<long> size)
     {
-        _meter.CreateObservableUpDownCounter("idempotency.in_memory_store.records", records, "{record}", "Records in the in-memory store, including expired records that are not removed yet.");
-        _meter.CreateObservableUpDownCounter("idempotency.in_memory_store.size", size, "By", "Memory of the in-memory store that counts against its limit.");
+        _meter.CreateObservableUpDownCounter("idempotency.in_memory_store.records", records, "{record}", "Records in the in-memory store, with those that have expired and are not yet removed.");
+        _meter.CreateObservableUpDownCounter("idempotency.in_memory_store.size", size, "By", "Memory the in-memory store counts against its bound.");
     }
 
     public void TookOver() => _takeovers.Add(1);

@@ -184,7 +184,7 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
     {
         if (!HasEnded && Steps is { } steps)
         {
-            await steps.SettleAsync(restarts: false); // running steps must not overlap with the next attempt
+            await steps.SettleAsync(restarts: false); // what still runs must not run beside the next attempt
         }
 
         if (HasEnded)

@@ -23,7 +23,7 @@ public static class IdempotencyServiceCollectionExtensions
     public static IIdempotencyBuilder AddIdempotency(this IServiceCollection services, Action<IdempotencyOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
-        services.AddLogging(); // hosts have it; a bare service collection might not
+        services.AddLogging(); // hosts have it; a bare service collection may not
         services.AddOptions<IdempotencyOptions>().ValidateOnStart();
         if (configure is not null)
         {
