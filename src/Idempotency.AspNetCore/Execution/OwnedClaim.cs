@@ -37,7 +37,7 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
 
     public int Attempt { get; } = attempt;
 
-    /// <summary>Nobody else can take it over before this time, in ticks of this process's clock. Counted from before the store call, so never too long.</summary>
+    /// <summary>Until when nobody else can take it over, in ticks of this process's clock: counted from before the store was asked, so never too long.</summary>
     public long LeaseUntil { get; private set; } = MonotonicTime.After(leasedAt, request.Policy.ClaimDuration);
 
     /// <summary>Whether irreversible effects may have started, so that no other attempt ever runs.</summary>
