@@ -9,4 +9,4 @@ namespace Payments;
 public sealed record PaymentRequest(
     [Required, StringLength(100)] string Name,
     [Required, EmailAddress, StringLength(254)] string Email,
-    [Range(typeof(decimal), "0.01", "1000000")] decimal Amount);
+    [Range(typeof(decimal), "0.01", "1000000", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)] decimal Amount);
