@@ -4,20 +4,20 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Payments;
 
-/// <summary>What this application lets its operator choose beside the library's own settings.</summary>
+/// <summary>The settings of this application, in addition to those of the library.</summary>
 internal static class Configuration
 {
     private const string CacheTime = "CACHE_TIME_IN_SECONDS";
     private const string Database = "Database";
 
-    /// <summary>The databases by the name the setting <c>Database</c> gives them; the connection string has the same name.</summary>
+    /// <summary>The databases by the name in the setting <c>Database</c>; the connection string has the same name.</summary>
     private static readonly Dictionary<string, Action<DbContextOptionsBuilder, string>> Databases = new(StringComparer.OrdinalIgnoreCase)
     {
         ["Sqlite"] = static (options, connection) => options.UseSqlite(connection),
         ["PostgreSQL"] = static (options, connection) => options.UseNpgsql(connection),
     };
 
-    /// <summary>The stores by the name the setting <c>Store</c> gives them. One more is one more line.</summary>
+    /// <summary>The stores by the name in the setting <c>Store</c>.</summary>
     private static readonly Dictionary<string, Action<IIdempotencyBuilder, IConfiguration>> Stores = new(StringComparer.OrdinalIgnoreCase)
     {
         [Database] = static (idempotency, _) => idempotency.AddEntityFrameworkCoreStore<PaymentsDb>(),
@@ -35,7 +35,7 @@ internal static class Configuration
     public static void AddConfiguredStore(this IIdempotencyBuilder idempotency, IConfiguration configuration) =>
         Chosen(configuration, "Store", Stores).Value(idempotency, configuration);
 
-    /// <summary>Where the records lie in the payments' own database, both are written in one transaction. Elsewhere they cannot be.</summary>
+    /// <summary>If the records are in the database of the payments, both are written in one transaction. With other stores, that is not possible.</summary>
     public static void ApplyTransaction(this ConfigurationManager configuration) =>
         configuration["Idempotency:DefaultPolicy:Transaction"] ??= (Chosen(configuration, "Store", Stores).Key == Database ? IdempotencyTransaction.SameAsHandler : IdempotencyTransaction.Separate).ToString();
 
@@ -45,10 +45,10 @@ internal static class Configuration
             : throw new InvalidOperationException($"The setting '{setting}' is '{name}'. Set it to one of: {string.Join(", ", known.Keys)}.")
         : known.First();
 
-    /// <summary>Lets the environment variable <c>CACHE_TIME_IN_SECONDS</c> overrule the retention in appsettings.json, for every policy that does not set its own.</summary>
+    /// <summary>Lets the environment variable <c>CACHE_TIME_IN_SECONDS</c> override the retention in appsettings.json, for every policy that does not set its own.</summary>
     public static void ApplyCacheTime(this ConfigurationManager configuration)
     {
-        // From the environment and not from the configuration: there an empty variable is as good as none, and a mistake would be ignored.
+        // From the environment and not from the configuration, where an empty variable is the same as none, and a mistake would be ignored.
         if (Environment.GetEnvironmentVariable(CacheTime) is not { } text)
         {
             return;

@@ -3,8 +3,8 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Payments;
 
-/// <summary>The effect: one row for each time a handler really ran.</summary>
-/// <remarks>It does nothing about duplicates itself, on purpose. What keeps them out is the library alone.</remarks>
+/// <summary>The effect: one row for each time a handler ran.</summary>
+/// <remarks>It deliberately does not check for duplicates. Only the library prevents them.</remarks>
 public sealed class Ledger(PaymentsDb db, TimeProvider time)
 {
     private const int Shown = 50;

@@ -1,6 +1,6 @@
 namespace Payments;
 
-/// <summary>When the ledger was opened: it tells one database from another.</summary>
+/// <summary>The time when the ledger was opened, which identifies the database.</summary>
 public sealed class LedgerOpening
 {
     public int Id { get; init; }

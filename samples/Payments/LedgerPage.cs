@@ -1,7 +1,7 @@
 namespace Payments;
 
-/// <summary>What was executed since the ledger was opened.</summary>
+/// <summary>The payments since the ledger was opened.</summary>
 /// <param name="Count">How many times a handler ran.</param>
-/// <param name="Since">When the ledger was opened: another time than before means another database, which knows nothing of the one before.</param>
-/// <param name="Payments">The last of them, newest first.</param>
+/// <param name="Since">When the ledger was opened. A different time means a different database, without the records of the previous one.</param>
+/// <param name="Payments">The latest payments, newest first.</param>
 public sealed record LedgerPage(int Count, DateTimeOffset Since, IReadOnlyList<Payment> Payments);

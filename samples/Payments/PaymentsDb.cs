@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Payments;
 
-/// <summary>The application's database. What was paid, and the records of which request it was for, lie in it side by side, so that one transaction holds both.</summary>
+/// <summary>The application's database. It contains the payments and the idempotency records, so that one transaction covers both.</summary>
 public sealed class PaymentsDb(DbContextOptions<PaymentsDb> options) : DbContext(options)
 {
     public DbSet<Payment> Payments => Set<Payment>();
@@ -27,7 +27,7 @@ public sealed class PaymentsDb(DbContextOptions<PaymentsDb> options) : DbContext
         modelBuilder.AddIdempotencyRecords();
     }
 
-    /// <summary>Makes the tables when they are not there. An application that lives longer has migrations.</summary>
+    /// <summary>Creates the tables if they do not exist. A production application uses migrations.</summary>
     public async Task CreateAsync(TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(time);
@@ -37,7 +37,7 @@ public sealed class PaymentsDb(DbContextOptions<PaymentsDb> options) : DbContext
         }
         catch (DbException)
         {
-            await Database.EnsureCreatedAsync(); // another server was making them; or the first reason is told again
+            await Database.EnsureCreatedAsync(); // another server was creating them; a different error is thrown again
         }
 
         if (!await Openings.AnyAsync())

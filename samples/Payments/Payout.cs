@@ -1,9 +1,9 @@
 namespace Payments;
 
-/// <summary>A message in the queue, which is a table: what a handler enqueues is there exactly when the rest of what it did is.</summary>
+/// <summary>A message in the queue, which is a table: a message is enqueued exactly if the rest of the handler's work is committed.</summary>
 public sealed class Payout
 {
-    /// <summary>Its name, the same in every delivery: the key under which it is executed.</summary>
+    /// <summary>The id, the same in every delivery. It is the key of its execution.</summary>
     public required string Id { get; init; }
 
     public required string Name { get; init; }
@@ -12,10 +12,10 @@ public sealed class Payout
 
     public required decimal Amount { get; init; }
 
-    /// <summary>How many times it was delivered and the consumer was done with it.</summary>
+    /// <summary>How many times it was delivered and processed.</summary>
     public int Deliveries { get; set; }
 
-    /// <summary>What was executed; the same for every delivery.</summary>
+    /// <summary>The id of the payment, the same for every delivery.</summary>
     public string? PaymentId { get; set; }
 
     public PaymentRequest Request => new(Name, Email, Amount);

@@ -4,12 +4,12 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Payments;
 
-/// <summary>Payouts are accepted now and executed by a queue's consumer.</summary>
+/// <summary>Payouts are accepted now and executed by a queue consumer.</summary>
 internal static class PayoutEndpoints
 {
     public static void MapPayouts(this IEndpointRouteBuilder app)
     {
-        // The message takes the request's key for its own: even a request that is accepted twice, after a crash, is one payout.
+        // The message uses the key of the request: even a request that is accepted twice, after a crash, is one payout.
         app.MapPost("/payouts", async (PaymentRequest request, PaymentsDb db, HttpContext context, CancellationToken cancellation) =>
         {
             var message = new PayoutMessage(context.Features.GetRequiredFeature<IIdempotencyFeature>().Key, request);

@@ -1,6 +1,6 @@
 namespace Payments;
 
-/// <summary>What is put into the queue.</summary>
-/// <param name="Id">Its name, the same in every delivery: the key under which it is executed.</param>
-/// <param name="Request">What is to be paid out, and to whom.</param>
+/// <summary>The message in the queue.</summary>
+/// <param name="Id">The id, the same in every delivery. It is the key of its execution.</param>
+/// <param name="Request">The amount and the recipient.</param>
 public sealed record PayoutMessage(string Id, PaymentRequest Request);

@@ -3,8 +3,8 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Payments;
 
-/// <summary>The queue's consumer in miniature. The queue delivers at least once, as queues do: here every message comes twice, as if the first acknowledgement had been lost.</summary>
-/// <remarks>The consumer does nothing about duplicates itself, on purpose. What keeps them out is <see cref="IIdempotentExecutor"/> alone.</remarks>
+/// <summary>A minimal queue consumer. Queues deliver at least once: here every message is delivered twice, as if the first acknowledgement had been lost.</summary>
+/// <remarks>The consumer deliberately does not check for duplicates. Only <see cref="IIdempotentExecutor"/> prevents them.</remarks>
 public sealed partial class PayoutQueue(IServiceScopeFactory scopes, IIdempotentExecutor executor, TimeProvider time, ILogger<PayoutQueue> logger) : BackgroundService
 {
     private const int DeliveriesOfEach = 2;
@@ -21,7 +21,7 @@ public sealed partial class PayoutQueue(IServiceScopeFactory scopes, IIdempotent
             }
             catch (Exception exception) when (exception is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
             {
-                LogNotDelivered(logger, exception); // what was not acknowledged comes again
+                LogNotDelivered(logger, exception); // a message that was not acknowledged is delivered again
             }
         }
     }

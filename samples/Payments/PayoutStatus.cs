@@ -1,6 +1,6 @@
 namespace Payments;
 
-/// <summary>What has become of a payout.</summary>
-/// <param name="Deliveries">How many times the queue delivered its message and the consumer was done with it.</param>
-/// <param name="Payment">What was executed; the same for every delivery. Null until the first is done.</param>
+/// <summary>The status of a payout.</summary>
+/// <param name="Deliveries">How many times the queue delivered its message and the consumer processed it.</param>
+/// <param name="Payment">The payment, the same for every delivery. Null until it is executed.</param>
 public sealed record PayoutStatus(int Deliveries, Payment? Payment);

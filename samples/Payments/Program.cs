@@ -8,7 +8,7 @@ var builder = WebApplication.CreateBuilder(args);
 builder.Configuration.ApplyCacheTime();
 builder.Configuration.ApplyTransaction();
 
-// The demo has no users, so all its visitors share one set of keys. A real API has them, leaves this line out, and each user's keys are their own.
+// The demo has no users, so all visitors share one partition. An API with authenticated users does not need this line: each user has a partition of their own.
 builder.Services.Configure<IdempotencyOptions>(options => options.DefaultPolicy = options.DefaultPolicy with { Partition = _ => "demo" });
 builder.Services.AddIdempotency(builder.Configuration.GetSection("Idempotency")).AddJmesPath().AddConfiguredStore(builder.Configuration);
 builder.Services.AddConfiguredDatabase(builder.Configuration);
@@ -25,11 +25,11 @@ app.UseExceptionHandler();
 app.UseStatusCodePages();
 app.UseDefaultFiles();
 app.UseStaticFiles();
-app.UseAuthentication(); // before UseIdempotency(): who the caller is decides whose answers they get
+app.UseAuthentication(); // before UseIdempotency(), because the caller determines the partition
 app.UseAuthorization();
 app.UseIdempotency();
 
-// The key is the Idempotency-Key header. ?delay= makes a slow bank of it; the token does not fire for a client that hangs up, so the payment is made.
+// The key is the Idempotency-Key header. ?delay= simulates a slow bank. A disconnect does not cancel the token, so the payment is still made.
 app.MapPost("/payments", async (PaymentRequest request, Ledger ledger, CancellationToken cancellation, [Range(0, 10_000)] int delay = 0) =>
 {
     await Task.Delay(delay, cancellation);
@@ -37,20 +37,20 @@ app.MapPost("/payments", async (PaymentRequest request, Ledger ledger, Cancellat
     return TypedResults.Created($"/payments/{payment.Id}", payment);
 }).WithIdempotency();
 
-// The key is selected from the body: two orders of the same person over the same amount are one order, whatever else is sent with them. "orders" is a policy in appsettings.json.
+// The key is selected from the body: two orders with the same person and amount are one order, whatever else is sent with them. "orders" is a policy in appsettings.json.
 app.MapPost("/orders", async (PaymentRequest request, Ledger ledger, HttpContext context, CancellationToken cancellation) =>
 {
     var payment = await ledger.ExecuteAsync("order", request, cancellation);
     return TypedResults.Created($"/payments/{payment.Id}", new OrderReceipt(payment, context.Features.GetRequiredFeature<IIdempotencyFeature>().Key));
 }).WithIdempotency("orders");
 
-// What was really executed, whatever was sent.
+// The executed payments, however many requests were sent.
 app.MapGet("/payments", (Ledger ledger, CancellationToken cancellation) => ledger.ReadAsync(cancellation));
 app.MapGet("/payments/{id}", async (string id, Ledger ledger, CancellationToken cancellation) => await ledger.FindAsync(id, cancellation) is { } payment ? Results.Ok(payment) : Results.NotFound());
 
-app.MapControllers(); // RefundsController: the same with [Idempotent]
-app.MapPayouts(); // PayoutQueue: the same without HTTP, for a queue's consumer
-app.MapSubscriptions(); // two steps: a retry resumes where the attempt before it stopped
+app.MapControllers(); // RefundsController: MVC with [Idempotent]
+app.MapPayouts(); // PayoutQueue: a queue consumer without HTTP
+app.MapSubscriptions(); // two steps: a retry resumes where the previous attempt stopped
 app.MapOpenApi(); // /openapi/v1.json
 
 app.MapGet("/demo/settings", (IOptions<IdempotencyOptions> options) => DemoSettings.Of(options.Value.DefaultPolicy));

@@ -2,5 +2,5 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Payments;
 
-/// <summary>Which payment is to be given back.</summary>
+/// <summary>A request for a refund of a payment.</summary>
 public sealed record RefundRequest([Required] string PaymentId);

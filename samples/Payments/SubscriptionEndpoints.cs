@@ -4,12 +4,12 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Payments;
 
-/// <summary>Two effects, one step each: a retry resumes after the last step that was recorded.</summary>
+/// <summary>Two effects, one step each: a retry resumes after the last recorded step.</summary>
 internal static class SubscriptionEndpoints
 {
     public static void MapSubscriptions(this IEndpointRouteBuilder app)
     {
-        // "subscriptions" is a policy in appsettings.json: effects in other services need no transaction here, and on SQLite steps cannot be recorded during one.
+        // "subscriptions" is a policy in appsettings.json: effects in other services need no transaction here, and on SQLite, steps cannot be recorded during a transaction.
         // ?failures=1 makes the first attempt fail between the two steps.
         app.MapPost("/subscriptions", async (PaymentRequest request, IIdempotentRun run, PaymentsDb db, Ledger ledger, [Range(0, 10)] int failures = 0) =>
         {
@@ -26,7 +26,7 @@ internal static class SubscriptionEndpoints
 
             await run.StepAsync("welcome", cancel =>
             {
-                db.StepRuns.Add(new StepRun(run.Key, "welcome", run.Attempt)); // a real API sends the mail here
+                db.StepRuns.Add(new StepRun(run.Key, "welcome", run.Attempt)); // a real API sends the email here
                 return db.SaveChangesAsync(cancel);
             });
             return Results.Created($"/payments/{payment.Id}", new Subscription(payment, run.Attempt));

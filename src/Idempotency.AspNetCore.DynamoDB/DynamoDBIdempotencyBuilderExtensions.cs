@@ -7,9 +7,9 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers the DynamoDB store.</summary>
 public static partial class DynamoDBIdempotencyBuilderExtensions
 {
-    /// <summary>Keeps records in an Amazon DynamoDB table, over the application's <c>IAmazonDynamoDB</c> when it has registered one.</summary>
-    /// <param name="builder">What <c>AddIdempotency()</c> returned.</param>
-    /// <param name="configure">Sets at least <see cref="DynamoDBIdempotencyStoreOptions.TableName"/>; what makes no sense fails at start-up.</param>
+    /// <summary>Stores records in an Amazon DynamoDB table, with the application's <c>IAmazonDynamoDB</c> if it has registered one.</summary>
+    /// <param name="builder">The idempotency builder.</param>
+    /// <param name="configure">Configures the options; <see cref="DynamoDBIdempotencyStoreOptions.TableName"/> is required. Invalid options fail at start-up.</param>
     public static IIdempotencyBuilder AddDynamoDBStore(this IIdempotencyBuilder builder, Action<DynamoDBIdempotencyStoreOptions> configure)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -27,12 +27,12 @@ public static partial class DynamoDBIdempotencyBuilderExtensions
             var errors = new List<string>();
             if (!TableName().IsMatch(options.TableName ?? ""))
             {
-                errors.Add($"{Type}.TableName is '{options.TableName}'. Set it to the table's name (3 to 255 letters, digits, '_', '-' or '.') or ARN.");
+                errors.Add($"{Type}.TableName is '{options.TableName}'. Set it to the name (3 to 255 letters, digits, '_', '-' or '.') or the ARN of the table.");
             }
 
             if (options.ServiceUrl is not null && !Uri.TryCreate(options.ServiceUrl, UriKind.Absolute, out _))
             {
-                errors.Add($"{Type}.ServiceUrl is '{options.ServiceUrl}'. Set it to an absolute URL such as http://localhost:8000, or leave it out.");
+                errors.Add($"{Type}.ServiceUrl is '{options.ServiceUrl}'. Set it to an absolute URL such as http://localhost:8000, or leave it unset.");
             }
 
             if (options.ClockSkewTolerance < TimeSpan.Zero || options.ClockSkewTolerance > TimeSpan.FromMinutes(10))
@@ -47,12 +47,12 @@ public static partial class DynamoDBIdempotencyBuilderExtensions
             ];
             if (attributes.Any(string.IsNullOrEmpty) || attributes.Distinct(StringComparer.Ordinal).Count() < attributes.Length)
             {
-                errors.Add($"{Type} has attribute names that are empty or the same: {string.Join(", ", attributes)}. Give each attribute a name of its own.");
+                errors.Add($"{Type} has empty or duplicate attribute names: {string.Join(", ", attributes)}. Give each attribute a unique name.");
             }
 
             if (options.SortKeyAttribute is not null && string.IsNullOrEmpty(options.StaticPartitionKey))
             {
-                errors.Add($"{Type}.StaticPartitionKey is empty. With a SortKeyAttribute it is the partition key of all records.");
+                errors.Add($"{Type}.StaticPartitionKey is empty. When SortKeyAttribute is set, it is the partition key of all records.");
             }
 
             return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);

@@ -6,20 +6,20 @@ using Microsoft.Extensions.Options;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Records in Amazon DynamoDB, one item a key. See the package's README for the table, the rights it needs and what a request costs.</summary>
+/// <summary>Stores records in Amazon DynamoDB, one item per key. The README of the package describes the table, the required permissions and the cost of a request.</summary>
 /// <remarks>
-/// <para>A claim is one conditional <c>PutItem</c>, and returns the item that is in its way with the same call
-/// (<c>ReturnValuesOnConditionCheckFailure=ALL_OLD</c>). A takeover is one conditional <c>UpdateItem</c>: it leaves the steps in the item, and returns them.
-/// Completing, renewing, saving steps and releasing carry the condition
+/// <para>A claim is one conditional <c>PutItem</c>, which returns the existing item with the same call
+/// (<c>ReturnValuesOnConditionCheckFailure=ALL_OLD</c>). A takeover is one conditional <c>UpdateItem</c>, which leaves the steps in the item and returns them.
+/// Completing, renewing, saving steps and releasing have the condition
 /// <c>owner = :me AND status = INPROGRESS</c>. Reads are strongly consistent.</para>
-/// <para>Time is this server's clock: DynamoDB has none to ask. A lease counts as over only <see cref="DynamoDBIdempotencyStoreOptions.ClockSkewTolerance"/>
-/// after its end. Time to live only tidies up; whether a record is gone is decided by its own milliseconds.</para>
-/// <para>Throttling and lost connections are tried again by the SDK; what fails after that is thrown.</para>
+/// <para>Time is the clock of this server, because DynamoDB does not provide one. A lease counts as ended only <see cref="DynamoDBIdempotencyStoreOptions.ClockSkewTolerance"/>
+/// after its end. Time to live only removes old items; whether a record is gone is decided by its time in milliseconds.</para>
+/// <para>The SDK retries throttled calls and lost connections; errors after that are thrown.</para>
 /// </remarks>
 public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClaimSource, IDisposable
 {
-    // Free when: 1. there is no item; 2. it is gone: its expiry is over (to the millisecond, or to the second where another library wrote
-    // it) and, if it is in progress, so is its lease. Superseding, 3. exactly that owner's claim must be there and have lapsed.
+    // Free if: 1. there is no item; 2. it is gone: its expiry has passed (to the millisecond, or to the second if another library wrote
+    // it) and, if it is in progress, so has its lease. To supersede, 3. exactly that owner's claim must exist, and its lease must have ended.
     private const string Free = "attribute_not_exists(#id) OR ((#exact <= :now OR (attribute_not_exists(#exact) AND #expiry <= :seconds)) "
         + "AND (#status <> :inprogress OR attribute_not_exists(#lease) OR #lease <= :lapsed))";
     private const string Superseded = "#status = :inprogress AND #owner = :superseded AND #lease <= :lapsed AND attribute_not_exists(#effects)";
@@ -54,9 +54,9 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     private readonly Dictionary<string, string> _abandonedNames;
 
     /// <summary>Creates the store. Applications register it with <c>AddIdempotency().AddDynamoDBStore(...)</c>.</summary>
-    /// <param name="options">Where and how.</param>
-    /// <param name="services">Where the application's <see cref="IAmazonDynamoDB"/> comes from.</param>
-    /// <param name="timeProvider">This server's clock.</param>
+    /// <param name="options">The options of the store.</param>
+    /// <param name="services">Provides the application's <see cref="IAmazonDynamoDB"/>.</param>
+    /// <param name="timeProvider">The clock of this server.</param>
     public DynamoDBIdempotencyStore(IOptions<DynamoDBIdempotencyStoreOptions> options, IServiceProvider services, TimeProvider timeProvider)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -115,13 +115,13 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         }
         catch (ConditionalCheckFailedException failed)
         {
-            // As of the moment that the condition was about: by now it may be gone.
-            // An own claim in the way is this very one's first try, whose reply the SDK did not get.
+            // Parsed as of the time of the condition; the item may be gone by now.
+            // If our own claim is in the way, it is from the first attempt of this call, whose response the SDK did not receive.
             return _record.IsClaimOf(failed.Item, claim.Owner) ? Acquired(claim, failed.Item) : ClaimResult.Held(_record.Parse(failed.Item, now));
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
-            // The reply may be what was lost, and the item written. Look; what cannot be seen either is thrown.
+            // The response may have been lost and the item written, so it is read. If that fails too, the exception is thrown.
             if (await FindWrittenAsync(key, claim.Owner) is { } written)
             {
                 return Acquired(claim, written);
@@ -177,7 +177,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         }
         catch (ConditionalCheckFailedException failed)
         {
-            // It has these steps, or later ones; also when this is the SDK's second try, and the reply to the first was lost.
+            // It has these steps, or later ones; also if this is the SDK's second attempt, and the response to the first was lost.
             return _record.IsRenewableBy(owner, failed.Item, Now);
         }
     }
@@ -238,7 +238,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     }
 
     /// <inheritdoc/>
-    /// <remarks>It scans the table, page by page: a read of all it holds, which DynamoDB charges for. For an operator's question, not for a dashboard.</remarks>
+    /// <remarks>Scans the whole table, page by page, which DynamoDB charges for. Use it for occasional inspection, not for a dashboard.</remarks>
     public async IAsyncEnumerable<AbandonedClaim> ListAbandonedAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await _table.EnsureAsync(cancellationToken);
@@ -270,7 +270,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         while (after is not null);
     }
 
-    /// <summary>Closes the client, if it is the store's own.</summary>
+    /// <summary>Disposes of the client, if the store created it.</summary>
     public void Dispose()
     {
         if (_ownsClient)
@@ -329,7 +329,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         },
         cancellationToken);
 
-    /// <returns>The item, with the steps that are in it.</returns>
+    /// <returns>The item, with its steps.</returns>
     private async Task<Dictionary<string, AttributeValue>> TakeOverAsync(StoreKey key, IdempotencyClaim claim, Guid superseded, long now, CancellationToken cancellationToken)
     {
         var lease = now + DynamoDBRecord.Milliseconds(claim.Lease);
@@ -399,7 +399,7 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
         }
         catch (Exception)
         {
-            return null; // the write's own failure says more
+            return null; // the exception of the write is more useful
         }
     }
 }

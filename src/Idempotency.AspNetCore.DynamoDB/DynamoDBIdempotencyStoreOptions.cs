@@ -2,21 +2,21 @@ using Amazon.DynamoDBv2;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Where and how the DynamoDB store keeps records. Attribute names default to those of AWS Lambda Powertools.</summary>
+/// <summary>Options of the DynamoDB store. Attribute names default to those of AWS Lambda Powertools.</summary>
 public sealed class DynamoDBIdempotencyStoreOptions
 {
-    /// <summary>The table. Required; it exists already, unless <see cref="CreateTableIfMissing"/> is set.</summary>
+    /// <summary>The name or ARN of the table. Required. The table must exist, unless <see cref="CreateTableIfMissing"/> is set.</summary>
     public string TableName { get; set; } = "";
 
     /// <summary>
-    /// The endpoint, for DynamoDB Local, for example <c>http://localhost:8000</c>. Null (the default) means the
-    /// <see cref="IAmazonDynamoDB"/> registered in dependency injection when there is one, else a client with the SDK's own region and credentials.
+    /// The endpoint of DynamoDB Local, for example <c>http://localhost:8000</c>. Null (the default): the
+    /// <see cref="IAmazonDynamoDB"/> from dependency injection if there is one, otherwise a client with the region and credentials of the SDK.
     /// </summary>
     public string? ServiceUrl { get; set; }
 
     /// <summary>
-    /// Creates the table at the first request when it is not there, with on-demand capacity and time to live. For development: a server in
-    /// production should not have the right to. Default: false.
+    /// Creates the table at the first request if it does not exist, with on-demand capacity and time to live. For development: a server in
+    /// production should not have the permission. Default: false.
     /// </summary>
     public bool CreateTableIfMissing { get; set; }
 
@@ -24,8 +24,8 @@ public sealed class DynamoDBIdempotencyStoreOptions
     public string KeyAttribute { get; set; } = "id";
 
     /// <summary>
-    /// The sort key attribute, a string, of a table that has one. Then it holds the record's key, and <see cref="KeyAttribute"/> holds
-    /// <see cref="StaticPartitionKey"/>. Null (the default) for a table without.
+    /// The sort key attribute, a string, of a table with a sort key. It contains the key of the record, and <see cref="KeyAttribute"/> contains
+    /// <see cref="StaticPartitionKey"/>. Null (the default) for a table without a sort key.
     /// </summary>
     public string? SortKeyAttribute { get; set; }
 
@@ -35,36 +35,36 @@ public sealed class DynamoDBIdempotencyStoreOptions
     /// <summary>Whether the record is in progress or completed. Default: <c>status</c>.</summary>
     public string StatusAttribute { get; set; } = "status";
 
-    /// <summary>When the record is gone, in seconds since 1970: the table's time-to-live attribute. Default: <c>expiration</c>.</summary>
+    /// <summary>The time when the record is gone, in seconds since 1970: the table's time-to-live attribute (Amazon DynamoDB Developer Guide, "Using time to live"). Default: <c>expiration</c>.</summary>
     public string ExpiryAttribute { get; set; } = "expiration";
 
-    /// <summary>The same in milliseconds, by which the store itself goes. Default: <c>expiration_ms</c>.</summary>
+    /// <summary>The time when the record is gone, in milliseconds since 1970, which the store itself uses. Default: <c>expiration_ms</c>.</summary>
     public string ExactExpiryAttribute { get; set; } = "expiration_ms";
 
-    /// <summary>When the lease is over, in milliseconds since 1970. Default: <c>in_progress_expiration</c>.</summary>
+    /// <summary>The time when the lease ends, in milliseconds since 1970. Default: <c>in_progress_expiration</c>.</summary>
     public string InProgressExpiryAttribute { get; set; } = "in_progress_expiration";
 
-    /// <summary>The recorded response; while in progress the recorded steps, if there are any. Binary. Default: <c>data</c>.</summary>
+    /// <summary>The recorded response, or the recorded steps of a record in progress, if there are any. Binary. Default: <c>data</c>.</summary>
     public string DataAttribute { get; set; } = "data";
 
     /// <summary>The fingerprint of the request, binary. Default: <c>validation</c>.</summary>
     public string ValidationAttribute { get; set; } = "validation";
 
-    /// <summary>Who claimed it. Default: <c>owner</c>.</summary>
+    /// <summary>The owner of the claim. Default: <c>owner</c>.</summary>
     public string OwnerAttribute { get; set; } = "owner";
 
-    /// <summary>Which attempt claimed it. Default: <c>attempt</c>.</summary>
+    /// <summary>The number of the attempt. Default: <c>attempt</c>.</summary>
     public string AttemptAttribute { get; set; } = "attempt";
 
-    /// <summary>Whether the effects of a claim may have begun; there only when they may. Default: <c>effects_started</c>.</summary>
+    /// <summary>Whether effects of a claim may have started; only present if they may. Default: <c>effects_started</c>.</summary>
     public string EffectsStartedAttribute { get; set; } = "effects_started";
 
-    /// <summary>The version of the steps in <see cref="DataAttribute"/>, a number; present only while in progress and with recorded steps. Default: <c>steps_version</c>.</summary>
+    /// <summary>The version of the steps in <see cref="DataAttribute"/>, a number; only present while in progress and with recorded steps. Default: <c>steps_version</c>.</summary>
     public string StepsVersionAttribute { get; set; } = "steps_version";
 
     /// <summary>
-    /// How far the clocks of two servers may differ: DynamoDB has no clock of its own to ask, so a lease is taken as over only this long after
-    /// its end. Default: 2 seconds.
+    /// The maximum difference between the clocks of two servers. DynamoDB does not provide a clock, so a lease counts as ended only this long after
+    /// its end. Zero to 10 minutes. Default: 2 seconds.
     /// </summary>
     public TimeSpan ClockSkewTolerance { get; set; } = TimeSpan.FromSeconds(2);
 }

@@ -5,7 +5,7 @@ using Amazon.DynamoDBv2.Model;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A record as it is in DynamoDB: one item, whose attributes have the names of the options.</summary>
+/// <summary>The format of a record in DynamoDB: one item, whose attributes have the names of the options.</summary>
 /// <remarks>
 /// <list type="table">
 /// <item><term>key</term><description>the stored key, 64 hexadecimal digits; in the sort key, under a static partition key, where the table has one</description></item>
@@ -14,16 +14,16 @@ namespace Idempotency.AspNetCore;
 /// <item><term>attempt</term><description>number</description></item>
 /// <item><term>validation</term><description>the fingerprint, 32 bytes</description></item>
 /// <item><term>in_progress_expiration</term><description>the end of the lease, in milliseconds since 1970; only while in progress</description></item>
-/// <item><term>expiration_ms</term><description>when the record is gone, in milliseconds since 1970</description></item>
-/// <item><term>expiration</term><description>the same in seconds, rounded up: the table's time to live</description></item>
+/// <item><term>expiration_ms</term><description>the time when the record is gone, in milliseconds since 1970</description></item>
+/// <item><term>expiration</term><description>the same time in seconds, rounded up: the table's time to live</description></item>
 /// <item><term>effects_started</term><description><c>true</c>, once irreversible effects may have started; only while in progress</description></item>
-/// <item><term>steps_version</term><description>which version of its steps it has; only while in progress, and with recorded steps</description></item>
-/// <item><term>data</term><description>what it was completed with; while in progress, its recorded steps</description></item>
+/// <item><term>steps_version</term><description>the version of its steps; only while in progress, and with recorded steps</description></item>
+/// <item><term>data</term><description>the payload; while in progress, its recorded steps</description></item>
 /// </list>
 /// </remarks>
 internal sealed class DynamoDBRecord(DynamoDBIdempotencyStoreOptions options)
 {
-    // An item may have 400 KB with its attribute names (Amazon DynamoDB Developer Guide, "Quotas"); what is not data stays far below 8 KB.
+    // An item can have 400 KB including attribute names (Amazon DynamoDB Developer Guide, "Quotas"); everything but the data needs far less than 8 KB.
     public const int LargestData = (400 - 8) * 1024;
 
     private const string InProgressText = "INPROGRESS";
@@ -31,7 +31,7 @@ internal sealed class DynamoDBRecord(DynamoDBIdempotencyStoreOptions options)
 
     private readonly long _skew = (long)options.ClockSkewTolerance.TotalMilliseconds;
 
-    // The client only reads what it is given, so what is always the same is made once.
+    // The client only reads its input, so constant values are created once.
     public static AttributeValue InProgress { get; } = new(InProgressText);
 
     public static AttributeValue Completed { get; } = new(CompletedText);
@@ -41,13 +41,13 @@ internal sealed class DynamoDBRecord(DynamoDBIdempotencyStoreOptions options)
     /// <summary>The owner of a released claim.</summary>
     public static AttributeValue Nobody { get; } = Owner(Guid.Empty);
 
-    /// <summary>The attribute that has the stored key.</summary>
+    /// <summary>The attribute with the stored key.</summary>
     public string StoreKeyAttribute => options.SortKeyAttribute ?? options.KeyAttribute;
 
-    /// <summary>The end of the youngest lease that counts as over.</summary>
+    /// <summary>The end of the latest lease that counts as ended.</summary>
     public AttributeValue Lapsed(long now) => Number(now - _skew);
 
-    /// <summary>An end of a lease that is over at once for every server whose clock is within the tolerance.</summary>
+    /// <summary>An end of a lease that has passed for every server whose clock is within the tolerance.</summary>
     public AttributeValue Released(long now) => Number(now - (2 * _skew));
 
     /// <summary>The primary key of a record's item, with room for more attributes.</summary>
@@ -63,7 +63,7 @@ internal sealed class DynamoDBRecord(DynamoDBIdempotencyStoreOptions options)
         return item;
     }
 
-    /// <summary>What a claim writes.</summary>
+    /// <summary>The item that a claim writes.</summary>
     public Dictionary<string, AttributeValue> Of(StoreKey key, in IdempotencyClaim claim, long now)
     {
         var lease = now + Milliseconds(claim.Lease);
@@ -79,7 +79,7 @@ internal sealed class DynamoDBRecord(DynamoDBIdempotencyStoreOptions options)
         return item;
     }
 
-    /// <summary>The attributes behind an expression's placeholders. DynamoDB rejects names that an expression does not use.</summary>
+    /// <summary>The attributes of an expression's placeholders. DynamoDB rejects names that an expression does not use.</summary>
     public Dictionary<string, string> Names(string expression) => new (string Placeholder, string Attribute)[]
     {
         ("#id", options.KeyAttribute),
@@ -95,20 +95,20 @@ internal sealed class DynamoDBRecord(DynamoDBIdempotencyStoreOptions options)
         ("#steps", options.StepsVersionAttribute),
     }.Where(name => expression.Contains(name.Placeholder, StringComparison.Ordinal)).ToDictionary(name => name.Placeholder, name => name.Attribute);
 
-    /// <summary>Whether an item is an owner's claim, still in progress.</summary>
+    /// <summary>Whether an item is an owner's claim in progress.</summary>
     public bool IsClaimOf([NotNullWhen(true)] Dictionary<string, AttributeValue>? item, Guid owner) =>
         item is not null
         && item.TryGetValue(options.OwnerAttribute, out var written) && written.S == Text(owner)
         && item.TryGetValue(options.StatusAttribute, out var status) && status.S == InProgressText;
 
-    /// <summary>Whether an item is an owner's claim, still in progress, that it can renew.</summary>
+    /// <summary>Whether an item is an owner's claim in progress that can be renewed.</summary>
     public bool IsRenewableBy(Guid owner, Dictionary<string, AttributeValue>? item, long now) =>
         IsClaimOf(item, owner) && TryNumber(item, options.ExactExpiryAttribute, out var gone) && gone > now;
 
-    /// <summary>What an item was completed with, or the steps it has; empty when there is neither.</summary>
+    /// <summary>The payload or the steps of an item; empty if there are none.</summary>
     public ReadOnlyMemory<byte> DataOf(Dictionary<string, AttributeValue> item) => item.GetValueOrDefault(options.DataAttribute)?.B?.ToArray() ?? [];
 
-    /// <summary>Whether an item does not count any more, although time to live has not removed it yet.</summary>
+    /// <summary>Whether an item is gone, although time to live has not removed it yet.</summary>
     public bool IsGone(Dictionary<string, AttributeValue> item, long now)
     {
         var isOver = TryNumber(item, options.ExactExpiryAttribute, out var exact) ? exact <= now
@@ -117,8 +117,8 @@ internal sealed class DynamoDBRecord(DynamoDBIdempotencyStoreOptions options)
         return isOver && (!isInProgress || !TryNumber(item, options.InProgressExpiryAttribute, out var lease) || lease <= now - _skew);
     }
 
-    /// <summary>Reads an item. Null when there is none, or it is gone.</summary>
-    /// <exception cref="IdempotencyRecordUnreadableException">It makes no sense.</exception>
+    /// <summary>Reads an item. Null if there is none, or it is gone.</summary>
+    /// <exception cref="IdempotencyRecordUnreadableException">The item is not valid.</exception>
     public IdempotencyRecord? Parse(Dictionary<string, AttributeValue>? item, long now)
     {
         if (item is null || item.Count == 0 || IsGone(item, now))
@@ -148,10 +148,10 @@ internal sealed class DynamoDBRecord(DynamoDBIdempotencyStoreOptions options)
             };
         }
 
-        throw new IdempotencyRecordUnreadableException("The DynamoDB item has attributes missing or malformed: another library wrote it, or it is damaged.");
+        throw new IdempotencyRecordUnreadableException("The DynamoDB item has missing or malformed attributes: another library wrote it, or it is damaged.");
     }
 
-    /// <summary>Reads the item of an abandoned claim. Null when it makes no sense.</summary>
+    /// <summary>Reads the item of an abandoned claim. Null if it is not valid.</summary>
     public AbandonedClaim? ParseAbandoned(Dictionary<string, AttributeValue> item, long now) =>
         Sha256Hash.TryParse(item.GetValueOrDefault(StoreKeyAttribute)?.S, out var key)
         && TryNumber(item, options.AttemptAttribute, out var attempt)
@@ -170,7 +170,7 @@ internal sealed class DynamoDBRecord(DynamoDBIdempotencyStoreOptions options)
 
     public static AttributeValue Number(long value) => new() { N = value.ToString(CultureInfo.InvariantCulture) };
 
-    // A payload never changes: one that is a whole array is sent from there. Visible, so that the client does not copy it either.
+    // A payload never changes, so a whole array is sent without copying. The buffer is exposed so that the client does not copy it either.
     public static AttributeValue Binary(ReadOnlyMemory<byte> bytes)
     {
         var array = MemoryMarshal.TryGetArray(bytes, out var segment) && segment.Array is { } whole && whole.Length == bytes.Length ? whole : bytes.ToArray();
@@ -179,7 +179,7 @@ internal sealed class DynamoDBRecord(DynamoDBIdempotencyStoreOptions options)
 
     public static long Milliseconds(TimeSpan time) => (long)Math.Ceiling(time.TotalMilliseconds);
 
-    // Rounded up: time to live must not remove what is still owed.
+    // Rounded up, so that time to live does not remove a record too early.
     public static long Seconds(long milliseconds) => (milliseconds + 999) / 1000;
 
     private static string Text(Guid owner) => owner.ToString("N");

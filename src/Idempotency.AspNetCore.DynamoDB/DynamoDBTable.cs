@@ -3,14 +3,14 @@ using Amazon.DynamoDBv2.Model;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Makes the table, for development.</summary>
+/// <summary>Creates the table, for development.</summary>
 internal sealed class DynamoDBTable(IAmazonDynamoDB client, DynamoDBIdempotencyStoreOptions options)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
     private readonly Lock _lock = new();
     private Task? _made;
 
-    /// <summary>Done when the table is there. At once, when it is not for the store to make.</summary>
+    /// <summary>Completes when the table exists, or immediately if the store does not create it.</summary>
     public ValueTask EnsureAsync(CancellationToken cancellationToken)
     {
         if (!options.CreateTableIfMissing)
@@ -50,7 +50,7 @@ internal sealed class DynamoDBTable(IAmazonDynamoDB client, DynamoDBIdempotencyS
         }
         catch (ResourceInUseException)
         {
-            // It is there, or another server is making it.
+            // It exists, or another server is creating it.
         }
 
         while ((await client.DescribeTableAsync(options.TableName)).Table.TableStatus != TableStatus.ACTIVE)
@@ -71,7 +71,7 @@ internal sealed class DynamoDBTable(IAmazonDynamoDB client, DynamoDBIdempotencyS
             }
             catch (AmazonDynamoDBException raced) when (raced.ErrorCode == "ValidationException")
             {
-                // Another server was quicker.
+                // Another server was faster.
             }
         }
     }

@@ -2,19 +2,19 @@ using System.Data.Common;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What failures of a database say: above all, that it has undone a transaction in favour of another.</summary>
+/// <summary>Classifies database errors, above all conflicts, because of which the database rolled back a transaction.</summary>
 internal static class DatabaseConflict
 {
-    /// <summary>Whether an exception, or what caused it, is one.</summary>
+    /// <summary>Whether an exception, or one that caused it, is a conflict.</summary>
     public static bool Is(Exception? exception) => Any(exception, IsConflict);
 
-    /// <summary>Whether an exception, or what caused it, comes from the database.</summary>
+    /// <summary>Whether an exception, or one that caused it, comes from the database.</summary>
     public static bool IsOfDatabase(Exception? exception) => Any(exception, static _ => true);
 
-    /// <summary>Whether an exception, or what caused it, says that the table, one of its columns or the whole database is not there.</summary>
+    /// <summary>Whether an exception, or one that caused it, means that the table, a column or the database does not exist.</summary>
     public static bool IsMissingTable(Exception? exception) => Any(exception, IsMissing);
 
-    /// <summary>Whether it says that what was written is against a constraint.</summary>
+    /// <summary>Whether it means that a write violates a constraint.</summary>
     public static bool IsConstraint(DbException failure) =>
         failure.SqlState?.StartsWith("23", StringComparison.Ordinal) == true || (failure.GetType().Name == "SqliteException" && CodeOf(failure, "SqliteErrorCode") == 19);
 

@@ -9,13 +9,13 @@ using Microsoft.Extensions.Options;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Records in the application's own database, one row a key. See the package's README for the table, the engines and the rules for handlers in the same transaction.</summary>
+/// <summary>Stores records in the application's own database, one row per key. The README of the package describes the table, the engines and the rules for handlers in the same transaction.</summary>
 /// <remarks>
-/// <para>Each operation is one command on a connection of its own, with a context from a scope of its own: never the handler's, whose transaction others could not
-/// see into. Completing, renewing and releasing compare and set in one statement. Time is the database's.</para>
-/// <para><see cref="BeginTransactionAsync"/> is for handlers whose effects and answer shall commit together.</para>
+/// <para>Each operation is one command on a separate connection, with a context from a separate scope: never the handler's, because others could not see
+/// into its transaction. Completing, renewing and releasing are a compare-and-set in one statement. Time is the database's clock.</para>
+/// <para><see cref="BeginTransactionAsync"/> is for handlers whose effects and response are committed together.</para>
 /// </remarks>
-/// <typeparam name="TDbContext">The application's context, whose model has the records.</typeparam>
+/// <typeparam name="TDbContext">The application's context, whose model contains the records.</typeparam>
 public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransactionalIdempotencyStore, IAbandonedClaimSource
     where TDbContext : DbContext
 {
@@ -29,9 +29,9 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
     private RecordsDatabase? _database;
 
     /// <summary>Creates the store. Applications register it with <c>AddIdempotency().AddEntityFrameworkCoreStore&lt;TDbContext&gt;()</c>.</summary>
-    /// <param name="scopes">Where contexts come from, one for each operation.</param>
-    /// <param name="options">How it works.</param>
-    /// <param name="logger">For what goes wrong when a handler's transaction is disposed of.</param>
+    /// <param name="scopes">Creates the contexts, one for each operation.</param>
+    /// <param name="options">The options of the store.</param>
+    /// <param name="logger">Logs errors when a handler's transaction is disposed of.</param>
     public EntityFrameworkCoreIdempotencyStore(IServiceScopeFactory scopes, IOptions<EntityFrameworkCoreIdempotencyStoreOptions> options, ILogger<EntityFrameworkCoreIdempotencyStore<TDbContext>> logger)
     {
         ArgumentNullException.ThrowIfNull(scopes);
@@ -43,10 +43,10 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         _commandTimeout = (int)Math.Ceiling(_options.CommandTimeout.TotalSeconds);
     }
 
-    /// <summary>64 MiB: databases take more, but not gladly.</summary>
+    /// <summary>64 MiB: databases accept more, but become slow.</summary>
     public int MaxPayloadSize => 64 * 1024 * 1024;
 
-    // Several requests may look at once: they see the same.
+    // Several requests may create it at once, with equal results.
     private RecordsDatabase Database => _database ??= RecordsDatabase.Of<TDbContext>(_scopes);
 
     /// <inheritdoc/>
@@ -62,7 +62,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
                 return result;
             }
 
-            // What was in the way went between the two looks at it: the key is free, or somebody else's.
+            // The existing record was removed between the two reads: the key is free, or has a new owner.
         }
     }
 
@@ -102,7 +102,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         WriteOneAsync(Database.Sql.Delete, command => EntityFrameworkCoreRecord.AddKey(command, key), cancellationToken);
 
     /// <inheritdoc/>
-    /// <remarks>It reads the whole table, a page at a time, so that no page is held open for long.</remarks>
+    /// <remarks>Reads the whole table, one page at a time, so that no page is locked for long.</remarks>
     public async IAsyncEnumerable<AbandonedClaim> ListAbandonedAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         byte[] after = [];
@@ -133,7 +133,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         IDbContextTransaction? transaction = null;
         try
         {
-            transaction = _options.IsolationLevel is { } isolation && !database.Sql.HasOneWriter // which is serializable whatever is asked for, and refuses some of the names
+            transaction = _options.IsolationLevel is { } isolation && !database.Sql.HasOneWriter // it is serializable in any case, and rejects some of the names
                 ? await context.Database.BeginTransactionAsync(isolation, cancellationToken)
                 : await context.Database.BeginTransactionAsync(cancellationToken);
             if (database.Sql.SetAnchor is { } anchor)
@@ -152,10 +152,10 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         }
     }
 
-    /// <summary>Fails if the context cannot carry records. It makes no connection.</summary>
+    /// <summary>Fails if the context cannot store records. It does not connect.</summary>
     internal void Check() => _ = Database;
 
-    /// <summary>Fails if the database has no table of records, or one that lacks a column. A database that cannot be reached is logged, and passes.</summary>
+    /// <summary>Fails if the database has no records table, or the table lacks a column. An unavailable database is logged, and does not fail.</summary>
     internal async Task CheckTableAsync(CancellationToken cancellationToken)
     {
         if (!_options.CheckTableOnStart)
@@ -174,9 +174,9 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         {
             var name = typeof(TDbContext).Name;
             throw new InvalidOperationException(
-                $"The database of '{name}' has no table of idempotency records as the model describes it: {missing.Message} " +
+                $"The database of '{name}' has no idempotency records table that matches the model: {missing.Message} " +
                 $"Add it with a migration: dotnet ef migrations add IdempotencyRecords --context {name}, then dotnet ef database update --context {name}. " +
-                $"If something creates the table after the host has started, set {nameof(EntityFrameworkCoreIdempotencyStoreOptions)}.{nameof(EntityFrameworkCoreIdempotencyStoreOptions.CheckTableOnStart)} to false.", missing);
+                $"If the table is created after the host has started, set {nameof(EntityFrameworkCoreIdempotencyStoreOptions)}.{nameof(EntityFrameworkCoreIdempotencyStoreOptions.CheckTableOnStart)} to false.", missing);
         }
         catch (Exception unreachable) when (!cancellationToken.IsCancellationRequested)
         {
@@ -184,8 +184,8 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         }
     }
 
-    /// <summary>Removes records that are over, in batches.</summary>
-    /// <returns>How many.</returns>
+    /// <summary>Deletes expired records, in batches.</summary>
+    /// <returns>The number of deleted records.</returns>
     internal async Task<int> RemoveExpiredAsync(CancellationToken cancellationToken)
     {
         var total = 0;
@@ -201,26 +201,26 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
 
     private static void EnsureCanBegin(TDbContext context, IServiceProvider services)
     {
-        const string Rule = "Idempotency begins the transaction in which this handler runs, so that its writes and its recorded answer commit together";
+        const string Rule = "Idempotency starts the transaction of this handler, so that its writes and its recorded response are committed together";
         const string Separately = $"{nameof(IdempotencyPolicy)}.{nameof(IdempotencyPolicy.Transaction)} = {nameof(IdempotencyTransaction)}.{nameof(IdempotencyTransaction.Separate)}";
         var name = typeof(TDbContext).Name;
         if (!ReferenceEquals(context, services.GetRequiredService<TDbContext>()))
         {
-            throw new InvalidOperationException($"{Rule}, but '{name}' is registered as transient: the handler would write with another instance. Register it as scoped, as AddDbContext<{name}>() does.");
+            throw new InvalidOperationException($"{Rule}, but '{name}' is registered as transient, so the handler would write with another instance. Register it as scoped, as AddDbContext<{name}>() does.");
         }
 
         if (context.Database.CurrentTransaction is not null || context.Database.GetEnlistedTransaction() is not null || Transaction.Current is not null)
         {
-            throw new InvalidOperationException($"{Rule}, but a transaction is under way before it: of '{name}', or an ambient one. Take out what begins it, or set {Separately} in the endpoint's policy.");
+            throw new InvalidOperationException($"{Rule}, but a transaction of '{name}' or an ambient transaction is already active. Remove the code that starts it, or set {Separately} in the endpoint's policy.");
         }
 
         if (context.Database.CreateExecutionStrategy().RetriesOnFailure)
         {
-            throw new InvalidOperationException($"{Rule}, but '{name}' repeats what fails by itself (EnableRetryOnFailure), which EF Core does not do within a transaction that others have begun. Register the context without it, or set {Separately} in the endpoint's policy.");
+            throw new InvalidOperationException($"{Rule}, but '{name}' uses a retrying execution strategy (EnableRetryOnFailure), which EF Core does not support in a transaction that was started for it. Register the context without it, or set {Separately} in the endpoint's policy.");
         }
     }
 
-    /// <summary>Tries to take the key, and looks at what is in the way, in one round trip.</summary>
+    /// <summary>Tries to claim the key, and reads the existing record, in one round trip.</summary>
     private ValueTask<ClaimResult> TakeOrLookAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken) => CallAsync(
         claim.Supersedes is null ? Database.Sql.Claim : Database.Sql.Supersede,
         command => EntityFrameworkCoreRecord.AddClaim(command, key, claim),
@@ -230,7 +230,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
             if (await reader.ReadAsync(cancellation))
             {
                 var result = claim.Supersedes is null ? ClaimResult.Acquired : ClaimResult.TookOver(EntityFrameworkCoreRecord.StepsAt(reader, 0));
-                // To the end: what the database has to say of the rest is not lost.
+                // To the end, so that errors of the remaining statements are not lost.
                 while (await reader.NextResultAsync(cancellation))
                 {
                 }
@@ -244,7 +244,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
         cancellationToken);
 
     /// <summary>
-    /// Where one transaction writes at a time: who asks for a key that is in use does not wait for the writer, which may be a handler. Only what looks free is tried to take.
+    /// For engines with one writer at a time: a request for a key that is in use does not wait for the writer, which may be a handler. It only tries to claim a key that appears to be free.
     /// </summary>
     private async ValueTask<ClaimResult> LookAndTakeAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken)
     {
@@ -264,7 +264,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
             return ClaimResult.Acquired;
         }
 
-        // With a takeover these are the steps: they may have changed until then, and nobody but this claim's owner can change them now.
+        // For a takeover, these are the steps: they may have changed until then, and only the owner of this claim can change them now.
         existing = await ReadAsync(key, cancellationToken);
         return isTaken && existing?.Owner == claim.Owner ? ClaimResult.TookOver(existing.Payload) : ClaimResult.Held(existing);
     }
@@ -286,7 +286,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
 
     private async ValueTask<int> WriteAsync(string sql, Action<DbCommand> addParameters, CancellationToken cancellationToken)
     {
-        // Before the connection: a thousand who wait shall not have a thousand connections open.
+        // Before the connection is opened, so that many waiting requests do not open many connections.
         using var writersTurn = Database.Gate is { } gate ? await gate.EnterAsync(_options.CommandTimeout, cancellationToken) : null;
         return await CallAsync(sql, addParameters, static async (command, cancellation) => await command.ExecuteNonQueryAsync(cancellation), cancellationToken);
     }
@@ -294,7 +294,7 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
     private async ValueTask<T> CallAsync<T>(string sql, Action<DbCommand> addParameters, Func<DbCommand, CancellationToken, ValueTask<T>> execute, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        // Others must see what is written here at once, also where a caller has an ambient transaction.
+        // Others must see this write immediately, even if a caller has an ambient transaction.
         using var apart = Transaction.Current is null ? null : new TransactionScope(TransactionScopeOption.Suppress, TransactionScopeAsyncFlowOption.Enabled);
         for (var tries = 1; ; tries++)
         {
@@ -316,8 +316,8 @@ public sealed class EntityFrameworkCoreIdempotencyStore<TDbContext> : ITransacti
             }
             catch (DbException undone) when (tries < MostTries && !Database.Sql.HasOneWriter && DatabaseConflict.Is(undone))
             {
-                // Nothing was done. A single statement meets this where the database's default is an isolation above read committed, or as a deadlock's victim.
-                // Not with SQLite: its client has waited for the writer as long as it may.
+                // Nothing was changed. A single statement gets this if the database's default isolation is above read committed, or as a deadlock victim.
+                // Not with SQLite: its client has already waited for the writer as long as allowed.
             }
         }
     }

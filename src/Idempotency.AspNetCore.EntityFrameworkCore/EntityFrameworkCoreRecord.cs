@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A record as it is in the database: what a command writes of it, and how a row is read. <see cref="RecordsTable"/> has the columns, and <see cref="RecordSql"/> the statements.</summary>
+/// <summary>The format of a record in the database: the parameters of commands, and reading a row. <see cref="RecordsTable"/> has the columns, and <see cref="RecordSql"/> the statements.</summary>
 internal static class EntityFrameworkCoreRecord
 {
     public static DbCommand Create(DbConnection connection, string text, int timeout, DbTransaction? transaction = null)
@@ -78,8 +78,8 @@ internal static class EntityFrameworkCoreRecord
         return bytes;
     }
 
-    /// <summary>The record at a reader's row, read by <see cref="RecordSql.Read"/>.</summary>
-    /// <exception cref="IdempotencyRecordUnreadableException">It makes no sense.</exception>
+    /// <summary>Reads the record at the current row of a reader, as read by <see cref="RecordSql.Read"/>.</summary>
+    /// <exception cref="IdempotencyRecordUnreadableException">The row is not valid.</exception>
     public static IdempotencyRecord Parse(DbDataReader row)
     {
         try
@@ -103,13 +103,13 @@ internal static class EntityFrameworkCoreRecord
         }
         catch (Exception malformed) when (malformed is InvalidCastException or FormatException or OverflowException or ArgumentException or InvalidOperationException)
         {
-            throw new IdempotencyRecordUnreadableException("The row of the idempotency record has columns that are missing or malformed.", malformed);
+            throw new IdempotencyRecordUnreadableException("The row of the idempotency record has missing or malformed columns.", malformed);
         }
 
         throw new IdempotencyRecordUnreadableException("The row of the idempotency record has a status that this version does not know.");
     }
 
-    /// <summary>The steps in a column of a claim; empty when it has none.</summary>
+    /// <summary>The steps in a column of a claim; empty if it has none.</summary>
     public static ReadOnlyMemory<byte> StepsAt(DbDataReader row, int column) => row.IsDBNull(column) ? default : row.GetFieldValue<byte[]>(column);
 
     public static TimeSpan Time(long milliseconds) =>
@@ -121,7 +121,7 @@ internal static class EntityFrameworkCoreRecord
         Add(command, "@gone", DbType.Int64, Milliseconds(lease) + Milliseconds(retention));
     }
 
-    // A payload never changes: one that is a whole array is sent from there.
+    // A payload never changes, so a whole array is sent without copying.
     private static void AddPayload(DbCommand command, RecordSql sql, ReadOnlyMemory<byte> payload) => Add(
         command,
         "@payload",

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Options;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Removes expired records now and then, so that the table does not grow for ever.</summary>
+/// <summary>Deletes expired records at an interval, so that the table does not grow forever.</summary>
 internal sealed class ExpiredRecordsRemoval<TDbContext>(
     IIdempotencyStore store,
     IOptions<EntityFrameworkCoreIdempotencyStoreOptions> options,

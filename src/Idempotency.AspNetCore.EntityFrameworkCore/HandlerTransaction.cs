@@ -24,11 +24,11 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
     private bool _isDisposed;
 
     /// <param name="context">The handler's context.</param>
-    /// <param name="transaction">Its transaction, just begun.</param>
-    /// <param name="database">What is known of the database.</param>
+    /// <param name="transaction">Its transaction, which has just been started.</param>
+    /// <param name="database">The properties of the database.</param>
     /// <param name="commandTimeout">In seconds.</param>
-    /// <param name="writersTurn">Ends with the transaction.</param>
-    /// <param name="logger">For what goes wrong when it is disposed of.</param>
+    /// <param name="writersTurn">The turn of the writer, which ends with the transaction.</param>
+    /// <param name="logger">Logs errors when it is disposed of.</param>
     public HandlerTransaction(DbContext context, IDbContextTransaction transaction, RecordsDatabase database, int commandTimeout, IDisposable? writersTurn, ILogger logger)
     {
         (_context, _contextId) = (context, context.ContextId);
@@ -43,13 +43,13 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         TransactionGuard.Guard(context, this);
     }
 
-    /// <summary>EF Core's name for it.</summary>
+    /// <summary>EF Core's id of the transaction.</summary>
     public Guid Id => _transaction.TransactionId;
 
-    /// <summary>Whether it is the library that is ending it.</summary>
+    /// <summary>Whether the library is ending the transaction.</summary>
     public bool IsEnding { get; private set; }
 
-    /// <summary>Whether a statement's failure has undone the transaction, and the client would run the next one outside it, where it is committed at once.</summary>
+    /// <summary>Whether a failed statement rolled back the transaction, so that the client would run the next one outside it, where it is committed immediately.</summary>
     public bool WasUndone { get; private set; }
 
     public bool AllowsOtherWriters => !_database.Sql.HasOneWriter;
@@ -63,14 +63,14 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
             if (WasUndone)
             {
                 throw new InvalidOperationException(
-                    "A statement of the handler failed in favour of another transaction and the handler went on, but the database has undone the whole transaction with that statement. " +
-                    "Nothing is committed. Let the exception out of the handler: the request may come again.");
+                    "A statement of the handler failed because of a conflict with another transaction and the handler continued, but the database rolled back the whole transaction. " +
+                    "Nothing was committed. Let the exception leave the handler. The client can retry the request.");
             }
 
             WasEndedByHandler = IsConnected;
             throw new InvalidOperationException(
-                "The handler has ended the transaction it ran in, or has lost its connection and gone on, so its answer cannot be recorded together with what it wrote. " +
-                "Take out what commits, rolls back or disposes of the context's current transaction, replaces it with UseTransaction(...), or closes its connection; and let failures of the connection out.");
+                "The handler ended its transaction, or lost its connection and continued, so its response cannot be recorded together with its writes. " +
+                "Remove the code that commits, rolls back or disposes of the context's current transaction, replaces it with UseTransaction(...), or closes its connection. Let connection exceptions leave the handler.");
         }
 
         await using (var command = EntityFrameworkCoreRecord.Create(_dbConnection, _database.Sql.Complete, _commandTimeout, _dbTransaction))
@@ -87,8 +87,8 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
             catch (DbException failed) when (failed.SqlState == "25P02")
             {
                 throw new InvalidOperationException(
-                    "A statement of the handler failed and the handler went on, but PostgreSQL has given the transaction up with that statement. Nothing is committed. " +
-                    "Let the exception out of the handler, or set a savepoint before a statement that may fail (SaveChanges does so itself) and go back to it.", failed);
+                    "A statement of the handler failed and the handler continued, but PostgreSQL aborted the transaction with that statement. Nothing was committed. " +
+                    "Let the exception leave the handler, or set a savepoint before a statement that may fail (SaveChanges does so itself) and roll back to it.", failed);
             }
         }
 
@@ -99,7 +99,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         }
         catch (DbException refused) when (DatabaseConflict.IsConstraint(refused))
         {
-            throw new InvalidOperationException("What the handler wrote violates a constraint that the database checks when it commits. Nothing is committed.", refused);
+            throw new InvalidOperationException("The handler's writes violate a constraint that the database checks on commit. Nothing was committed.", refused);
         }
 
         _isCommitted = true;
@@ -112,7 +112,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         return DatabaseConflict.Is(exception);
     }
 
-    /// <summary>Takes note of what the database has undone.</summary>
+    /// <summary>Records that the database rolled back the transaction.</summary>
     public void NoteFailure(Exception exception)
     {
         WasUndone |= _database.Sql.SetAnchor is not null && DatabaseConflict.Is(exception);
@@ -123,21 +123,21 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
     {
         if (_isDisposed)
         {
-            return; // and the context may be in another transaction by now
+            return; // the context may be in another transaction by now
         }
 
         _isDisposed = true;
         try
         {
-            // With the connection everything is gone, and the guard has let nobody open it again. Otherwise: what is not ours to end any more, somebody has ended.
+            // If the connection is lost, everything is rolled back, and the guard has prevented a new connection. Otherwise, if the transaction is no longer ours to end, the handler has ended it.
             WasEndedByHandler |= !IsEnding && IsContextOurs && IsConnected && !(MayBeUndone ? IsCurrent : await IsUnderWayOrLostAsync());
             IsEnding = true;
-            // Rolls back what is not committed. Only EF Core's object: it knows whether it was disposed of before, and the client's may by then be somebody else's transaction.
+            // Rolls back uncommitted changes. Only EF Core's object: it knows whether it was disposed of before, and the client's object may be another transaction by now.
             await _transaction.DisposeAsync();
         }
         catch (Exception exception)
         {
-            // The connection is broken, or closed. The database undoes what nobody has committed. Except SQLite: it fails only if there is nothing to roll back, after a COMMIT in SQL.
+            // The connection is broken, or closed. The database rolls back uncommitted changes. Except SQLite: it fails only if there is nothing to roll back, after a COMMIT in SQL.
             WasEndedByHandler |= _database.Sql.HasOneWriter && !_isCommitted && IsContextOurs && IsConnected;
             Log.RollbackFailed(_logger, exception);
         }
@@ -151,12 +151,12 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         }
         catch (ObjectDisposedException)
         {
-            // Then nobody will save what was in it.
+            // In that case, nobody will save the changes.
         }
         catch (Exception exception)
         {
-            // Something the handler left running is still using it.
-            Log.ChangesNotForgotten(_logger, exception);
+            // Work that the handler left running is still using it.
+            Log.ChangesNotDiscarded(_logger, exception);
         }
         finally
         {
@@ -165,10 +165,10 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         }
     }
 
-    // A handler may have disposed of its scope, and a context of a pool may be another request's by now.
+    // A handler can dispose of its scope, and a pooled context may belong to another request by now.
     private bool IsContextOurs => _context.ContextId == _contextId;
 
-    // To the client it looks the same as if somebody had committed it. Where no statement has failed, somebody has.
+    // To the client, it looks the same as a commit. If no statement has failed, it was a commit.
     private bool MayBeUndone => WasUndone || (_database.Sql.EndsTransactions && _hasFailed);
 
     private bool IsCurrent => ReferenceEquals(_context.Database.CurrentTransaction, _transaction);
@@ -183,7 +183,7 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         }
         catch (Exception)
         {
-            return true; // The connection is gone, and the transaction with it: nobody has ended it.
+            return true; // The connection is lost, and the transaction with it: the handler has not ended it.
         }
     }
 
@@ -196,14 +196,14 @@ internal sealed class HandlerTransaction : IIdempotencyTransaction
         }
         catch (Exception exception)
         {
-            // The connection is broken. The database undoes what nobody has committed, and only we could commit it.
+            // The connection is broken. The database rolls back uncommitted changes, and only we could commit them.
             Log.RollbackFailed(_logger, exception);
         }
     }
 
     /// <remarks>
-    /// Also one that was ended past EF Core must be noticed, or the completion would be written outside it. No client lets itself be asked that; but each refuses to tell the
-    /// isolation level of a transaction that is over; where it does not, the savepoint that was set at the beginning is gone.
+    /// A transaction that was ended without EF Core must be detected too; otherwise, the completion would be written outside it. No client reports it directly, but each fails to return the
+    /// isolation level of a transaction that has ended; and where it does not fail, the savepoint that was set at the start no longer exists.
     /// </remarks>
     private async ValueTask<bool> IsUnderWayAsync(CancellationToken cancellationToken)
     {

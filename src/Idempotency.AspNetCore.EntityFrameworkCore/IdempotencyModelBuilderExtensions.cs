@@ -3,20 +3,20 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace Microsoft.EntityFrameworkCore;
 
-/// <summary>Gives idempotency records a table in an application's model.</summary>
+/// <summary>Adds the idempotency records table to an application's model.</summary>
 public static class IdempotencyModelBuilderExtensions
 {
     /// <summary>
-    /// Maps the table of idempotency records: call it in <c>OnModelCreating</c>. Migrations and <c>EnsureCreated</c> then create it like any other table.
+    /// Maps the idempotency records table. Call it in <c>OnModelCreating</c>. Migrations and <c>EnsureCreated</c> then create it like any other table.
     /// </summary>
     /// <param name="modelBuilder">The model.</param>
-    /// <param name="configure">Names of your own. Without: <c>IdempotencyRecords</c>, in the model's default schema, its columns named by the model's conventions.</param>
+    /// <param name="configure">Configures names. Default: the table <c>IdempotencyRecords</c> in the model's default schema, with columns named by the model's conventions.</param>
     public static ModelBuilder AddIdempotencyRecords(this ModelBuilder modelBuilder, Action<IdempotencyRecordsTableOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(modelBuilder);
         var names = new IdempotencyRecordsTableOptions();
         configure?.Invoke(names);
-        // Not a class: nothing outside the store has a use for one, and a compiled model or a migration would have to be able to name it.
+        // Not a class: only the store uses it, and a compiled model or a migration would have to name it.
         modelBuilder.SharedTypeEntity<Dictionary<string, object>>(RecordsTable.EntityName, record =>
         {
             var columns = 0;
@@ -30,7 +30,7 @@ public static class IdempotencyModelBuilderExtensions
             Map(record.IndexerProperty<byte[]>(RecordsTable.Payload).IsRequired(false), names.PayloadColumn);
             Map(record.IndexerProperty<int?>(RecordsTable.StepsVersion), names.StepsVersionColumn);
             record.HasKey(RecordsTable.Key);
-            record.HasIndex(RecordsTable.GoneAt); // by which expired records are found
+            record.HasIndex(RecordsTable.GoneAt); // used to find expired records
             if (names.Table is not null || names.Schema is not null)
             {
                 record.ToTable(names.Table ?? RecordsTable.EntityName, names.Schema);
@@ -38,7 +38,7 @@ public static class IdempotencyModelBuilderExtensions
 
             void Map(PropertyBuilder property, string? column)
             {
-                property.HasColumnOrder(columns++); // else by the alphabet
+                property.HasColumnOrder(columns++); // otherwise they are sorted alphabetically
                 if (column is not null)
                 {
                     property.HasColumnName(column);

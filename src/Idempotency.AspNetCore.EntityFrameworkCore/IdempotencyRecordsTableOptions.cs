@@ -2,8 +2,8 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What the table of idempotency records and its columns are called, see <see cref="IdempotencyModelBuilderExtensions.AddIdempotencyRecords"/>. The store reads the names from the model.</summary>
-/// <remarks>A column that is not named here is called what the model's conventions make of the name in this class (<c>GoneAtColumn</c>: <c>GoneAt</c>).</remarks>
+/// <summary>The names of the idempotency records table and its columns; see <see cref="IdempotencyModelBuilderExtensions.AddIdempotencyRecords"/>. The store reads the names from the model.</summary>
+/// <remarks>A column without a name here is named by the model's conventions, from the name in this class (<c>GoneAtColumn</c>: <c>GoneAt</c>).</remarks>
 public sealed class IdempotencyRecordsTableOptions
 {
     /// <summary>The table. Default: <c>IdempotencyRecords</c>.</summary>
@@ -15,27 +15,27 @@ public sealed class IdempotencyRecordsTableOptions
     /// <summary>The primary key: a SHA-256 of caller, method, path and key, 32 bytes.</summary>
     public string? KeyColumn { get; set; }
 
-    /// <summary>The state: 0 in progress; 1 in progress, and its effects may have begun; 2 completed.</summary>
+    /// <summary>The state: 0 in progress; 1 in progress, and its effects may have started; 2 completed.</summary>
     public string? StatusColumn { get; set; }
 
-    /// <summary>The random token of the attempt that claimed it.</summary>
+    /// <summary>The random token of the attempt that owns the claim.</summary>
     public string? OwnerColumn { get; set; }
 
-    /// <summary>1, and one more for each takeover.</summary>
+    /// <summary>The number of the attempt: 1, and one more for each takeover.</summary>
     public string? AttemptColumn { get; set; }
 
     /// <summary>A SHA-256 of the request, 32 bytes.</summary>
     public string? FingerprintColumn { get; set; }
 
-    /// <summary>When the claim lapses, in milliseconds since 1970, by the database's clock; 0 once completed.</summary>
+    /// <summary>The time when the lease ends, in milliseconds since 1970, by the database's clock; 0 once completed.</summary>
     public string? LeaseUntilColumn { get; set; }
 
-    /// <summary>When the record is over and may be removed, likewise. It has an index.</summary>
+    /// <summary>The time when the record is gone and can be deleted, in milliseconds since 1970. It has an index.</summary>
     public string? GoneAtColumn { get; set; }
 
-    /// <summary>The recorded response; while in progress the recorded steps, null when there are none. Versioned binary formats.</summary>
+    /// <summary>The recorded response, or the recorded steps of a record in progress, null if there are none. Versioned binary formats.</summary>
     public string? PayloadColumn { get; set; }
 
-    /// <summary>The version of the steps in <see cref="PayloadColumn"/>; null when there are none, and once completed.</summary>
+    /// <summary>The version of the steps in <see cref="PayloadColumn"/>; null if there are none, and once completed.</summary>
     public string? StepsVersionColumn { get; set; }
 }

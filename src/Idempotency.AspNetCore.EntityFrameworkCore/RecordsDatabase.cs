@@ -4,9 +4,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What a store knows of the application's database without having connected to it.</summary>
+/// <summary>The properties of the application's database that are known without connecting to it.</summary>
 /// <param name="Sql">The statements.</param>
-/// <param name="Gate">Where writers wait, where there is one at a time.</param>
+/// <param name="Gate">The gate of writers, if the engine allows one at a time.</param>
 internal sealed record RecordsDatabase(RecordSql Sql, WriterGate? Gate)
 {
     private const string MySql = "MySql.EntityFrameworkCore";
@@ -14,8 +14,8 @@ internal sealed record RecordsDatabase(RecordSql Sql, WriterGate? Gate)
     private const string Sqlite = "Microsoft.EntityFrameworkCore.Sqlite";
     private const string SqlServer = "Microsoft.EntityFrameworkCore.SqlServer";
 
-    /// <summary>Looks at the context that the application has registered.</summary>
-    /// <exception cref="InvalidOperationException">It cannot carry records; the message names the fix.</exception>
+    /// <summary>Reads the properties from the context that the application has registered.</summary>
+    /// <exception cref="InvalidOperationException">It cannot store records; the message names the fix.</exception>
     public static RecordsDatabase Of<TDbContext>(IServiceScopeFactory scopes)
         where TDbContext : DbContext
     {
@@ -26,20 +26,20 @@ internal sealed record RecordsDatabase(RecordSql Sql, WriterGate? Gate)
         var name = typeof(TDbContext).Name;
         if (context is null || another is null)
         {
-            throw new InvalidOperationException($"AddEntityFrameworkCoreStore<{name}>() needs the context, which is not registered. Call builder.Services.AddDbContext<{name}>(...).");
+            throw new InvalidOperationException($"AddEntityFrameworkCoreStore<{name}>() requires the context '{name}', which is not registered. Call builder.Services.AddDbContext<{name}>(...).");
         }
 
         var provider = context.Database.ProviderName;
         if (provider is not (PostgreSql or SqlServer or MySql or Sqlite))
         {
-            throw new InvalidOperationException($"'{name}' uses the provider '{provider}'. Idempotency records can be kept with {PostgreSql}, {SqlServer}, {MySql} and {Sqlite}: use one of them, or another idempotency store.");
+            throw new InvalidOperationException($"'{name}' uses the provider '{provider}', which the idempotency store does not support. Use {PostgreSql}, {SqlServer}, {MySql} or {Sqlite}, or another idempotency store.");
         }
 
         var table = RecordsTable.Of(context);
         var connection = context.Database.GetDbConnection();
         if (ReferenceEquals(connection, another.Database.GetDbConnection()))
         {
-            throw new InvalidOperationException($"All instances of '{name}' share one connection, but records are read and written beside what a handler does on its own. Give the provider a connection string in place of an open connection, and register the context as scoped.");
+            throw new InvalidOperationException($"All instances of '{name}' share one connection, but the idempotency store needs a connection of its own. Give the provider a connection string instead of an open connection, and register the context as scoped.");
         }
 
         return provider switch
@@ -59,10 +59,10 @@ internal sealed record RecordsDatabase(RecordSql Sql, WriterGate? Gate)
         var isInMemory = source is "" || source.Contains(":memory:", StringComparison.OrdinalIgnoreCase) || Is("Mode", "Memory");
         if (isInMemory && !Is("Cache", "Shared"))
         {
-            throw new InvalidOperationException($"'{context}' uses a SQLite database in memory that each connection has for itself. Share it, 'Data Source=name;Mode=Memory;Cache=Shared', with one connection kept open, or use a file.");
+            throw new InvalidOperationException($"'{context}' uses an in-memory SQLite database that is private to each connection. Share it with 'Data Source=name;Mode=Memory;Cache=Shared' and one connection that stays open, or use a file.");
         }
 
-        // One file may be named in two ways; a name that is none is not changed by this in any way that matters.
+        // One file can have two names. A value that is not a file name is not changed in any way that matters.
         return isInMemory ? source : Path.GetFullPath(source);
     }
 }

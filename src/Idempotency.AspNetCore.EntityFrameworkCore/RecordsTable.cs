@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The table of records, with its names as they are written in SQL.</summary>
+/// <summary>The table of records, with names as quoted in SQL.</summary>
 internal sealed class RecordsTable
 {
     public const string EntityName = "IdempotencyRecords";
@@ -27,10 +27,10 @@ internal sealed class RecordsTable
         _columnOf = columnOf;
     }
 
-    /// <summary>The table, with its schema where it has one.</summary>
+    /// <summary>The name of the table, with its schema if it has one.</summary>
     public string Name { get; }
 
-    /// <summary>The column of a property.</summary>
+    /// <summary>The name of the column of a property.</summary>
     public string this[string property] => _columnOf(property);
 
     /// <summary>Reads the names from a context's model.</summary>
@@ -39,15 +39,15 @@ internal sealed class RecordsTable
     {
         var name = context.GetType().Name;
         var entity = context.Model.FindEntityType(EntityName)
-            ?? throw new InvalidOperationException($"The model of '{name}' has no idempotency records. Call modelBuilder.AddIdempotencyRecords() in its OnModelCreating, and add a migration.");
+            ?? throw new InvalidOperationException($"The model of '{name}' has no idempotency records. Call modelBuilder.AddIdempotencyRecords() in OnModelCreating, and add a migration.");
         var table = StoreObjectIdentifier.Create(entity, StoreObjectType.Table)
-            ?? throw new InvalidOperationException($"The idempotency records of '{name}' are not mapped to a table. Name one with modelBuilder.AddIdempotencyRecords(names => names.Table = ...).");
+            ?? throw new InvalidOperationException($"The idempotency records of '{name}' are not mapped to a table. Specify one with modelBuilder.AddIdempotencyRecords(names => names.Table = ...).");
         foreach (var property in entity.GetProperties())
         {
-            // The store's commands go past EF's conversions, so there must be none to miss.
+            // The store's commands bypass EF's conversions, so there must be none.
             if (property.FindTypeMapping() is { Converter: not null })
             {
-                throw new InvalidOperationException($"The column '{property.Name}' of the idempotency records of '{name}' has a value converter, which their store does not know. Exempt the entity '{EntityName}' from the convention that sets it.");
+                throw new InvalidOperationException($"The column '{property.Name}' of the idempotency records of '{name}' has a value converter, which the store does not support. Exclude the entity '{EntityName}' from the convention that adds it.");
             }
         }
 

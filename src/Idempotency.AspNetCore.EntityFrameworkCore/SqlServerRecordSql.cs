@@ -1,12 +1,12 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>The statements for SQL Server, 2016 or later. The default tests see them as text only; those that run them need a container engine.</summary>
+/// <summary>The statements for SQL Server 2016 or later. The default tests check only their text; the tests that run them need a container engine.</summary>
 internal sealed class SqlServerRecordSql : RecordSql
 {
-    // A server or a session may be set to count no rows, and rows are what tells whether a claim was its owner's.
+    // A server or a session can be set to not count rows, and the count shows whether the owner had the claim.
     private const string Counting = "SET NOCOUNT OFF; ";
 
-    // A pooled connection keeps the isolation level of whoever used it last. Under SNAPSHOT, READPAST is an error and a claim's update may be a conflict.
+    // A pooled connection keeps the isolation level of its last user. With SNAPSHOT, READPAST is an error, and a claim's update can be a conflict.
     private const string ReadCommitted = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;";
 
     public SqlServerRecordSql(RecordsTable table)
@@ -20,14 +20,14 @@ internal sealed class SqlServerRecordSql : RecordSql
         Delete = Counting + Delete;
     }
 
-    // varbinary(max): a size of each payload's own would make a cached plan for every length.
+    // varbinary(max): a separate size for each payload would create a cached plan for every length.
     public override int? PayloadSize => -1;
 
-    // A deadlock's victim, and most errors under XACT_ABORT.
+    // A deadlock victim, and most errors with XACT_ABORT.
     public override bool EndsTransactions => true;
 
     // UPDLOCK and SERIALIZABLE lock the key, or the gap where it would be, so that of two claims the second waits for the first and then finds its row.
-    // A record that is there is seen before anything is locked: replays and refusals, which are what finds one, shall write nothing.
+    // An existing record is read before anything is locked, because replays and rejections, which find one, must not write.
     public override string Claim =>
         $"""
         SET XACT_ABORT ON;
@@ -49,7 +49,7 @@ internal sealed class SqlServerRecordSql : RecordSql
         {Read};
         """;
 
-    // A variable, not OUTPUT, which a table with triggers does not allow.
+    // A variable, because OUTPUT is not allowed on a table with triggers.
     public override string Supersede =>
         $"""
         {ReadCommitted}
@@ -62,6 +62,6 @@ internal sealed class SqlServerRecordSql : RecordSql
 
     public override string Abandoned => $"SELECT TOP (@limit) {AbandonedColumns} FROM {Table} WHERE {AbandonedAfter}";
 
-    // READPAST is for locks; where READ COMMITTED reads versions instead, READCOMMITTEDLOCK makes it read locks again.
+    // READPAST applies to locks; if READ COMMITTED reads row versions instead, READCOMMITTEDLOCK makes it read locks again.
     public override string RemoveExpired => $"{Counting}{ReadCommitted} DELETE TOP (@limit) FROM {Table} WITH (READPAST, ROWLOCK, READCOMMITTEDLOCK) WHERE {GoneAt} <= {Now}";
 }

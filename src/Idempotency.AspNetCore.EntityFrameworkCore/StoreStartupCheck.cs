@@ -3,13 +3,13 @@ using Microsoft.Extensions.Hosting;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A context that cannot carry records fails the host's start, before anything connects. A database without their table fails it too.</summary>
+/// <summary>Fails the start of the host if the context cannot store records, before anything connects, or if the database has no table for them.</summary>
 internal sealed class StoreStartupCheck<TDbContext>(IIdempotencyStore store) : IHostedLifecycleService
     where TDbContext : DbContext
 {
     public Task StartingAsync(CancellationToken cancellationToken)
     {
-        // Another store may have been added after this one: then that counts.
+        // Another store may have been added after this one, and is used instead.
         (store as EntityFrameworkCoreIdempotencyStore<TDbContext>)?.Check();
         return Task.CompletedTask;
     }

@@ -5,10 +5,10 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Lets nobody end a handler's transaction but the library: its end is when the answer is recorded. And lets nobody go on without it.</summary>
+/// <summary>Prevents a handler from ending its transaction, because the library ends it when the response is recorded, and from continuing without it.</summary>
 internal sealed class TransactionGuard : DbTransactionInterceptor, IDbConnectionInterceptor, IDbCommandInterceptor
 {
-    // By context and by EF Core's own id: a DbTransaction may be an object that its client uses again, for somebody else's transaction.
+    // By context and by EF Core's own id: a DbTransaction may be an object that its client reuses for another transaction.
     private static readonly ConditionalWeakTable<DbContext, HandlerTransaction> Guarded = [];
 
     private TransactionGuard()
@@ -39,14 +39,14 @@ internal sealed class TransactionGuard : DbTransactionInterceptor, IDbConnection
     public override ValueTask<InterceptionResult> TransactionRollingBackAsync(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
         ValueTask.FromResult(Checked(eventData, "rolled back", result));
 
-    // EF Core opens a connection that was closed or lost by itself, and what is written then (by a handler that repeats what has failed) is committed at once.
+    // EF Core reopens a connection that was closed or lost, and further writes (by a handler that retries) would be committed immediately.
 
     public InterceptionResult ConnectionOpening(DbConnection connection, ConnectionEventData eventData, InterceptionResult result) => Checked(eventData, result);
 
     public ValueTask<InterceptionResult> ConnectionOpeningAsync(DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
         ValueTask.FromResult(Checked(eventData, result));
 
-    // On some engines a failed statement may undo its transaction, and the client runs the next one outside it, where it is committed at once.
+    // On some engines, a failed statement can roll back its transaction, and the client runs the next one outside it, where it is committed immediately.
 
     public void CommandFailed(DbCommand command, CommandErrorEventData eventData) => Note(eventData);
 
@@ -82,21 +82,21 @@ internal sealed class TransactionGuard : DbTransactionInterceptor, IDbConnection
     private static InterceptionResult<T> Checked<T>(CommandEventData executing, InterceptionResult<T> result) =>
         executing.Context is { } context && Guarded.TryGetValue(context, out var guarded) && guarded.WasUndone && !guarded.IsEnding
             ? throw new InvalidOperationException(
-                "The database has undone the transaction that idempotency has begun for this handler, in favour of another: with a statement that failed before. What is written now would be committed at once. " +
-                "Let that failure out of the handler, in place of trying again within it: the request may come again.")
+                "The database rolled back the transaction that idempotency started for this handler, because an earlier statement conflicted with another transaction. Further writes would be committed at once. " +
+                "Let the exception leave the handler instead of retrying inside it. The client can retry the request.")
             : result;
 
     private static InterceptionResult Checked(ConnectionEventData opening, InterceptionResult result) =>
         opening.Context is { } context && Guarded.TryGetValue(context, out var guarded) && !guarded.IsEnding
             ? throw new InvalidOperationException(
-                "The transaction that idempotency has begun for this handler is gone, with its connection: the handler has disposed of it or closed its connection, or the connection was lost. " +
-                "What was written is undone. Let the failure of a lost connection out of the handler, in place of trying again within it: the request may come again.")
+                "The transaction that idempotency started for this handler has ended: the handler disposed of it or closed its connection, or the connection was lost. " +
+                "Its writes were rolled back. Let the exception of a lost connection leave the handler instead of retrying inside it. The client can retry the request.")
             : result;
 
     private static InterceptionResult Checked(TransactionEventData ending, string ended, InterceptionResult result) =>
         ending.Context is { } context && Guarded.TryGetValue(context, out var guarded) && guarded.Id == ending.TransactionId && !guarded.IsEnding
             ? throw new InvalidOperationException(
-                $"This transaction cannot be {ended} here: idempotency has begun it, and commits it together with the record of the handler's answer. " +
-                "Take the call out, and return the answer, or throw to undo everything. To undo a part, use a savepoint.")
+                $"This transaction cannot be {ended} here: idempotency started it, and commits it together with the recorded response. " +
+                "Remove the call, and return a response, or throw an exception to roll back everything. To roll back a part, use a savepoint.")
             : result;
 }

@@ -3,9 +3,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Where writers of one SQLite database wait for each other, in the order they come.</summary>
-/// <remarks>SQLite has one writer, and its client waits for it by putting the thread to sleep. Within this process nobody needs to: here they wait without a thread.</remarks>
-[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "A gate is there as long as the process; a semaphore nobody asks for its wait handle holds nothing.")]
+/// <summary>Queues the writers of one SQLite database, in order of arrival.</summary>
+/// <remarks>SQLite allows one writer, and its client blocks the thread while it waits. Within this process, writers wait here without a thread.</remarks>
+[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "A gate lives as long as the process, and a semaphore whose wait handle is never used holds no resources.")]
 internal sealed class WriterGate
 {
     private static readonly ConcurrentDictionary<string, WriterGate> Gates = new(StringComparer.Ordinal);
@@ -16,12 +16,12 @@ internal sealed class WriterGate
     public static WriterGate Of(string database) => Gates.GetOrAdd(database, static _ => new WriterGate());
 
     /// <summary>Waits for the turn, which ends when it is disposed of.</summary>
-    /// <exception cref="TimeoutException">It did not come in time.</exception>
+    /// <exception cref="TimeoutException">The wait timed out.</exception>
     public async ValueTask<IDisposable> EnterAsync(TimeSpan patience, CancellationToken cancellationToken) => await _turn.WaitAsync(patience, cancellationToken)
         ? new Turn(_turn)
         : throw new TimeoutException(
-            $"SQLite has one writer, and it was not free within {patience.TotalSeconds:0.#} s: a handler that runs in a transaction keeps it until it has finished. " +
-            $"Make such handlers shorter, raise {nameof(EntityFrameworkCoreIdempotencyStoreOptions)}.{nameof(EntityFrameworkCoreIdempotencyStoreOptions.CommandTimeout)}, or use a database with several writers.");
+            $"SQLite allows one writer at a time, and the write lock was not available within {patience.TotalSeconds:0.#} s: a handler that runs in a transaction holds it until the handler ends. " +
+            $"Make such handlers shorter, increase {nameof(EntityFrameworkCoreIdempotencyStoreOptions)}.{nameof(EntityFrameworkCoreIdempotencyStoreOptions.CommandTimeout)}, or use a database that allows concurrent writers.");
 
     private sealed class Turn(SemaphoreSlim turn) : IDisposable
     {

@@ -1,23 +1,23 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>What is wrong, by the names of the JMESPath specification.</summary>
+/// <summary>The type of an error, with the names of the JMESPath specification.</summary>
 public enum JmesPathError
 {
-    /// <summary><c>syntax</c>: the expression is not one of the grammar, or it is longer or nested deeper than is allowed.</summary>
+    /// <summary><c>syntax</c>: the expression does not follow the grammar, or is too long or nested too deeply.</summary>
     Syntax,
 
-    /// <summary><c>unknown-function</c>: there is no function of that name.</summary>
+    /// <summary><c>unknown-function</c>: the function does not exist.</summary>
     UnknownFunction,
 
     /// <summary><c>invalid-arity</c>: a function is called with too few or too many arguments.</summary>
     InvalidArity,
 
-    /// <summary><c>invalid-type</c>: a function is given an argument of a type that it does not take.</summary>
+    /// <summary><c>invalid-type</c>: a function is called with an argument of an invalid type.</summary>
     InvalidType,
 
-    /// <summary><c>invalid-value</c>: a value cannot be used: the step 0 of a slice, text that cannot be decoded, a result without bounds.</summary>
+    /// <summary><c>invalid-value</c>: a value cannot be used, such as a slice step of 0, text that cannot be decoded, or a result that is out of range.</summary>
     InvalidValue,
 
-    /// <summary><c>undefined-variable</c>: <c>$name</c> stands outside of the <c>let</c> that binds it.</summary>
+    /// <summary><c>undefined-variable</c>: <c>$name</c> is used outside the <c>let</c> that defines it.</summary>
     UndefinedVariable,
 }

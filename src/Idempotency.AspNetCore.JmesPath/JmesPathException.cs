@@ -1,7 +1,7 @@
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// An expression is not valid, or cannot be applied to a document. The message names types, functions and positions, and nothing of the document: it may be shown to the client.
+/// An expression is not valid, or cannot be applied to a document. The message contains types, functions and positions, and nothing of the document, so it can be returned to the client.
 /// </summary>
 public sealed class JmesPathException : FormatException
 {
@@ -12,10 +12,10 @@ public sealed class JmesPathException : FormatException
         Position = position;
     }
 
-    /// <summary>What is wrong.</summary>
+    /// <summary>The type of the error.</summary>
     public JmesPathError Error { get; }
 
-    /// <summary>Where in the expression, counted in characters from 0.</summary>
+    /// <summary>The position in the expression, in characters, starting at 0.</summary>
     public int Position { get; }
 
     private static string NameOf(JmesPathError error) => error switch

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A compiled JMESPath expression (jmespath.org, with <c>let</c> of JEP-18). Immutable, and used by many threads at once.</summary>
+/// <summary>A compiled JMESPath expression (jmespath.org, with <c>let</c> of JEP-18). Immutable and thread-safe.</summary>
 public sealed class JmesPathExpression
 {
     private readonly int _maxDecodedSize;
@@ -17,16 +17,16 @@ public sealed class JmesPathExpression
         _maxWork = options.MaxWork;
     }
 
-    /// <summary>The text it was compiled from.</summary>
+    /// <summary>The text of the expression.</summary>
     public string Expression { get; }
 
     internal Node Root { get; }
 
     /// <summary>Compiles an expression.</summary>
-    /// <param name="expression">For example <c>[user.id, items[*].sku]</c>. At most 16 384 characters, nested at most 256 deep.</param>
-    /// <param name="options">The limits of its evaluation; null for the defaults. Read once.</param>
-    /// <exception cref="JmesPathException">It is not valid, or calls a function that does not exist or with the wrong arguments.</exception>
-    /// <exception cref="ArgumentException">A limit is not more than zero.</exception>
+    /// <param name="expression">The expression, for example <c>[user.id, items[*].sku]</c>. At most 16 384 characters and 256 levels.</param>
+    /// <param name="options">The limits of its evaluation; null for the defaults. They are read once.</param>
+    /// <exception cref="JmesPathException">The expression is not valid, or calls a function that does not exist or with invalid arguments.</exception>
+    /// <exception cref="ArgumentException">A limit is not greater than zero.</exception>
     public static JmesPathExpression Parse(string expression, JmesPathOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(expression);
@@ -46,9 +46,9 @@ public sealed class JmesPathExpression
 
     /// <summary>Applies the expression to a document.</summary>
     /// <returns>
-    /// What it selects; of kind <see cref="JsonValueKind.Null"/> when that is nothing. A value that is selected as it stands is the document's own element, and lives as long.
+    /// The result, with the kind <see cref="JsonValueKind.Null"/> if nothing was selected. An unchanged value is an element of the document, and is valid as long as the document.
     /// </returns>
-    /// <exception cref="JmesPathException">The standard says that it is an error, or a limit of <see cref="JmesPathOptions"/> is reached.</exception>
+    /// <exception cref="JmesPathException">The standard defines it as an error, or a limit of <see cref="JmesPathOptions"/> was reached.</exception>
     public JsonElement Evaluate(JsonElement document)
     {
         var run = Begin();
@@ -65,6 +65,6 @@ public sealed class JmesPathExpression
 
     internal Evaluation Begin() => new(_maxWork, _maxDecodedSize);
 
-    /// <summary>The expression's text.</summary>
+    /// <summary>Returns the text of the expression.</summary>
     public override string ToString() => Expression;
 }

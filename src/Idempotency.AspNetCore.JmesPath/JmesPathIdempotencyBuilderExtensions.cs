@@ -7,10 +7,10 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class JmesPathIdempotencyBuilderExtensions
 {
     /// <summary>
-    /// Lets <see cref="IdempotencyPolicy.KeySelector"/> and <see cref="IdempotencyPolicy.FingerprintSelector"/> be written in JMESPath: <c>"[user.id, order_id]"</c>.
+    /// Uses JMESPath for <see cref="IdempotencyPolicy.KeySelector"/> and <see cref="IdempotencyPolicy.FingerprintSelector"/>: <c>"[user.id, order_id]"</c>.
     /// </summary>
-    /// <param name="builder">What <c>AddIdempotency()</c> returned.</param>
-    /// <param name="configure">The limits of an evaluation; null for the defaults.</param>
+    /// <param name="builder">The idempotency builder.</param>
+    /// <param name="configure">Configures the limits of an evaluation; null for the defaults.</param>
     public static IIdempotencyBuilder AddJmesPath(this IIdempotencyBuilder builder, Action<JmesPathOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);

@@ -5,7 +5,7 @@ using Microsoft.OpenApi;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The headers that tell a first answer, a replay and an unrecorded answer apart, on an operation's own 2xx and 3xx; and the 304 that a replay may be.</summary>
+/// <summary>Documents the headers that distinguish a first response, a replay and an unrecorded response, on an operation's own 2xx and 3xx; and the 304 that a replay can return.</summary>
 internal static class AnswerMarks
 {
     private const string NotModified = "304";
@@ -20,15 +20,15 @@ internal static class AnswerMarks
             if (operation.OwnResponse(status) is { } answer)
             {
                 AddHeaders(answer, endpoint, isETagRecorded, mayBeJsonObject: status is not ("204" or "205") && MayBeJson(answer));
-                // There is a tag to compare with when the library makes one, or the operation says that it sends its own.
+                // There is a tag to compare if the library creates one, or the operation documents its own.
                 mayAnswerNotModified |= policy.AnswerNotModified && isETagRecorded && status[0] == '2' && answer.HasHeader(HeaderNames.ETag);
             }
         }
 
-        // To other methods If-None-Match is a precondition of the operation.
+        // For other methods, If-None-Match is a precondition of the operation.
         if (mayAnswerNotModified && method?.ToUpperInvariant() is null or "GET" or "HEAD" or "POST" && operation.OwnResponse(NotModified) is { } notModified)
         {
-            notModified.Description = Text.Join(notModified.Description, "Not modified: the answer recorded for this request is the one whose `ETag` was sent in `If-None-Match`.");
+            notModified.Description = Text.Join(notModified.Description, "Not modified: the response recorded for this request is the one whose `ETag` was sent in `If-None-Match`.");
             AddHeaders(notModified, endpoint, isETagRecorded, mayBeJsonObject: false);
         }
     }
@@ -37,29 +37,29 @@ internal static class AnswerMarks
     {
         var policy = endpoint.Policy;
         response.AddHeader(IdempotencyHeaders.Replayed, Flag(
-            "`true`: this answer was given before, and nothing ran for this request."
-            // Said here rather than as a property: the schema of the body is a component that operations without idempotency may share.
+            "`true`: the response is a replay of the recorded response, and nothing ran for this request."
+            // Described here instead of as a property: the schema of the body is a component that operations without idempotency can share.
             + (mayBeJsonObject && policy.ReplayFlagName is { } flag ? $" A body that is a JSON object then has the member `\"{flag}\": true`." : ""),
             example: true));
-        response.AddHeader(IdempotencyHeaders.Stored, Flag("`false`: the request ran, but its answer could not be recorded. A retry may run again.", example: false));
+        response.AddHeader(IdempotencyHeaders.Stored, Flag("`false`: the request ran, but its response could not be recorded. A retry may run it again.", example: false));
         if (policy.EmitETag && isETagRecorded)
         {
-            response.AddHeader(HeaderNames.ETag, Value("The answer's validator: the same on the first answer and on each replay.", "W/\"Adxru4sfqEC9czzYT1wjPQ\""));
+            response.AddHeader(HeaderNames.ETag, Value("The entity tag of the response: the same for the first response and each replay.", "W/\"Adxru4sfqEC9czzYT1wjPQ\""));
         }
 
         if (policy.ClientCaching)
         {
             response.AddHeader(HeaderNames.CacheControl, Value(
-                "The caller may keep the answer for as long as it is recorded.",
+                "The client may cache the response for as long as it is recorded.",
                 string.Create(CultureInfo.InvariantCulture, $"private, max-age={(long)policy.Retention.TotalSeconds}")));
             if (endpoint.VaryingHeaders.Count > 0)
             {
-                response.AddHeader(HeaderNames.Vary, Value("Names the request headers that decide which answer this is.", string.Join(", ", endpoint.VaryingHeaders)));
+                response.AddHeader(HeaderNames.Vary, Value("The request headers that the response depends on.", string.Join(", ", endpoint.VaryingHeaders)));
             }
         }
     }
 
-    /// <summary>Only in <c>application/json</c> is the member added. Not where only other types are documented; a handler that documents none may write anything.</summary>
+    /// <summary>The member is only added to <c>application/json</c>. If only other types are documented, it is not mentioned; a handler that documents none can return any type.</summary>
     private static bool MayBeJson(OpenApiResponse response) =>
         response.Content is null or { Count: 0 } || response.Content.Keys.Any(type => type.Split(';')[0].Trim().Equals("application/json", StringComparison.OrdinalIgnoreCase) || type.Contains('*', StringComparison.Ordinal));
 

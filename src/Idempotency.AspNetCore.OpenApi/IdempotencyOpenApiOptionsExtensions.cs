@@ -4,23 +4,23 @@ using Microsoft.AspNetCore.OpenApi;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
-/// <summary>Puts idempotency into the OpenAPI document.</summary>
+/// <summary>Adds idempotency to OpenAPI documents.</summary>
 public static class IdempotencyOpenApiOptionsExtensions
 {
-    // Twice on the same options (a library's defaults and the application's own) documents everything once.
+    // Calling it twice on the same options (by a library and by the application) documents everything once.
     private static readonly ConditionalWeakTable<OpenApiOptions, IdempotencyOperationTransformer> Added = [];
 
     /// <summary>
-    /// Documents, for exactly the endpoints that take part and by the policy of each: the key header, the refusals with their codes, examples
-    /// and <c>Retry-After</c>, and the headers that mark answers. Other operations stay as they are, and so do all where
+    /// Documents idempotency for the protected endpoints, by the policy of each: the key header, the problems with their codes, examples
+    /// and <c>Retry-After</c>, and the headers of responses. Other operations are not changed. Nothing is documented if
     /// <see cref="IdempotencyOptions.Enabled"/> is false.
     /// </summary>
     /// <remarks>
-    /// What an operation already documents is completed, not replaced. Transformers that are added after this one see what it wrote, and may
+    /// Existing documentation of an operation is extended, not replaced. Transformers that are added after this one see its output, and can
     /// change it. Call it for each document: <c>builder.Services.AddOpenApi("v2", options => options.AddIdempotency())</c>. Without
-    /// <c>builder.Services.AddIdempotency()</c> the document fails with a message that says so.
+    /// <c>builder.Services.AddIdempotency()</c>, generating the document fails with a message that names the fix.
     /// </remarks>
-    /// <param name="options">The options of a document, as <c>AddOpenApi()</c> gives them.</param>
+    /// <param name="options">The options of a document, from <c>AddOpenApi()</c>.</param>
     public static OpenApiOptions AddIdempotency(this OpenApiOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);

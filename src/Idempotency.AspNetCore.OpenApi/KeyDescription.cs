@@ -2,14 +2,14 @@ using Microsoft.OpenApi;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Tells a client how its request is recognised: by a header, or by its body.</summary>
+/// <summary>Describes how a request is identified: by a header, or by its body.</summary>
 internal static class KeyDescription
 {
-    /// <summary>What the schema lets through, the server accepts; the grammar is that of <see cref="IdempotencyPolicy.HeaderName"/>.</summary>
+    /// <summary>The server accepts every value that matches the schema; the grammar is that of <see cref="IdempotencyPolicy.HeaderName"/>.</summary>
     /// <remarks>
-    /// A schema judges what is on the wire, which is the bare form or the quoted one (the draft of the header allows only the latter, so a
-    /// gateway that validates must not refuse it). The 255 characters are those of the key. Said of the wire they leave out the quoted keys
-    /// that need more with their quotation marks and escapes: too strict at the very end, and never too lax.
+    /// A schema validates the header as sent, which is the bare or the quoted form (the draft of the header allows only the latter, so a
+    /// gateway that validates must not reject it). The 255 characters are those of the key. Applied to the header, the limit excludes quoted keys
+    /// that exceed it with their quotation marks and escapes: it is slightly too strict, and never too lax.
     /// </remarks>
     public const string Pattern = """^([!#-+\-.-:<-~]([ !#-+\-.-:<-~]*[!#-+\-.-:<-~])?|"([ !#-\[\]-~]|\\["\\])+")$""";
 
@@ -20,7 +20,7 @@ internal static class KeyDescription
         var policy = endpoint.Policy;
         if (!endpoint.TakesKeyFromHeader)
         {
-            operation.Description = Text.Join(operation.Description, $"Requests are recognised by {WhatIsKey(policy, "them", "their")}: one that is sent again within {Text.Of(policy.Retention)} gets the first answer instead of running again.{Without(policy, " Those of which it selects nothing run each time they are sent.")}{Headers(policy)}");
+            operation.Description = Text.Join(operation.Description, $"Requests are identified by {WhatIsKey(policy, "them", "their")}: a request that is sent again within {Text.Of(policy.Retention)} receives the first response instead of running again.{Without(policy, " Requests from which it selects nothing run each time they are sent.")}{Headers(policy)}");
             return;
         }
 
@@ -33,14 +33,14 @@ internal static class KeyDescription
             operation.Parameters.Add(declared);
         }
 
-        // A reference is the application's own component, which other operations may share.
+        // A reference is a component of the application that other operations can share.
         if (declared is OpenApiParameter parameter)
         {
             Complete(parameter, endpoint);
         }
     }
 
-    /// <summary>Adds what is missing. What the handler itself declares stays: a key it binds as a UUID is one, whatever else we would take.</summary>
+    /// <summary>Adds missing documentation. The handler's own declaration is not changed: a key that it binds as a UUID must be one.</summary>
     private static void Complete(OpenApiParameter parameter, IdempotencyEndpoint endpoint)
     {
         parameter.Required |= endpoint is { TakesKeyFromContent: false, Policy.KeyRequired: true };
@@ -61,7 +61,7 @@ internal static class KeyDescription
             return;
         }
 
-        schema.Type = JsonSchemaType.String; // a header that is there is never null
+        schema.Type = JsonSchemaType.String; // a header that is present is never null
         schema.MinLength = Math.Max(schema.MinLength ?? 1, 1);
         schema.MaxLength = Math.Min(schema.MaxLength ?? IdempotencyEndpoint.MaxKeyLength, IdempotencyEndpoint.MaxKeyLength);
         schema.Pattern = Pattern;
@@ -76,7 +76,7 @@ internal static class KeyDescription
         $" A retry must also carry the same {string.Join(", ", policy.FingerprintHeaders.Distinct(StringComparer.OrdinalIgnoreCase).Select(Text.Code))} as the first request.";
 
     private static string WhatIsKey(IdempotencyPolicy policy, string of, string their) =>
-        policy.KeySelector is { } selector ? $"what the expression {Text.Code(selector)} selects of {of}" : $"{their} body";
+        policy.KeySelector is { } selector ? $"the values that the expression {Text.Code(selector)} selects from {of}" : $"{their} body";
 
     private static string Without(IdempotencyPolicy policy, string selection) => policy is { KeySelector: not null, KeyRequired: false } ? selection : "";
 
@@ -85,11 +85,11 @@ internal static class KeyDescription
         var policy = endpoint.Policy;
         var without = endpoint switch
         {
-            { TakesKeyFromContent: true } => $" Without it, the request is recognised by {WhatIsKey(policy, "it", "its")}.{Without(policy, " Where that selects nothing, it runs each time it is sent.")}",
+            { TakesKeyFromContent: true } => $" Without it, the request is identified by {WhatIsKey(policy, "it", "its")}.{Without(policy, " If that selects nothing, the request runs each time it is sent.")}",
             { Policy.KeyRequired: false } => " Without it, the request runs each time it is sent.",
             _ => "",
         };
-        return $"Names the operation. Send a value of your own for each operation, for example a UUID, and the same value with each retry of it: a retry within {Text.Of(policy.Retention)} gets the first answer instead of running again."
+        return $"Identifies the operation. Send a unique value for each operation, for example a UUID, and the same value with each retry: a retry within {Text.Of(policy.Retention)} receives the first response instead of running again."
             + $" 1 to {IdempotencyEndpoint.MaxKeyLength} printable ASCII characters, bare or as a structured-field string: `abc` and `\"abc\"` are the same key.{without}{Headers(policy)}";
     }
 }

@@ -6,7 +6,7 @@ using Microsoft.OpenApi;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The refusals: a response for each status, with an example for each code.</summary>
+/// <summary>Documents the problems: a response for each status, with an example for each code.</summary>
 internal static class ProblemResponses
 {
     private const string ProblemJson = "application/problem+json";
@@ -23,19 +23,19 @@ internal static class ProblemResponses
         }
     }
 
-    /// <summary>Whether a client would send a body. A handler may read one that its signature does not show, but not with a method that gives it no meaning (RFC 9110 section 9.3).</summary>
+    /// <summary>Whether a client would send a body. A handler can read one that its signature does not show, but not with a method that gives it no meaning (RFC 9110 section 9.3).</summary>
     private static bool MayHaveBody(OpenApiOperation operation, string? httpMethod) =>
         operation.RequestBody is not null || httpMethod is null
         || !(HttpMethods.IsGet(httpMethod) || HttpMethods.IsHead(httpMethod) || HttpMethods.IsDelete(httpMethod) || HttpMethods.IsOptions(httpMethod) || HttpMethods.IsTrace(httpMethod));
 
     private static void Add(OpenApiResponse response, IdempotencyProblem[] problems, IdempotencyPolicy policy, OpenApiDocument? document)
     {
-        response.Description = Text.Join(response.Description, "Refused by idempotency:\n\n" + string.Join('\n', problems.Select(problem => Describe(problem, policy))));
+        response.Description = Text.Join(response.Description, "Rejected by idempotency:\n\n" + string.Join('\n', problems.Select(problem => Describe(problem, policy))));
         if (problems.FirstOrDefault(problem => problem.RetryAfterSeconds is not null) is { RetryAfterSeconds: { } seconds } temporary)
         {
             response.AddHeader(HeaderNames.RetryAfter, new OpenApiHeader
             {
-                Description = $"After how many seconds a retry may help. Comes with `{temporary.Code}`.",
+                Description = $"The number of seconds to wait before a retry. Sent with `{temporary.Code}`.",
                 Schema = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int32" },
                 Example = seconds,
             });
@@ -46,7 +46,7 @@ internal static class ProblemResponses
         content.Examples ??= new Dictionary<string, IOpenApiExample>();
         if (content.Example is { } only)
         {
-            // The two members exclude each other, so the application's one example becomes one of several.
+            // The two members exclude each other, so the application's single example becomes one of several.
             content.Examples.TryAdd("example", new OpenApiExample { Value = only });
             content.Example = null;
         }
@@ -57,7 +57,7 @@ internal static class ProblemResponses
         }
     }
 
-    /// <summary>As the server writes it.</summary>
+    /// <summary>The problem as the server writes it.</summary>
     private static JsonObject Example(IdempotencyProblem problem) => new()
     {
         ["type"] = problem.Type,
@@ -70,7 +70,7 @@ internal static class ProblemResponses
 
     private static string Describe(IdempotencyProblem problem, IdempotencyPolicy policy) =>
         $"- `{problem.Code}`: {problem.Title}"
-        + (policy.WhenInProgress == InProgressBehavior.Wait && problem.Code == InProgress ? $" Its answer was waited for, {Text.Of(policy.WaitTimeout)} at the most." : "");
+        + (policy.WhenInProgress == InProgressBehavior.Wait && problem.Code == InProgress ? $" The server waited up to {Text.Of(policy.WaitTimeout)} for its response." : "");
 
     private static OpenApiMediaType ContentOf(OpenApiResponse response)
     {

@@ -3,12 +3,12 @@ using Microsoft.OpenApi;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What every refusal looks like: RFC 9457 with two members of our own. One component, which all operations refer to.</summary>
+/// <summary>The schema of every problem: RFC 9457 with two additional members. One component, which all operations reference.</summary>
 internal static class ProblemSchema
 {
     public const string Name = "IdempotencyProblem";
 
-    /// <summary>A reference to the component, which is put there by whoever needs it first.</summary>
+    /// <summary>A reference to the component, which is added when it is first needed.</summary>
     public static IOpenApiSchema In(OpenApiDocument? document)
     {
         if (document is null)
@@ -27,19 +27,19 @@ internal static class ProblemSchema
     private static OpenApiSchema Create() => new()
     {
         Type = JsonSchemaType.Object,
-        Description = "A request that was refused to keep it from running twice, as problem details (RFC 9457). An application may add members of its own.",
+        Description = "A request that was rejected by idempotency, as problem details (RFC 9457). The application may add members.",
         Required = new HashSet<string> { "type", "title", "status", "detail", "code", "retry" },
         Properties = new Dictionary<string, IOpenApiSchema>
         {
-            ["type"] = Of(JsonSchemaType.String, "Names the problem, as a URI.", schema => schema.Format = "uri"),
-            ["title"] = Of(JsonSchemaType.String, "What happened, in words that do not change."),
+            ["type"] = Of(JsonSchemaType.String, "Identifies the problem type, as a URI.", schema => schema.Format = "uri"),
+            ["title"] = Of(JsonSchemaType.String, "A short summary of the problem. It does not change."),
             ["status"] = Of(JsonSchemaType.Integer, "The HTTP status.", schema => schema.Format = "int32"),
-            ["detail"] = Of(JsonSchemaType.String, "What to do about it."),
-            // Not an enumeration: generated clients fail on a value that they do not know, and a later version may have one more.
-            ["code"] = Of(JsonSchemaType.String, "What happened, for programs; each response lists those that it can have."),
+            ["detail"] = Of(JsonSchemaType.String, "What to do about the problem."),
+            // Not an enumeration, because generated clients fail on unknown values, and a later version can add one.
+            ["code"] = Of(JsonSchemaType.String, "Identifies the problem for programs. Each response lists the codes that it can have."),
             ["retry"] = Of(
                 JsonSchemaType.String,
-                "What makes sense next: the same request with the same key, a request with a new key, or neither.",
+                "What the client can do next: retry with the same key, send a request with a new key, or neither.",
                 schema => schema.Enum = [.. IdempotencyProblem.All.Select(problem => problem.Retry).Distinct().Select(retry => (JsonNode)retry)]),
         },
     };

@@ -2,12 +2,12 @@ using Microsoft.OpenApi;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Writes into what an application has documented, and leaves what it says, and what operations share, as it is.</summary>
+/// <summary>Adds to the documentation of an application, without changing its own texts or shared components.</summary>
 internal static class ResponseEditing
 {
     /// <summary>
-    /// An operation's response to a status, made when there is none. A reference to a component is replaced by a copy of that, because other
-    /// operations may share it; null when the component is not there (yet), and nothing can be added to it without losing it.
+    /// An operation's response for a status, created if there is none. A reference to a component is replaced by a copy of the component, because other
+    /// operations can share it; null if the component does not exist (yet), so that nothing can be added without losing it.
     /// </summary>
     public static OpenApiResponse? OwnResponse(this OpenApiOperation operation, string status)
     {
@@ -31,7 +31,7 @@ internal static class ResponseEditing
     public static bool HasHeader(this OpenApiResponse response, string name) =>
         response.Headers?.Keys.Contains(name, StringComparer.OrdinalIgnoreCase) ?? false;
 
-    /// <summary>Adds a header, unless the application says what it is there.</summary>
+    /// <summary>Adds a header, unless the application documents it.</summary>
     public static void AddHeader(this OpenApiResponse response, string name, OpenApiHeader header)
     {
         if (!response.HasHeader(name))

@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Words for readers of a document.</summary>
+/// <summary>Formats text for documents.</summary>
 internal static class Text
 {
-    /// <summary>A paragraph after what is there already.</summary>
+    /// <summary>Appends a paragraph to existing text.</summary>
     public static string Join(string? before, string paragraph) => string.IsNullOrWhiteSpace(before) ? paragraph : $"{before}\n\n{paragraph}";
 
-    /// <summary>Code in Markdown: between more backticks than it has in a row, or those of a JMESPath literal would end it (CommonMark section 6.1).</summary>
+    /// <summary>Code in Markdown: enclosed in more backticks than it contains in a row, so that those of a JMESPath literal do not end it (CommonMark section 6.1).</summary>
     public static string Code(string code)
     {
         var fence = "`";
@@ -20,7 +20,7 @@ internal static class Text
         return code.StartsWith('`') || code.EndsWith('`') ? $"{fence} {code} {fence}" : fence + code + fence;
     }
 
-    /// <summary>A duration as people say it: 7 days, 24 hours, 90 minutes, 1.5 seconds.</summary>
+    /// <summary>A duration in words: 7 days, 24 hours, 90 minutes, 1.5 seconds.</summary>
     public static string Of(TimeSpan duration)
     {
         var (count, unit) = duration.Ticks switch

@@ -2,17 +2,17 @@ using StackExchange.Redis;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>StackExchange.Redis configuration strings, and what the store makes of them.</summary>
+/// <summary>Parses StackExchange.Redis configuration strings, and adapts options for the store.</summary>
 internal static class RedisConfiguration
 {
-    /// <summary>The options of a connection of the store's own.</summary>
+    /// <summary>The options of the store's own connection.</summary>
     public static ConfigurationOptions ForOwnConnection(ConfigurationOptions options, TimeSpan callTimeout)
     {
         var own = options.Clone();
         own.AsyncTimeout = (int)callTimeout.TotalMilliseconds;
 
-        // A server that comes up after the application is connected to when it does. Until then, and whenever it is away, calls fail at once: what is
-        // queued meanwhile would make each request wait for its 503.
+        // A server that starts after the application is connected to when it is available. Until then, and whenever it is unavailable, calls fail immediately: queued
+        // calls would delay the 503 of each request.
         own.AbortOnConnectFail = false;
         if (own.BacklogPolicy == BacklogPolicy.Default)
         {
@@ -22,23 +22,23 @@ internal static class RedisConfiguration
         return own;
     }
 
-    /// <summary>Why a string is not a configuration; null when it is one.</summary>
+    /// <summary>The reason why a string is not a valid configuration; null if it is.</summary>
     public static string? WhyInvalid(string configuration)
     {
         if (configuration.Contains("://", StringComparison.Ordinal) && !configuration.Contains("tunnel=", StringComparison.OrdinalIgnoreCase))
         {
-            return "is a URI. Write 'host:port' instead, with ',ssl=true', ',user=...' and ',password=...' after it where they are needed.";
+            return "is a URI. Use 'host:port' instead, followed by ',ssl=true', ',user=...' and ',password=...' as needed.";
         }
 
         try
         {
             return configuration.Length > 0 && ConfigurationOptions.Parse(configuration).EndPoints.Count > 0
                 ? null
-                : "names no server. Start it with one, for example 'localhost:6379'.";
+                : "has no server. Start it with one, for example 'localhost:6379'.";
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException or NotImplementedException or NotSupportedException)
         {
-            // The client's own message names the part that it does not understand, and may repeat it: that can be a password.
+            // The client's own message contains the part that it cannot parse, which can be a password.
             return configuration.Contains("tunnel=", StringComparison.OrdinalIgnoreCase)
                 ? "cannot be parsed. Write a tunnel as 'tunnel=http:proxy:port'."
                 : "is not a StackExchange.Redis configuration string, for example 'localhost:6379' or 'host:6380,ssl=true,password=...'.";

@@ -3,12 +3,12 @@ using StackExchange.Redis;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The connection of the store: opened once, in the background, and again until a server answers that can keep records.</summary>
-/// <param name="options">The store's options.</param>
+/// <summary>The connection of the store: opened once, in the background, and retried until a server responds that can store records.</summary>
+/// <param name="options">The options of the store.</param>
 /// <param name="connect">Opens the connection.</param>
-/// <param name="isOwn">Whether it is the store's own to dispose.</param>
-/// <param name="endsCalls">Whether the client itself ends a call that takes longer than the call timeout.</param>
-/// <param name="logger">For warnings about the server's settings.</param>
+/// <param name="isOwn">Whether the store disposes of it.</param>
+/// <param name="endsCalls">Whether the client itself ends a call that exceeds the call timeout.</param>
+/// <param name="logger">Logs warnings about the settings of the server.</param>
 internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func<Task<IConnectionMultiplexer>> connect, bool isOwn, bool endsCalls, ILogger logger) : IDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
@@ -22,18 +22,18 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
     /// <summary>The database, once there is a connection.</summary>
     public IDatabase? Database => _database;
 
-    /// <summary>A call that takes no longer than the call timeout. Where the client sees to that, it costs nothing here.</summary>
+    /// <summary>Limits a call to the call timeout. If the client does so, this costs nothing.</summary>
     public Task<T> InTime<T>(Task<T> call, CancellationToken cancellationToken) =>
         endsCalls ? call.WaitAsync(cancellationToken) : call.WaitAsync(options.CallTimeout, cancellationToken);
 
-    /// <summary>What a call throws that took longer and that the client has not ended.</summary>
+    /// <summary>The exception of a call that exceeded the timeout and that the client did not end.</summary>
     public TimeoutException TookTooLong(TimeoutException timeout) =>
         new($"Redis did not reply within {options.CallTimeout} ({nameof(RedisIdempotencyStoreOptions)}.{nameof(RedisIdempotencyStoreOptions.CallTimeout)}).", timeout);
 
-    /// <summary>Begins to connect, if that has not begun.</summary>
+    /// <summary>Starts to connect, if that has not started yet.</summary>
     public void Open() => _ = Attempt();
 
-    /// <summary>The database. The first attempt to connect is waited for; while later ones go on, calls fail at once, as the last one did.</summary>
+    /// <summary>The database. Calls wait for the first attempt to connect; during later attempts, they fail immediately, like the last attempt.</summary>
     public async ValueTask<IDatabase> DatabaseAsync(CancellationToken cancellationToken)
     {
         if (_database is { } database)
@@ -64,7 +64,7 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
 
         if (isOwn)
         {
-            // Also one that is still being opened.
+            // Also a connection that is still being opened.
             opening?.ContinueWith(static opened => opened.Result.Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
@@ -95,7 +95,7 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
             }
             catch (NotSupportedException)
             {
-                return; // this server will not become another one
+                return; // this server will not become a different one
             }
             catch (Exception)
             {
@@ -114,7 +114,7 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
 
     private async Task<IDatabase> ConnectAsync()
     {
-        await Task.Yield(); // whoever opens the connection does not wait for the part of it that is not asynchronous
+        await Task.Yield(); // the caller does not wait for the synchronous part of opening the connection
         var connection = await OpenAsync();
         if (!connection.IsConnected)
         {
@@ -139,7 +139,7 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
         return database;
     }
 
-    /// <summary>Throws why there is no connection, which the client knows best: nobody listens, a wrong password, a certificate that is not trusted.</summary>
+    /// <summary>Throws the reason why there is no connection, as the client reports it: nothing listens, a wrong password, an untrusted certificate.</summary>
     private static async Task FailAsync(IConnectionMultiplexer connection)
     {
         try
@@ -148,7 +148,7 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
         }
         catch (TimeoutException timeout) when (timeout is not RedisTimeoutException)
         {
-            throw new TimeoutException("The application's connection to Redis is not connected.", timeout); // its client queues the call
+            throw new TimeoutException("The application's Redis connection is not connected.", timeout); // its client queues the call
         }
     }
 

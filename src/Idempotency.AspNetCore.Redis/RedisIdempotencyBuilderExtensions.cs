@@ -9,9 +9,9 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers the Redis store.</summary>
 public static class RedisIdempotencyBuilderExtensions
 {
-    /// <summary>Keeps records in Redis or Valkey, over a connection of the store's own.</summary>
-    /// <param name="builder">What <c>AddIdempotency()</c> returned.</param>
-    /// <param name="configuration">A StackExchange.Redis configuration string, for example <c>localhost:6379</c>.</param>
+    /// <summary>Stores records in Redis or Valkey, with a connection of the store's own.</summary>
+    /// <param name="builder">The idempotency builder.</param>
+    /// <param name="configuration">A StackExchange.Redis configuration string, for example <c>localhost:6379</c>. An invalid string fails at start-up.</param>
     public static IIdempotencyBuilder AddRedisStore(this IIdempotencyBuilder builder, string configuration)
     {
         ArgumentException.ThrowIfNullOrEmpty(configuration);
@@ -19,7 +19,7 @@ public static class RedisIdempotencyBuilderExtensions
     }
 
     /// <summary>
-    /// Keeps records in Redis or Valkey: over the application's <see cref="IConnectionMultiplexer"/>, unless the options name another connection.
+    /// Stores records in Redis or Valkey, with the application's <see cref="IConnectionMultiplexer"/> unless the options specify another connection. Invalid options fail at start-up.
     /// </summary>
     public static IIdempotencyBuilder AddRedisStore(this IIdempotencyBuilder builder, Action<RedisIdempotencyStoreOptions>? configure = null)
     {

@@ -8,10 +8,10 @@ using StackExchange.Redis;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Records in Redis or Valkey, one string a key. See the package's README for the layout, persistence and eviction.</summary>
+/// <summary>Stores records in Redis or Valkey, one string per key. The README of the package describes the layout, persistence and eviction.</summary>
 /// <remarks>
-/// Each operation is one Lua script on one key (so it runs in Redis Cluster), which Redis runs alone: claim, compare and set in one round trip.
-/// Time is the server's: the expiry that every write sets says how long a claim is alive and how long a record is there.
+/// Each operation is one Lua script on one key (so it works in Redis Cluster), which Redis runs atomically: claim, compare and set in one round trip.
+/// Time is the server's clock: the expiry that every write sets determines the end of a lease and of a record.
 /// </remarks>
 public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
 {
@@ -32,8 +32,8 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
     private readonly byte[] _prefix;
 
     /// <summary>Creates the store. Applications register it with <c>AddIdempotency().AddRedisStore(...)</c>.</summary>
-    /// <param name="options">Where and how.</param>
-    /// <param name="services">Where the application's <see cref="IConnectionMultiplexer"/> comes from, when the options name no other connection.</param>
+    /// <param name="options">The options of the store.</param>
+    /// <param name="services">Provides the application's <see cref="IConnectionMultiplexer"/>, if the options specify no other connection.</param>
     /// <exception cref="InvalidOperationException">There is no connection.</exception>
     public RedisIdempotencyStore(IOptions<RedisIdempotencyStoreOptions> options, IServiceProvider services)
     {
@@ -99,10 +99,10 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
         }
     }
 
-    /// <summary>Begins to connect in the background.</summary>
+    /// <summary>Starts to connect in the background.</summary>
     internal void Open() => _connection.Open();
 
-    /// <summary>Closes the connection, if it is the store's own.</summary>
+    /// <summary>Closes the connection, if the store opened it.</summary>
     public void Dispose() => _connection.Dispose();
 
     private static RedisConnection ConnectionOf(RedisIdempotencyStoreOptions options, IServiceProvider services, ILogger logger)
@@ -122,11 +122,11 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
         return shared is not null
             ? new RedisConnection(options, () => Task.FromResult(shared), isOwn: false, endsCalls: false, logger)
             : throw new InvalidOperationException(options.ConnectionServiceKey is { } missing
-                ? $"The Redis idempotency store has no connection: no IConnectionMultiplexer with the key '{missing}' is registered. Register it, for example with AddKeyedRedisClient(\"{missing}\"), or set another {nameof(RedisIdempotencyStoreOptions.ConnectionServiceKey)}."
-                : "The Redis idempotency store has no connection. Give it one with AddRedisStore(\"host:6379\"), or register an IConnectionMultiplexer.");
+                ? $"The Redis idempotency store has no connection: no IConnectionMultiplexer is registered with the key '{missing}'. Register one, for example with AddKeyedRedisClient(\"{missing}\"), or set a different {nameof(RedisIdempotencyStoreOptions.ConnectionServiceKey)}."
+                : "The Redis idempotency store has no connection. Call AddRedisStore(\"host:6379\"), or register an IConnectionMultiplexer.");
     }
 
-    // Keys and arguments are made as the bytes that are sent: no text in between.
+    // Keys and arguments are created as the bytes that are sent, without text in between.
     private RedisKey KeyOf(StoreKey key)
     {
         var bytes = new byte[_prefix.Length + HashDigits];
@@ -139,19 +139,19 @@ public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
 
     private static RedisValue Bytes(Guid owner) => owner.ToByteArray();
 
-    // A payload never changes: one that is a whole array is sent from there.
+    // A payload never changes, so a whole array is sent without copying.
     private static RedisValue Bytes(ReadOnlyMemory<byte> payload) =>
         MemoryMarshal.TryGetArray(payload, out var segment) && segment.Array is { } array && array.Length == payload.Length ? array : payload.ToArray();
 
-    /// <summary>Whether a script did what it is for.</summary>
+    /// <summary>Whether a script changed the record.</summary>
     private static bool IsDone(RedisResult reply) => (long)reply == 1;
 
     private static ClaimResult ParseTakeover(RedisResult reply) => (RedisValue[])reply! is var values && values is [var steps] ? ClaimResult.TookOver((byte[]?)steps) : ClaimResult.Held(Parse(values));
 
     private static ClaimResult ParseClaim(RedisResult reply) => (RedisValue[])reply! is var values && values is [var one] && one == 1 ? ClaimResult.Acquired : ClaimResult.Held(Parse(values));
 
-    /// <summary>Reads a record and what is left of its life.</summary>
+    /// <summary>Reads a record and the rest of its lifetime.</summary>
     private static IdempotencyRecord? Parse(RedisValue[] reply) => reply is [var record, var left]
-        ? (byte[]?)record is { } bytes ? RedisRecord.Parse(bytes, (long)left) ?? throw new IdempotencyRecordUnreadableException("What is under the Redis key is no idempotency record, or one of another version.") : null
-        : throw new IdempotencyRecordUnreadableException("The reply of Redis makes no sense.");
+        ? (byte[]?)record is { } bytes ? RedisRecord.Parse(bytes, (long)left) ?? throw new IdempotencyRecordUnreadableException("The value of the Redis key is not an idempotency record, or has an unknown version.") : null
+        : throw new IdempotencyRecordUnreadableException("The response of Redis is not valid.");
 }

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Options;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Finds mistakes in the options when the application starts.</summary>
+/// <summary>Validates the options at start-up.</summary>
 internal sealed class RedisIdempotencyStoreOptionsValidator : IValidateOptions<RedisIdempotencyStoreOptions>
 {
     public ValidateOptionsResult Validate(string? name, RedisIdempotencyStoreOptions options)
@@ -10,17 +10,17 @@ internal sealed class RedisIdempotencyStoreOptionsValidator : IValidateOptions<R
         var result = new ValidateOptionsResultBuilder();
         if (options.KeyPrefix is null)
         {
-            result.AddError("It is null. Set it to what every key shall start with, for example 'idempotency:'.", Named(nameof(options.KeyPrefix)));
+            result.AddError("It is null. Set it to the prefix of all keys, for example 'idempotency:'.", Named(nameof(options.KeyPrefix)));
         }
 
         if (options.Database < -1)
         {
-            result.AddError("It must be a database number, or -1 for the connection's own.", Named(nameof(options.Database)));
+            result.AddError("It must be a database number, or -1 for the default database of the connection.", Named(nameof(options.Database)));
         }
 
         if (options.CallTimeout <= TimeSpan.Zero || options.CallTimeout.TotalMilliseconds > int.MaxValue)
         {
-            result.AddError("It must be more than zero and less than 24 days, for example TimeSpan.FromSeconds(2).", Named(nameof(options.CallTimeout)));
+            result.AddError("It must be greater than zero and less than 24 days, for example TimeSpan.FromSeconds(2).", Named(nameof(options.CallTimeout)));
         }
 
         if (options.Configuration is { } configuration && RedisConfiguration.WhyInvalid(configuration) is { } why)
@@ -30,7 +30,7 @@ internal sealed class RedisIdempotencyStoreOptionsValidator : IValidateOptions<R
 
         if (options.ConfigurationOptions is { EndPoints.Count: 0 })
         {
-            result.AddError("It names no server. Add one with EndPoints.Add(\"localhost:6379\").", Named(nameof(options.ConfigurationOptions)));
+            result.AddError("It has no server. Add one with EndPoints.Add(\"localhost:6379\").", Named(nameof(options.ConfigurationOptions)));
         }
 
         return result.Build();

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A record as it is in Redis: one string, which the scripts compare and cut at these very places.</summary>
+/// <summary>The format of a record in Redis: one string, which the scripts compare and cut at these positions.</summary>
 /// <remarks>
 /// <list type="table">
 /// <item><term>0</term><description>version: <c>1</c></description></item>
@@ -16,8 +16,8 @@ namespace Idempotency.AspNetCore;
 /// <item><term>44</term><description>fingerprint, 32 bytes</description></item>
 /// <item><term>76</term><description>when completed: data, to the end. While in progress, with recorded steps: their version, 10 digits, and from 86 their data, at least one byte; without, nothing</description></item>
 /// </list>
-/// <para>Time is in the key's expiry and nowhere else. A completed record lives for its retention; one in progress for its lease and then its retention, so
-/// its lease is over when no more than the retention is left.</para>
+/// <para>Time is only in the expiry of the key. A completed record lives for its retention; a record in progress for its lease and then its retention, so
+/// its lease has ended when no more than the retention is left.</para>
 /// </remarks>
 internal static class RedisRecord
 {
@@ -38,10 +38,10 @@ internal static class RedisRecord
     private const int HeadLength = FingerprintAt + Sha256Hash.Length;
     private const int StepsAt = HeadLength + 10;
 
-    // The longest time there is, in milliseconds.
+    // The longest time, in milliseconds.
     private const long Longest = long.MaxValue / TimeSpan.TicksPerMillisecond;
 
-    /// <summary>What a claim writes.</summary>
+    /// <summary>The string that a claim writes.</summary>
     public static byte[] Of(in IdempotencyClaim claim)
     {
         var record = new byte[HeadLength];
@@ -55,7 +55,7 @@ internal static class RedisRecord
         return record;
     }
 
-    /// <summary>A claim's retention as its record has it.</summary>
+    /// <summary>The retention of a claim, as in its record.</summary>
     public static byte[] Retention(TimeSpan retention)
     {
         var digits = new byte[OwnerAt - RetentionAt];
@@ -63,7 +63,7 @@ internal static class RedisRecord
         return digits;
     }
 
-    /// <summary>The version of steps as a record has it.</summary>
+    /// <summary>The version of steps, as in a record.</summary>
     public static byte[] StepsVersion(int version)
     {
         var digits = new byte[StepsAt - HeadLength];
@@ -71,16 +71,16 @@ internal static class RedisRecord
         return digits;
     }
 
-    /// <summary>How long a key lives, in milliseconds: at least one, because Redis knows no expiry that is over already.</summary>
+    /// <summary>The lifetime of a key in milliseconds: at least one, because Redis has no expiry in the past.</summary>
     /// <remarks>
-    /// Redis counts whole milliseconds: from the start of the one it is in until the start of another. What is left can so be nearly one too few, and a lease
-    /// over before its owner, who counts from before it asked, thinks so. One more is enough. A retention needs none: a key is gone one after its last.
+    /// Redis counts whole milliseconds, from the start of the current one to the start of another. The rest can therefore be almost one millisecond too short, and a lease
+    /// would end before its owner, who counts from before the call, expects it. One more is enough. A retention needs none: a key is gone one after its last.
     /// </remarks>
     public static long Life(TimeSpan lease, TimeSpan retention) => Math.Max(1, (lease > TimeSpan.Zero ? Milliseconds(lease) + 1 : 0) + Milliseconds(retention));
 
-    /// <summary>Reads a record, if it is one.</summary>
+    /// <summary>Parses a record, if it is valid.</summary>
     /// <param name="bytes">The string.</param>
-    /// <param name="left">What is left of the key's life, in milliseconds; less than zero when it has no expiry.</param>
+    /// <param name="left">The rest of the key's lifetime in milliseconds; negative if it has no expiry.</param>
     public static IdempotencyRecord? Parse(byte[] bytes, long left)
     {
         if (bytes.Length < HeadLength
@@ -100,7 +100,7 @@ internal static class RedisRecord
             return null;
         }
 
-        // Somebody took the expiry away. Nobody knows then how old it is: its owner may be alive, its answer owed.
+        // The expiry was removed, so the age is unknown: the owner may be running, and the response may still be needed.
         var (leaseLeft, retentionLeft) = left < 0 ? (Math.Max(1, retention), retention) : (left - retention, left);
         return new IdempotencyRecord
         {
@@ -115,7 +115,7 @@ internal static class RedisRecord
         };
     }
 
-    // Up to the whole millisecond: what is promised is kept.
+    // Rounded up to whole milliseconds, so that nothing ends too early.
     private static long Milliseconds(TimeSpan time) => time <= TimeSpan.Zero ? 0 : Math.Min(((time.Ticks - 1) / TimeSpan.TicksPerMillisecond) + 1, Longest);
 
     private static void WriteDigits(long number, Span<byte> digits) =>

@@ -5,7 +5,7 @@ using StackExchange.Redis;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A Lua script on one key, run by its hash: one round trip, and a second one only when the server does not know the script.</summary>
+/// <summary>A Lua script on one key, called by its hash: one round trip, and a second one only if the server does not have the script.</summary>
 internal sealed class RedisScript<T>
 {
     private readonly string _text;
@@ -13,8 +13,8 @@ internal sealed class RedisScript<T>
     private readonly Func<RedisResult, T> _parse;
 
     /// <param name="names">The files of its parts, without their extension, in order.</param>
-    /// <param name="parse">Reads what it returned.</param>
-    [SuppressMessage("Security", "CA5350:Do Not Use Weak Cryptographic Algorithms", Justification = "Redis names scripts by their SHA-1 (EVALSHA); nothing is secured by it.")]
+    /// <param name="parse">Parses its result.</param>
+    [SuppressMessage("Security", "CA5350:Do Not Use Weak Cryptographic Algorithms", Justification = "Redis identifies scripts by their SHA-1 hash (EVALSHA); it is not used for security.")]
     public RedisScript(string[] names, Func<RedisResult, T> parse)
     {
         _text = string.Concat(names.Select(TextOf));
@@ -59,8 +59,8 @@ internal sealed class RedisScript<T>
     }
 
     /// <remarks>
-    /// A server forgets scripts (SCRIPT FLUSH, a restart, a failover, another node of a cluster). It says so before it runs anything, so
-    /// sending the text then is no second run. As EVAL, whatever the client believes of the server's memory: that may have been emptied again.
+    /// A server can lose scripts (SCRIPT FLUSH, a restart, a failover, another node of a cluster). It reports that before it runs anything, so
+    /// sending the text is not a second run. It is sent with EVAL, regardless of the client's cache: the server's may have been emptied again.
     /// </remarks>
     private async Task<T> RunForgottenAsync(RedisConnection connection, IDatabase database, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
     {
@@ -81,7 +81,7 @@ internal sealed class RedisScript<T>
     private static bool IsOfAnotherType(RedisServerException refusal) => refusal.Message.Contains("WRONGTYPE", StringComparison.Ordinal);
 
     private static IdempotencyRecordUnreadableException Unreadable(RedisKey key, RedisServerException refusal) =>
-        new($"The Redis key '{(string?)key}' holds something that is no idempotency record. Give the store a KeyPrefix of its own.", refusal);
+        new($"The Redis key '{(string?)key}' holds a value that is not an idempotency record. Set a KeyPrefix that no other data uses.", refusal);
 
     private static string TextOf(string name)
     {

@@ -3,13 +3,13 @@ using StackExchange.Redis;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Settings of a server with which it can lose records. Read from INFO, which the client needs anyway: CONFIG is often forbidden.</summary>
+/// <summary>Finds server settings with which records can be lost. They are read with INFO, which the client needs anyway, because CONFIG is often not allowed.</summary>
 internal static class RedisServerSettings
 {
-    // The client sends INFO only on a connection with allowAdmin. A script may call it on any.
+    // The client sends INFO only on a connection with allowAdmin. A script can call it on any connection.
     private const string InfoScript = "return redis.call('INFO')";
 
-    /// <summary>Writes a warning for each server that can lose records, a replica too: it may be promoted. What a server does not tell is not warned about.</summary>
+    /// <summary>Logs a warning for each server that can lose records, including replicas, because they can be promoted. Settings that a server does not report cause no warning.</summary>
     public static async Task WarnAsync(IEnumerable<IServer> servers, ILogger logger)
     {
         foreach (var server in servers)
@@ -24,13 +24,13 @@ internal static class RedisServerSettings
             }
             catch (Exception)
             {
-                // It may not be asked, or is gone again.
+                // INFO is not allowed, or the server is no longer available.
             }
         }
     }
 
-    /// <summary>What is wrong, a sentence each.</summary>
-    /// <param name="info">What INFO tells.</param>
+    /// <summary>The findings, one sentence each.</summary>
+    /// <param name="info">The result of INFO.</param>
     internal static IReadOnlyList<string> Findings(IReadOnlyDictionary<string, string> info)
     {
         var findings = new List<string>();
@@ -41,10 +41,10 @@ internal static class RedisServerSettings
 
         if (info.GetValueOrDefault("aof_enabled") == "0")
         {
-            findings.Add("appendonly is 'no', so a restart forgets what was written since the last snapshot, or everything; set it to 'yes'.");
+            findings.Add("appendonly is 'no', so a restart loses writes since the last snapshot, or all data; set it to 'yes'.");
         }
 
-        // The number of good replicas is told only where min-replicas-to-write asks for some.
+        // The number of good replicas is only reported if min-replicas-to-write is set.
         var isReplicated = info.GetValueOrDefault("role") == "slave" || info.GetValueOrDefault("connected_slaves", "0") != "0";
         if (isReplicated && !info.ContainsKey("min_slaves_good_slaves"))
         {

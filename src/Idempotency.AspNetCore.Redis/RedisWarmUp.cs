@@ -2,7 +2,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Begins to connect when the application starts, so that the first request need not wait, and does not wait for it: the server may come later.</summary>
+/// <summary>Starts to connect when the application starts, so that the first request need not wait. It does not wait for the connection, because the server may start later.</summary>
 internal sealed class RedisWarmUp(IIdempotencyStore store) : IHostedService
 {
     public Task StartAsync(CancellationToken cancellationToken)

@@ -6,7 +6,7 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>The path of a request.</summary>
 /// <remarks>
-/// 1. Does the endpoint take part, and how? 2. Which request is this: key, body, fingerprint. 3. Who was here first? 4. Run once, or reject,
+/// 1. Resolve the policy of the endpoint. 2. Identify the request: key, body, fingerprint. 3. Claim the key. 4. Run once, or reject,
 /// or 5. replay. How a step works is one file away; the chapters are the folders.
 /// </remarks>
 internal sealed class IdempotencyMiddleware(
@@ -25,13 +25,13 @@ internal sealed class IdempotencyMiddleware(
             || !policies.Enabled
             || policies.Of(endpoint) is not { } policy
             || !policy.Covers(context.Request)
-            // Registered twice, or a protected request that is run again inside itself: the outer claim covers it.
+            // Registered twice, or a protected request that runs again inside itself: the outer claim covers it.
             || context.Features.Find<IIdempotencyFeature>() is not null)
         {
             return next(context);
         }
 
-        // The application's error page, run in the place of the endpoint that failed: a part of that response, not a request of its own.
+        // The application's error page, which runs in place of the failed endpoint: part of that response, not a request of its own.
         if (context.Features.Find<IExceptionHandlerFeature>() is not null || context.Features.Find<IStatusCodeReExecuteFeature>() is not null)
         {
             return RequestExecutor.BypassAsync(context, next);
@@ -43,13 +43,13 @@ internal sealed class IdempotencyMiddleware(
         }
 
         return context.Response.HasStarted
-            ? throw new InvalidOperationException("The response had started before UseIdempotency(), so it could be neither recorded before it is sent nor replayed. Start it later, or place the middleware that starts it after UseIdempotency().")
+            ? throw new InvalidOperationException("The response had already started before UseIdempotency(), so it can be neither recorded nor replayed. Place the middleware that starts the response after UseIdempotency().")
             : InvokeProtectedAsync(context, policy);
     }
 
     private async Task InvokeProtectedAsync(HttpContext context, IdempotencyPolicy policy)
     {
-        // 2. Which request is this?
+        // 2. Identify the request.
         var identification = await identifier.IdentifyAsync(context, policy);
         if (identification.Request is not { } request)
         {
@@ -59,7 +59,7 @@ internal sealed class IdempotencyMiddleware(
             return;
         }
 
-        // 5. at once: the very bytes that this record was replayed to before need no fingerprint.
+        // 5. immediately: the same bytes that this record was last replayed to have the same fingerprint.
         var known = claims.Recall(request.StoreKey);
         if (known is not null && ResponseReplay.IsRepeated(known, context, policy, request.Body) && !AntiforgeryCheck.HasFailed(context))
         {
@@ -73,11 +73,11 @@ internal sealed class IdempotencyMiddleware(
             return;
         }
 
-        // 3. A claim outlives the client's patience unless the policy says otherwise; waiting for another request's response never does.
+        // 3. The claim continues if the client disconnects, unless the policy says otherwise; waiting for another request's response does not.
         var decision = await claims.ClaimAsync(
             new ClaimRequest(request.StoreKey, fingerprint, policy),
             known,
-            waiting: policy.WhenInProgress == InProgressBehavior.Wait ? context.RequestAborted : CancellationToken.None, // a server makes the token when it is asked for
+            waiting: policy.WhenInProgress == InProgressBehavior.Wait ? context.RequestAborted : CancellationToken.None, // a server creates the token when it is read
             claiming: policy.CompleteAfterDisconnect ? CancellationToken.None : context.RequestAborted);
 
         // 4. and 5.

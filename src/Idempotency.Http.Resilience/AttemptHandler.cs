@@ -1,16 +1,16 @@
 namespace Idempotency.Http;
 
-/// <summary>Stands inside of the retries: every attempt begins alike, and its response is complete when it ends.</summary>
+/// <summary>Runs inside the retries: every attempt starts with the same request, and its response is complete when it ends.</summary>
 /// <remarks>
-/// <para>1. Each attempt begins where the first one began, whatever a redirect or a handler further inside did to the message.</para>
-/// <para>2. The body of the response is read within the attempt: a connection that is lost in the middle of it is a reason for a retry, and a slow body counts against the attempt's timeout.</para>
+/// <para>1. Each attempt starts with the request of the first one, regardless of changes that a redirect or an inner handler made to the message.</para>
+/// <para>2. The response body is read within the attempt: a connection that is lost in the middle of it is retried, and a slow body counts against the attempt timeout.</para>
 /// </remarks>
-/// <param name="maxBufferedResponseSize">How much of a body is read ahead, in bytes.</param>
+/// <param name="maxBufferedResponseSize">The maximum size of a body to buffer, in bytes.</param>
 internal sealed class AttemptHandler(long maxBufferedResponseSize) : DelegatingHandler
 {
     private static int _instances;
 
-    // Of its own: where pipelines are nested, each begins its attempts where it saw the first of them begin.
+    // One key per handler: if pipelines are nested, each starts its attempts with the request that it received first.
     private readonly HttpRequestOptionsKey<RequestSnapshot> _beginning = new($"Idempotency.Http.Beginning.{Interlocked.Increment(ref _instances)}");
 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -24,7 +24,7 @@ internal sealed class AttemptHandler(long maxBufferedResponseSize) : DelegatingH
         ArgumentNullException.ThrowIfNull(request);
         return request.GetIdempotencyKey() is null
             ? base.Send(request, cancellationToken)
-            : AttemptAsync(request, async: false, cancellationToken).AsTask().GetAwaiter().GetResult(); // has ended already: nothing in it awaits
+            : AttemptAsync(request, async: false, cancellationToken).AsTask().GetAwaiter().GetResult(); // has already completed, because nothing in it awaits
     }
 
     private async ValueTask<HttpResponseMessage> AttemptAsync(HttpRequestMessage request, bool async, CancellationToken cancellationToken)
@@ -52,7 +52,7 @@ internal sealed class AttemptHandler(long maxBufferedResponseSize) : DelegatingH
     }
 
     /// <summary>
-    /// Not the body of a response that says that it is not recorded: the request was carried out, and however the reading ends, a retry might carry it out again.
+    /// Does not read the body of a response that is marked as not recorded: the request ran, and if reading failed, a retry could run it again.
     /// </summary>
     private async ValueTask ReadAheadAsync(HttpResponseMessage response, bool async, CancellationToken cancellationToken)
     {

@@ -6,27 +6,27 @@ using Polly;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
-/// <summary>Adds retries and hedging that understand idempotency keys to the clients of <see cref="IHttpClientFactory"/>.</summary>
+/// <summary>Adds retries and hedging that support idempotency keys to the clients of <see cref="IHttpClientFactory"/>.</summary>
 public static class IdempotentResilienceHttpClientBuilderExtensions
 {
     /// <summary>
-    /// Adds idempotency keys and the standard resilience pipeline (rate limiter, total timeout, retry, circuit breaker, attempt timeout), which sends a request again
-    /// only under its key. Use it instead of <c>AddIdempotencyKeys().AddStandardResilienceHandler()</c>.
+    /// Adds idempotency keys and the standard resilience pipeline (rate limiter, total timeout, retry, circuit breaker, attempt timeout), which retries requests
+    /// with the same key. Use it instead of <c>AddIdempotencyKeys().AddStandardResilienceHandler()</c>.
     /// </summary>
     /// <remarks>
     /// <para>
-    /// A 409 with the code <c>idempotency-request-in-progress</c> is waited out: the request is sent again after its <c>Retry-After</c>, until
-    /// <see cref="HttpStandardResilienceOptions.TotalRequestTimeout"/> ends, and without using up <c>Retry.MaxRetryAttempts</c>. Connection errors, attempt timeouts,
-    /// responses that break off, 408, 425, 429, 500, 502, 503 and 504 are retried. A replay, a response with <c>Idempotency-Stored: false</c>, every other 409, 400 and 422 are final.
+    /// After a 409 with the code <c>idempotency-request-in-progress</c>, the request is sent again after its <c>Retry-After</c>, until
+    /// <see cref="HttpStandardResilienceOptions.TotalRequestTimeout"/> ends, without using up <c>Retry.MaxRetryAttempts</c>. Connection errors, attempt timeouts,
+    /// incomplete responses, 408, 425, 429, 500, 502, 503 and 504 are retried. A replay, a response with <c>Idempotency-Stored: false</c>, every other 409, 400 and 422 are final.
     /// </para>
     /// <para>
-    /// Requests without a key are retried by the standard rules if their method is idempotent (RFC 9110 section 9.2.2); a POST or PATCH without a key is sent once.
+    /// Requests without a key follow the standard rules if their method is idempotent (RFC 9110 section 9.2.2); a POST or PATCH without a key is sent once.
     /// </para>
     /// </remarks>
-    /// <param name="builder">What <c>AddHttpClient(...)</c> returned, or the parameter of <c>ConfigureHttpClientDefaults(...)</c>.</param>
+    /// <param name="builder">The HTTP client builder.</param>
     /// <param name="configure">
-    /// Changes the options of the standard pipeline. <c>Retry.ShouldHandle</c> and <c>Retry.DelayGenerator</c> hold the rules of this package; setting them, or
-    /// <c>Retry.ShouldRetryAfterHeader</c>, replaces those.
+    /// Configures the standard pipeline. <c>Retry.ShouldHandle</c> and <c>Retry.DelayGenerator</c> contain the rules of this package; setting them, or
+    /// <c>Retry.ShouldRetryAfterHeader</c>, replaces the rules.
     /// </param>
     /// <returns>The builder of the standard pipeline.</returns>
     public static IHttpStandardResiliencePipelineBuilder AddIdempotentResilienceHandler(this IHttpClientBuilder builder, Action<HttpStandardResilienceOptions>? configure = null)
@@ -35,8 +35,8 @@ public static class IdempotentResilienceHttpClientBuilderExtensions
         builder.AddIdempotencyKeys(static options => options.BufferRequestBodies = true);
         IHttpStandardResiliencePipelineBuilder? standard = null;
 
-        // Outside of the standard pipeline, for two reasons. Each wait is followed by a full set of attempts: a service that is still busy has not failed. And the
-        // total timeout has to span all of them.
+        // Outside the standard pipeline, for two reasons. Each wait is followed by a full set of attempts, because a busy service has not failed. And the
+        // total timeout must cover all of them.
         builder.AddResilienceHandler("idempotency", (pipeline, context) =>
         {
             context.EnableReloads<HttpStandardResilienceOptions>(standard!.PipelineName);
@@ -62,16 +62,16 @@ public static class IdempotentResilienceHttpClientBuilderExtensions
     }
 
     /// <summary>
-    /// Adds idempotency keys and the standard hedging handler: a request whose response is late is sent again, under the same key, while the first attempt still runs,
-    /// and the first real response wins. A 409 with the code <c>idempotency-request-in-progress</c> never does: that attempt asks again after <c>Retry-After</c>, until it
-    /// gets the response or another attempt has it. So an attempt whose connection was lost costs no more than the hedging delay.
+    /// Adds idempotency keys and the standard hedging handler: a request with a late response is sent again with the same key while the first attempt is still running,
+    /// and the first final response wins. A 409 with the code <c>idempotency-request-in-progress</c> never wins: that attempt retries after <c>Retry-After</c>, until it
+    /// gets the response or another attempt does. An attempt whose connection was lost therefore costs no more than the hedging delay.
     /// </summary>
     /// <remarks>
-    /// Hedged are requests with a key, and by the standard rules those whose method is idempotent (RFC 9110 section 9.2.2). A POST or PATCH without a key is sent once. A
-    /// body is held in memory; a stream larger than <see cref="IdempotencyKeyOptions.MaxBufferedBodySize"/> cannot be hedged and is rejected.
+    /// Requests with a key are hedged, and by the standard rules those whose method is idempotent (RFC 9110 section 9.2.2). A POST or PATCH without a key is sent once. A
+    /// body is buffered in memory; a stream larger than <see cref="IdempotencyKeyOptions.MaxBufferedBodySize"/> cannot be hedged and is rejected.
     /// </remarks>
-    /// <param name="builder">What <c>AddHttpClient(...)</c> returned, or the parameter of <c>ConfigureHttpClientDefaults(...)</c>.</param>
-    /// <param name="configure">Configures where hedged attempts go; the same address by default. Other addresses must share their idempotency records with it.</param>
+    /// <param name="builder">The HTTP client builder.</param>
+    /// <param name="configure">Configures the addresses of hedged attempts; the same address by default. Other addresses must share their idempotency records with it.</param>
     /// <returns>The builder of the standard hedging handler, whose <c>Configure</c> changes its options.</returns>
     public static IStandardHedgingHandlerBuilder AddIdempotentHedgingHandler(this IHttpClientBuilder builder, Action<IRoutingStrategyBuilder>? configure = null)
     {
@@ -94,7 +94,7 @@ public static class IdempotentResilienceHttpClientBuilderExtensions
             pipeline.AddRetry(InProgressRetry.WithinTotal(total, TimeOf(context.ServiceProvider)));
         });
 
-        // Now the last two handlers are the one of an endpoint, with the timeout of an attempt, and the one that waits. They change places: the waiting belongs to a
+        // The last two handlers are now that of an endpoint, with the attempt timeout, and the one that waits. They are swapped: the wait belongs to a
         // hedged attempt, but not to its timeout.
         builder.AddHandlers(static client =>
         {
@@ -105,7 +105,7 @@ public static class IdempotentResilienceHttpClientBuilderExtensions
         return standard;
     }
 
-    /// <summary>Unlike <c>AddHttpMessageHandler</c>, it knows the client's name, which the builder of the defaults of all clients does not have.</summary>
+    /// <summary>Unlike <c>AddHttpMessageHandler</c>, it has the name of the client, which the builder of the defaults of all clients does not have.</summary>
     private static void AddHandlers(this IHttpClientBuilder builder, Action<HttpMessageHandlerBuilder> add) =>
         builder.Services.AddSingleton<IConfigureOptions<HttpClientFactoryOptions>>(
             new ConfigureNamedOptions<HttpClientFactoryOptions>(builder.Name, client => client.HttpMessageHandlerBuilderActions.Add(add)));

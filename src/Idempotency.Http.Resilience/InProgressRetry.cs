@@ -3,7 +3,7 @@ using Polly.Timeout;
 
 namespace Idempotency.Http;
 
-/// <summary>Asks again for as long as the service says that the request is in progress. The total timeout, outside of it, is what ends it.</summary>
+/// <summary>Retries while the service responds that the request is in progress. The total timeout, outside of it, ends it.</summary>
 internal static class InProgressRetry
 {
     public static RetryStrategyOptions<HttpResponseMessage> WithinTotal(TimeoutStrategyOptions total, TimeProvider time) => new()

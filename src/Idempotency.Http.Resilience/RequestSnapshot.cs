@@ -1,8 +1,8 @@
 namespace Idempotency.Http;
 
 /// <summary>
-/// A request as it was before its first attempt. An attempt leaves traces in the message: a redirect replaces method, address and content and
-/// removes the authorization, and handlers inside add headers. Each retry has to begin where the first attempt began, or it would be another request.
+/// A request as it was before its first attempt. An attempt changes the message: a redirect replaces the method, address and content and
+/// removes the authorization, and inner handlers add headers. Each retry must start with the original request; otherwise, it would be a different one.
 /// </summary>
 internal sealed class RequestSnapshot
 {

@@ -1,19 +1,19 @@
 namespace Idempotency.Http;
 
-/// <summary>How long to wait before a request is sent again.</summary>
+/// <summary>The delay before a request is sent again.</summary>
 /// <remarks>
-/// A server's <c>Retry-After</c> is waited for in full, and up to a quarter of it on top, at random: clients that were told the same moment shall not all come at it.
+/// A server's <c>Retry-After</c> is honored, plus a random delay of up to a quarter of it, so that clients with the same time do not all retry at once.
 /// </remarks>
 internal static class RetryDelay
 {
-    /// <summary>What Idempotency.AspNetCore asks for; also the pace where a server asks for none, as these retries have no other limit than time.</summary>
+    /// <summary>The delay that Idempotency.AspNetCore asks for. It is also used if a server asks for none, because only time limits these retries.</summary>
     private static readonly TimeSpan Pace = TimeSpan.FromSeconds(1);
 
-    /// <summary>What the server asks for; null when it does not, and the pipeline's own backoff decides.</summary>
+    /// <summary>The delay that the server asks for; null if it does not, and the pipeline's own backoff decides.</summary>
     public static TimeSpan? Asked(HttpResponseMessage? response, TimeProvider time) =>
         response is not null && RetryAfter.Of(response, time) is { } asked ? Spread(asked) : null;
 
-    /// <summary>The wait for a request in progress.</summary>
+    /// <summary>The delay for a request in progress.</summary>
     public static TimeSpan InProgress(HttpResponseMessage response, TimeProvider time) =>
         Spread(RetryAfter.Of(response, time) is { } asked && asked > TimeSpan.Zero ? asked : Pace);
 

@@ -1,14 +1,14 @@
 namespace Idempotency.Http;
 
-/// <summary>What follows the outcome of an attempt.</summary>
+/// <summary>The action after an attempt.</summary>
 internal enum RetryVerdict
 {
-    /// <summary>Nothing: it is the caller's.</summary>
+    /// <summary>Return the outcome to the caller.</summary>
     Final,
 
-    /// <summary>Another attempt, which may succeed where this one failed.</summary>
+    /// <summary>Try again; another attempt can succeed.</summary>
     Retry,
 
-    /// <summary>The same question again, later: the request is being carried out.</summary>
+    /// <summary>Send the same request later: it is in progress.</summary>
     InProgress,
 }

@@ -3,15 +3,15 @@ using Polly;
 
 namespace Idempotency.Http;
 
-/// <summary>Whether a request is sent again.</summary>
+/// <summary>Decides whether a request is sent again.</summary>
 /// <remarks>
-/// <para>In this order:</para>
+/// <para>The rules, in order:</para>
 /// <para>1. A request that the caller excluded (<c>DisableIdempotencyKey</c>) is sent once.</para>
-/// <para>2. Without a key, a request with an idempotent method (RFC 9110 section 9.2.2) follows the standard rules, except that it may be in progress too, where the
+/// <para>2. Without a key, a request with an idempotent method (RFC 9110 section 9.2.2) follows the standard rules, and can be in progress too if the
 /// service takes the key from the body; any other is sent once.</para>
-/// <para>3. Errors follow the standard rules, except those of the connection that would come again (<see cref="RetryRules"/>).</para>
+/// <para>3. Errors follow the standard rules, except connection errors that would repeat (<see cref="RetryRules"/>).</para>
 /// <para>4. With a key, responses follow <see cref="RetryRules"/>.</para>
-/// <para>5. A response that asks for a longer wait than the whole request may take is final: waiting would only lose it.</para>
+/// <para>5. A response that asks for a longer delay than the timeout of the whole request is final, because it would be lost.</para>
 /// </remarks>
 internal static class RetryVerdicts
 {
@@ -36,7 +36,7 @@ internal static class RetryVerdicts
             : RetryVerdict.Retry;
     }
 
-    /// <summary>Rules 1 and 2: whether a second attempt can do no harm.</summary>
+    /// <summary>Rules 1 and 2: whether a second attempt does no harm.</summary>
     public static bool MayBeSentAgain(ResilienceContext context) =>
         RequestOf(context) is { } request
         && LogicalRequest.Find(request) is not { IsExcluded: true }

@@ -1,23 +1,23 @@
 namespace Idempotency.Http;
 
 /// <summary>
-/// Gives each logical request one idempotency key, which stays with it however often it is sent. Usually added with
-/// <c>AddHttpClient(...).AddIdempotencyKeys()</c>; by hand, <c>new HttpClient(new IdempotencyKeyHandler { InnerHandler = new SocketsHttpHandler() })</c>.
+/// Adds an idempotency key to each logical request, the same for all of its attempts. Usually added with
+/// <c>AddHttpClient(...).AddIdempotencyKeys()</c>; without a factory, use <c>new HttpClient(new IdempotencyKeyHandler { InnerHandler = new SocketsHttpHandler() })</c>.
 /// </summary>
 /// <remarks>
 /// <para>The path of a request:</para>
-/// <para>1. It gets its key, unless it has one or needs none. One without a key goes through as it is.</para>
-/// <para>2. Its body is made repeatable, if the options say so.</para>
-/// <para>3. It is sent, once: who sends it again is a resilience handler, or the caller.</para>
+/// <para>1. It gets a key, unless it has one or needs none. A request without a key is sent unchanged.</para>
+/// <para>2. Its body is made repeatable, if the options require it.</para>
+/// <para>3. It is sent once: retries come from a resilience handler or the caller.</para>
 /// </remarks>
 public sealed class IdempotencyKeyHandler : DelegatingHandler
 {
     private readonly KeyHeader _keys;
     private readonly RepeatableBody? _bodies;
 
-    /// <summary>A handler with options of its own.</summary>
-    /// <param name="options">Read once, here. Null for the defaults.</param>
-    /// <exception cref="ArgumentException">An option is out of bounds; the message says which, and what to set it to.</exception>
+    /// <summary>Creates a handler.</summary>
+    /// <param name="options">The options, which are read once. Null for the defaults.</param>
+    /// <exception cref="ArgumentException">An option is not valid; the message names the option and the fix.</exception>
     public IdempotencyKeyHandler(IdempotencyKeyOptions? options = null)
     {
         options ??= new IdempotencyKeyOptions();
@@ -45,7 +45,7 @@ public sealed class IdempotencyKeyHandler : DelegatingHandler
         ArgumentNullException.ThrowIfNull(request);
         if (_keys.Stamp(request) && _bodies is not null)
         {
-            _bodies.EnsureAsync(request, async: false, cancellationToken).AsTask().GetAwaiter().GetResult(); // has ended already: nothing in it awaits
+            _bodies.EnsureAsync(request, async: false, cancellationToken).AsTask().GetAwaiter().GetResult(); // has already completed, because nothing in it awaits
         }
 
         return base.Send(request, cancellationToken);

@@ -45,7 +45,7 @@ internal sealed class DemoPage(IPage page)
     {
         var runs = page.GetByLabel("Runs of the steps");
         await Expect(runs).ToContainTextAsync($"Charge ran{Times(charges)}");
-        await Expect(runs).ToContainTextAsync($"Welcome mail ran{Times(welcomes)}");
+        await Expect(runs).ToContainTextAsync($"Welcome email ran{Times(welcomes)}");
     }
 
     public async Task SeeExecutionsAsync(int count)

@@ -63,7 +63,7 @@ public sealed partial class DemoPageTests(Chromium chromium) : IAsyncLifetime
     {
         await _demo.PressAsync("Submit");
         await _demo.SeeAsync(1, "Executed");
-        await _demo.PressAsync("Retry the same");
+        await _demo.PressAsync("Retry the request");
 
         await _demo.SeeAsync(2, "Replayed by the server", "201");
         await Expect(_page.Locator(".headers .marked")).ToHaveTextAsync("Idempotent-Replayedtrue");
@@ -104,25 +104,25 @@ public sealed partial class DemoPageTests(Chromium chromium) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Another_payload_under_the_same_key_is_refused()
+    public async Task Another_payload_under_the_same_key_is_rejected()
     {
-        await Expect(_demo.Button("Same key, other payload")).ToBeDisabledAsync();
+        await Expect(_demo.Button("Same key, different payload")).ToBeDisabledAsync();
         await _demo.PressAsync("Submit");
         await _demo.SeeAsync(1, "Executed");
-        await _demo.PressAsync("Same key, other payload");
+        await _demo.PressAsync("Same key, different payload");
 
-        await _demo.SeeAsync(2, "Refused", "422");
+        await _demo.SeeAsync(2, "Rejected", "422");
         await Expect(_demo.Rows.First).ToContainTextAsync("idempotency-key-reused");
         await Expect(_demo.Result).ToContainTextAsync("idempotency-key-reused");
         await _demo.SeeExecutionsAsync(1);
     }
 
     [Fact]
-    public async Task Without_a_key_it_is_refused()
+    public async Task Without_a_key_it_is_rejected()
     {
         await _demo.PressAsync("No key");
 
-        await _demo.SeeAsync(1, "Refused", "400");
+        await _demo.SeeAsync(1, "Rejected", "400");
         await Expect(_demo.Rows.First).ToContainTextAsync("idempotency-key-missing");
         await _demo.SeeExecutionsAsync(0);
     }
@@ -203,7 +203,7 @@ public sealed partial class DemoPageTests(Chromium chromium) : IAsyncLifetime
         await _demo.PressAsync("Submit");
 
         await _demo.SeeAsync(1, "Executed", "201");
-        await Expect(_page.Locator("#order-key")).ToContainTextAsync("The server’s key is the one computed here");
+        await Expect(_page.Locator("#order-key")).ToContainTextAsync("The server and the browser computed the same key");
         await Expect(_page.Locator("#order-key")).ToContainTextAsync((await _demo.Key.TextContentAsync())!);
         await _demo.PressAsync("Submit");
         await _demo.SeeAsync(2, "Replayed by the server");
@@ -219,14 +219,14 @@ public sealed partial class DemoPageTests(Chromium chromium) : IAsyncLifetime
         await _demo.SeeAsync(1, "Executed");
         await Expect(_demo.CacheSize).ToHaveTextAsync(OneAnswer());
 
-        await _demo.PressAsync("Retry the same");
-        await _demo.SeeAsync(2, "From the browser’s cache", "201");
+        await _demo.PressAsync("Retry the request");
+        await _demo.SeeAsync(2, "From the browser cache", "201");
         await Expect(_page.Locator("#sent")).ToHaveTextAsync("1");
         await Expect(_demo.AnswerBody).ToContainTextAsync("\"execution\": 1");
 
         await _demo.PressAsync("Clear cache");
         await Expect(_demo.CacheSize).ToHaveTextAsync("empty");
-        await _demo.PressAsync("Retry the same");
+        await _demo.PressAsync("Retry the request");
         await _demo.SeeAsync(3, "Replayed by the server");
         await _demo.SeeExecutionsAsync(1);
     }
@@ -239,12 +239,12 @@ public sealed partial class DemoPageTests(Chromium chromium) : IAsyncLifetime
         await Expect(_demo.CacheSize).ToHaveTextAsync("empty");
 
         await _demo.SwitchIdempotentModeOnAsync();
-        await _demo.PressAsync("Retry the same");
+        await _demo.PressAsync("Retry the request");
         await _demo.SeeAsync(2, "Replayed by the server");
         await Expect(_demo.CacheSize).ToHaveTextAsync(OneAnswer());
 
         await _page.GetByRole(AriaRole.Switch).UncheckAsync();
-        await _demo.PressAsync("Retry the same");
+        await _demo.PressAsync("Retry the request");
         await _demo.SeeAsync(3, "Replayed by the server");
     }
 
@@ -254,9 +254,9 @@ public sealed partial class DemoPageTests(Chromium chromium) : IAsyncLifetime
         await _demo.SwitchIdempotentModeOnAsync();
         await _demo.PressAsync("Submit");
         await _demo.SeeAsync(1, "Executed");
-        await _demo.PressAsync("Same key, other payload");
+        await _demo.PressAsync("Same key, different payload");
 
-        await _demo.SeeAsync(2, "Refused", "422");
+        await _demo.SeeAsync(2, "Rejected", "422");
     }
 
     [Fact]
@@ -270,12 +270,12 @@ public sealed partial class DemoPageTests(Chromium chromium) : IAsyncLifetime
         await Expect(_demo.CacheSize).ToHaveTextAsync(OneAnswer());
 
         await _page.Clock.FastForwardAsync("23:59:00");
-        await _demo.PressAsync("Retry the same");
-        await _demo.SeeAsync(2, "From the browser’s cache");
+        await _demo.PressAsync("Retry the request");
+        await _demo.SeeAsync(2, "From the browser cache");
 
         await _page.Clock.FastForwardAsync("00:01:01");
         await Expect(_demo.CacheSize).ToHaveTextAsync("empty");
-        await _demo.PressAsync("Retry the same");
+        await _demo.PressAsync("Retry the request");
         await _demo.SeeAsync(3, "Replayed by the server"); // only this browser's clock has moved on
     }
 
@@ -340,7 +340,7 @@ public sealed partial class DemoPageTests(Chromium chromium) : IAsyncLifetime
 
         await Expect(_page.GetByText("Enter a name.")).ToBeVisibleAsync();
         await Expect(_page.GetByText("Enter an address such as ada@example.com.")).ToBeVisibleAsync();
-        await Expect(_page.GetByText("Enter more than zero.")).ToBeVisibleAsync();
+        await Expect(_page.GetByText("Enter an amount greater than zero.")).ToBeVisibleAsync();
         await Expect(_page.GetByText("Enter 1 to 255 printable ASCII characters.")).ToBeVisibleAsync();
         await Expect(_demo.Field("Amount")).ToHaveAttributeAsync("aria-invalid", "true");
         await Expect(_page.Locator("#sent")).ToHaveTextAsync("0");
@@ -377,7 +377,7 @@ public sealed partial class DemoPageTests(Chromium chromium) : IAsyncLifetime
         await Expect(_demo.AnswerBody).ToContainTextAsync("Grace Hopper");
 
         await _page.Keyboard.PressAsync("Tab");
-        await Expect(_demo.Button("Retry the same")).ToBeFocusedAsync();
+        await Expect(_demo.Button("Retry the request")).ToBeFocusedAsync();
         await _page.Keyboard.PressAsync("Space");
         await _demo.SeeAsync(2, "Replayed by the server");
 
@@ -396,8 +396,8 @@ public sealed partial class DemoPageTests(Chromium chromium) : IAsyncLifetime
         await _demo.ChooseAsync("Payload hash");
         await _demo.PressAsync("Send 10 at once");
         await Expect(_demo.Rows).ToHaveCountAsync(10);
-        await _demo.PressAsync("Same key, other payload");
-        await _demo.SeeAsync(11, "Refused");
+        await _demo.PressAsync("Same key, different payload");
+        await _demo.SeeAsync(11, "Rejected");
 
         Assert.Equal(width, await _page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
         foreach (var button in await _page.GetByRole(AriaRole.Button).AllAsync())
@@ -425,7 +425,7 @@ public sealed partial class DemoPageTests(Chromium chromium) : IAsyncLifetime
     [GeneratedRegex("^[0-9a-f]{64}$")]
     private static partial Regex Sha256();
 
-    [GeneratedRegex("^1 answer, [0-9.]+ (bytes|kB)$")]
+    [GeneratedRegex("^1 response, [0-9.]+ (bytes|kB)$")]
     private static partial Regex OneAnswer();
 
     [GeneratedRegex("[0-9.]+ ms")]

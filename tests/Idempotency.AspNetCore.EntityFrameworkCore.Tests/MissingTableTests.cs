@@ -29,7 +29,7 @@ public abstract class MissingTableTests(TestDatabase database)
         await database.ExecuteAsync("ALTER TABLE \"IdempotencyRecords\" RENAME COLUMN \"Attempt\" TO \"Tries\"");
         try
         {
-            Assert.Contains("as the model describes it", (await Assert.ThrowsAsync<InvalidOperationException>(StartAsync)).Message, StringComparison.Ordinal);
+            Assert.Contains("that matches the model", (await Assert.ThrowsAsync<InvalidOperationException>(StartAsync)).Message, StringComparison.Ordinal);
         }
         finally
         {

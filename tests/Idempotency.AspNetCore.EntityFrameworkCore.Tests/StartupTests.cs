@@ -65,7 +65,7 @@ public sealed class StartupTests
 
     [Fact]
     public Task A_model_without_records_fails() =>
-        FailsAsync<WithoutRecords>("Call modelBuilder.AddIdempotencyRecords() in its OnModelCreating", services => services.AddDbContext<WithoutRecords>(options => options.UseNpgsql(Nowhere)));
+        FailsAsync<WithoutRecords>("Call modelBuilder.AddIdempotencyRecords() in OnModelCreating", services => services.AddDbContext<WithoutRecords>(options => options.UseNpgsql(Nowhere)));
 
     [Fact]
     public Task Columns_with_a_value_converter_fail() =>

@@ -170,7 +170,7 @@ public abstract class TransactionTests(TestDatabase database)
         })
         {
             var refused = await Assert.ThrowsAsync<InvalidOperationException>(end);
-            Assert.Contains("idempotency has begun it", refused.Message, StringComparison.Ordinal);
+            Assert.Contains("idempotency started it", refused.Message, StringComparison.Ordinal);
         }
 
         Assert.Contains("transaction", (await Assert.ThrowsAsync<InvalidOperationException>(() => facade.BeginTransactionAsync())).Message, StringComparison.Ordinal);
@@ -209,7 +209,7 @@ public abstract class TransactionTests(TestDatabase database)
         }
 
         var told = await Assert.ThrowsAsync<InvalidOperationException>(async () => await run.CompleteAsync());
-        Assert.Contains("has ended the transaction", told.Message, StringComparison.Ordinal);
+        Assert.Contains("ended its transaction", told.Message, StringComparison.Ordinal);
         await run.Transaction.DisposeAsync();
         Assert.Equal(IdempotencyRecordStatus.InProgress, await run.StatusAsync());
         await using var next = await BeginAsync(); // nothing is left in the way of the next
@@ -223,16 +223,16 @@ public abstract class TransactionTests(TestDatabase database)
         var facade = scope.ServiceProvider.GetRequiredService<Shop>().Database;
         await using (await facade.BeginTransactionAsync())
         {
-            await Refused("a transaction is under way");
+            await Refused("is already active");
         }
 
         using (new System.Transactions.TransactionScope(System.Transactions.TransactionScopeAsyncFlowOption.Enabled))
         {
-            await Refused("a transaction is under way");
+            await Refused("is already active");
         }
 
         await using var transaction = await database.Store.BeginTransactionAsync(scope.ServiceProvider, default);
-        await Refused("a transaction is under way"); // its own, too
+        await Refused("is already active"); // its own, too
 
         async Task Refused(string why)
         {

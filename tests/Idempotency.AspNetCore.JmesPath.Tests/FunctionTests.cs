@@ -334,12 +334,12 @@ public sealed class FunctionTests
     }
 
     [Theory]
-    [InlineData("abs(secret)", "invalid-type at position 0: abs() takes number as argument 1, and got string.")]
-    [InlineData("[length(@), length(none)]", "invalid-type at position 12: length() takes string or array or object as argument 1, and got null.")]
-    [InlineData("sort([secret, `1`])", "invalid-type at position 0: sort() takes an array of numbers or of strings, and got number beside string.")]
-    [InlineData("join(secret, [none])", "invalid-type at position 0: join() takes an array of strings, and got one with null in it.")]
-    [InlineData("powertools_json(secret)", "invalid-value at position 0: powertools_json() got a text that is not JSON, or is nested deeper than 64 levels.")]
-    [InlineData("powertools_base64(secret)", "invalid-value at position 0: powertools_base64() got a text that is not Base64.")]
+    [InlineData("abs(secret)", "invalid-type at position 0: abs() takes a number as argument 1, but got a string.")]
+    [InlineData("[length(@), length(none)]", "invalid-type at position 12: length() takes a string or an array or an object as argument 1, but got null.")]
+    [InlineData("sort([secret, `1`])", "invalid-type at position 0: sort() takes an array of numbers or of strings, but got a number and a string.")]
+    [InlineData("join(secret, [none])", "invalid-type at position 0: join() takes an array of strings, but got one that contains null.")]
+    [InlineData("powertools_json(secret)", "invalid-value at position 0: powertools_json() got text that is not JSON, or is nested deeper than 64 levels.")]
+    [InlineData("powertools_base64(secret)", "invalid-value at position 0: powertools_base64() got text that is not Base64.")]
     public void Messages_name_types_and_positions_and_nothing_of_the_document(string expression, string message)
     {
         var refused = Assert.Throws<JmesPathException>(() => JmesPathExpression.Parse(expression).Evaluate(JsonElement.Parse("""{"secret": "4111-1111"}""")));

@@ -478,13 +478,13 @@ public sealed class GrammarTests
     }
 
     [Theory]
-    [InlineData("foo.[", "syntax error at position 5: Expected an expression, and found the end of the expression.")]
-    [InlineData("foo bar", "syntax error at position 4: Expected an operator, or the end of the expression, and found 'bar'.")]
-    [InlineData("foo.[a b]", "syntax error at position 7: Expected ',' or ']', and found 'b'.")]
-    [InlineData("`[foo`", "syntax error at position 0: The literal is not JSON. A string between backticks needs double quotes, `\"like this\"`; or write it 'like this'.")]
-    [InlineData("a.lenght(b)", "unknown-function at position 2: There is no function lenght().")]
-    [InlineData("join(',')", "invalid-arity at position 0: join() takes 2 arguments, and is given 1.")]
-    [InlineData("[merge()]", "invalid-arity at position 1: merge() takes at least 1 argument, and is given 0.")]
+    [InlineData("foo.[", "syntax error at position 5: Expected an expression, but found the end of the expression.")]
+    [InlineData("foo bar", "syntax error at position 4: Expected an operator, or the end of the expression, but found 'bar'.")]
+    [InlineData("foo.[a b]", "syntax error at position 7: Expected ',' or ']', but found 'b'.")]
+    [InlineData("`[foo`", "syntax error at position 0: The literal is not valid JSON. In backticks, enclose a string in double quotes, `\"like this\"`, or write it 'like this'.")]
+    [InlineData("a.lenght(b)", "unknown-function at position 2: The function lenght() does not exist.")]
+    [InlineData("join(',')", "invalid-arity at position 0: join() takes 2 arguments, but got 1.")]
+    [InlineData("[merge()]", "invalid-arity at position 1: merge() takes at least 1 argument, but got 0.")]
     [InlineData("sort_by(a, b)", "invalid-type at position 11: sort_by() takes an expression, &..., as argument 2.")]
     [InlineData("a[::0]", "invalid-value at position 1: The step of a slice cannot be 0.")]
     public void Refusals_say_where_and_why(string expression, string message) =>

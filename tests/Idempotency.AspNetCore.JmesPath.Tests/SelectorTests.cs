@@ -201,7 +201,7 @@ public sealed class SelectorTests
     [InlineData("let $a = 'x' in $a")]
     [InlineData("`[{\"a\": 1}]`[*].a")]
     public void An_expression_that_reads_nothing_is_refused_at_start_up(string expression) =>
-        Assert.Contains("reads nothing of the request", Assert.Throws<FormatException>(() => Language.Compile(expression)).Message, StringComparison.Ordinal);
+        Assert.Contains("does not read the request", Assert.Throws<FormatException>(() => Language.Compile(expression)).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("a.[", "syntax error at position 3: ")]
@@ -214,10 +214,10 @@ public sealed class SelectorTests
         Assert.StartsWith(message, Assert.ThrowsAny<FormatException>(() => Language.Compile(expression)).Message, StringComparison.Ordinal);
 
     [Theory]
-    [InlineData("join('-', [a, b])", """{"a": "4111"}""", "invalid-type at position 0: join() takes an array of strings, and got one with null in it.")]
-    [InlineData("length(a)", "{}", "invalid-type at position 0: length() takes string or array or object as argument 1, and got null.")]
-    [InlineData("sort(a)", """{"a": ["4111", 1]}""", "invalid-type at position 0: sort() takes an array of numbers or of strings, and got number beside string.")]
-    [InlineData("powertools_json(a)", """{"a": "4111-"}""", "invalid-value at position 0: powertools_json() got a text that is not JSON, or is nested deeper than 64 levels.")]
+    [InlineData("join('-', [a, b])", """{"a": "4111"}""", "invalid-type at position 0: join() takes an array of strings, but got one that contains null.")]
+    [InlineData("length(a)", "{}", "invalid-type at position 0: length() takes a string or an array or an object as argument 1, but got null.")]
+    [InlineData("sort(a)", """{"a": ["4111", 1]}""", "invalid-type at position 0: sort() takes an array of numbers or of strings, but got a number and a string.")]
+    [InlineData("powertools_json(a)", """{"a": "4111-"}""", "invalid-value at position 0: powertools_json() got text that is not JSON, or is nested deeper than 64 levels.")]
     public void What_cannot_be_applied_is_said_without_anything_of_the_document(string expression, string document, string message)
     {
         var selection = new ArrayBufferWriter<byte>();
@@ -279,8 +279,8 @@ public sealed class SelectorTests
     }
 
     [Theory]
-    [InlineData(0, 1, "JmesPathOptions.MaxDecodedSize must be more than zero.")]
-    [InlineData(1, 0, "JmesPathOptions.MaxWork must be more than zero.")]
+    [InlineData(0, 1, "JmesPathOptions.MaxDecodedSize must be greater than zero.")]
+    [InlineData(1, 0, "JmesPathOptions.MaxWork must be greater than zero.")]
     public void Limits_that_are_none_fail_with_a_message_that_names_the_fix(int maxDecodedSize, int maxWork, string message)
     {
         using var services = Services(options => (options.MaxDecodedSize, options.MaxWork) = (maxDecodedSize, maxWork));

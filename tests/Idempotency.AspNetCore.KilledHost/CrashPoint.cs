@@ -63,6 +63,7 @@ internal static class CrashPoint
             }
 
             Process.GetCurrentProcess().Kill();
-        }) { IsBackground = true }.Start();
+        })
+        { IsBackground = true }.Start();
     }
 }

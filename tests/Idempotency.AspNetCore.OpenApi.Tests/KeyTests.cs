@@ -48,7 +48,7 @@ public sealed class KeyTests
         var policy = new IdempotencyPolicy { KeySource = IdempotencyKeySource.Body, KeyRequired = required, Retention = TimeSpan.FromDays(7) };
         var operation = await Api.OperationUnderAsync(policy, with: endpoint => endpoint.WithDescription("Orders something."));
         Assert.Null(operation["parameters"]);
-        Assert.StartsWith("Orders something.\n\nRequests are recognised by their body", (string?)operation["description"], StringComparison.Ordinal);
+        Assert.StartsWith("Orders something.\n\nRequests are identified by their body", (string?)operation["description"], StringComparison.Ordinal);
         Assert.Contains("7 days", (string?)operation["description"], StringComparison.Ordinal);
     }
 
@@ -59,7 +59,7 @@ public sealed class KeyTests
     {
         var key = (await Api.OperationUnderAsync(new IdempotencyPolicy { KeySource = IdempotencyKeySource.HeaderOrBody, KeyRequired = required })).KeyParameter()!;
         Assert.Null(key["required"]);
-        Assert.Contains("Without it, the request is recognised by its body", (string?)key["description"], StringComparison.Ordinal);
+        Assert.Contains("Without it, the request is identified by its body", (string?)key["description"], StringComparison.Ordinal);
     }
 
     [Fact]

@@ -54,10 +54,10 @@ public sealed class RefusalTests
     public async Task What_is_left_of_503_when_requests_run_without_the_store()
     {
         var reject = await Api.OperationUnderAsync(new IdempotencyPolicy());
-        Assert.Contains("cannot be asked", reject.Description(503), StringComparison.Ordinal);
+        Assert.Contains("is unavailable", reject.Description(503), StringComparison.Ordinal);
         Assert.Contains("cannot be read", reject.Description(503), StringComparison.Ordinal);
         var execute = await Api.OperationUnderAsync(new IdempotencyPolicy { WhenStoreUnavailable = StoreUnavailableBehavior.Execute });
-        Assert.DoesNotContain("cannot be asked", execute.Description(503), StringComparison.Ordinal);
+        Assert.DoesNotContain("is unavailable", execute.Description(503), StringComparison.Ordinal);
         Assert.Contains("cannot be read", execute.Description(503), StringComparison.Ordinal);
         Assert.Contains("cannot be read", (string?)execute.Examples(503)["idempotency-store-unavailable"]!["value"]!["title"], StringComparison.Ordinal);
     }
@@ -66,7 +66,7 @@ public sealed class RefusalTests
     public async Task A_wait_is_told_with_its_end()
     {
         var operation = await Api.OperationUnderAsync(new IdempotencyPolicy { WhenInProgress = InProgressBehavior.Wait, WaitTimeout = TimeSpan.FromSeconds(7) });
-        Assert.Contains("7 seconds at the most", operation.Description(409), StringComparison.Ordinal);
+        Assert.Contains("up to 7 seconds", operation.Description(409), StringComparison.Ordinal);
         Assert.DoesNotContain("waited", (await Api.OperationUnderAsync(new IdempotencyPolicy())).Description(409), StringComparison.Ordinal);
     }
 

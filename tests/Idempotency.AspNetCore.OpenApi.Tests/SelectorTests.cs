@@ -20,7 +20,7 @@ public sealed class SelectorTests
     {
         var operation = await OperationUnderAsync(new IdempotencyPolicy { KeySelector = "[transaction_id, user_id]", ClientCaching = true });
         Assert.Null(operation["parameters"]);
-        Assert.StartsWith("Requests are recognised by what the expression `[transaction_id, user_id]` selects of them", (string?)operation["description"], StringComparison.Ordinal);
+        Assert.StartsWith("Requests are identified by the values that the expression `[transaction_id, user_id]` selects from them", (string?)operation["description"], StringComparison.Ordinal);
         Assert.DoesNotContain("Vary", operation.Headers(200));
         Assert.Contains("400 idempotency-key-missing", operation.Codes());
         Assert.Contains("400 idempotency-key-invalid", operation.Codes());
@@ -35,10 +35,10 @@ public sealed class SelectorTests
         var operation = await OperationUnderAsync(new IdempotencyPolicy { KeySource = IdempotencyKeySource.HeaderOrBody, KeySelector = "transaction_id", ClientCaching = true });
         var key = operation.KeyParameter()!;
         Assert.Null(key["required"]);
-        Assert.EndsWith("Without it, the request is recognised by what the expression `transaction_id` selects of it.", (string?)key["description"], StringComparison.Ordinal);
+        Assert.EndsWith("Without it, the request is identified by the values that the expression `transaction_id` selects from it.", (string?)key["description"], StringComparison.Ordinal);
         Assert.Contains("Vary", operation.Headers(200));
-        Assert.Contains("malformed", operation.Description(400), StringComparison.Ordinal);
-        Assert.Contains("cannot be selected", operation.Description(400), StringComparison.Ordinal);
+        Assert.Contains("is not valid", operation.Description(400), StringComparison.Ordinal);
+        Assert.Contains("could not be extracted", operation.Description(400), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -46,7 +46,7 @@ public sealed class SelectorTests
     {
         var operation = await OperationUnderAsync(new IdempotencyPolicy { KeySelector = "transaction_id", KeyRequired = false });
         Assert.Equal(["400 idempotency-key-invalid"], operation.Codes().Where(code => code.StartsWith("400", StringComparison.Ordinal)));
-        Assert.Contains("Those of which it selects nothing run each time they are sent.", (string?)operation["description"], StringComparison.Ordinal);
+        Assert.Contains("Requests from which it selects nothing run each time they are sent.", (string?)operation["description"], StringComparison.Ordinal);
     }
 
     [Theory]
@@ -57,7 +57,7 @@ public sealed class SelectorTests
         var operation = await OperationUnderAsync(new IdempotencyPolicy { FingerprintSelector = "amount", Fingerprint = mode });
         Assert.Contains("422 idempotency-key-reused", operation.Codes());
         Assert.True((bool)operation.KeyParameter()!["required"]!);
-        Assert.Contains("cannot be selected", operation.Description(400), StringComparison.Ordinal);
+        Assert.Contains("could not be extracted", operation.Description(400), StringComparison.Ordinal);
 
         var none = await OperationUnderAsync(new IdempotencyPolicy { KeySelector = "transaction_id", Fingerprint = RequestFingerprintMode.None });
         Assert.DoesNotContain("422 idempotency-key-reused", none.Codes());
@@ -72,7 +72,7 @@ public sealed class SelectorTests
     public async Task Backticks_of_an_expression_do_not_end_it(string expression, string told)
     {
         var operation = await OperationUnderAsync(new IdempotencyPolicy { KeySelector = expression });
-        Assert.Contains($"what the expression {told} selects", (string?)operation["description"], StringComparison.Ordinal);
+        Assert.Contains($"the values that the expression {told} selects", (string?)operation["description"], StringComparison.Ordinal);
     }
 
     [Fact]

@@ -248,8 +248,8 @@ public sealed class RedisConnectionTests(RedisServer server)
     }
 
     [Theory]
-    [InlineData("password=only", "names no server")]
-    [InlineData("", "names no server")]
+    [InlineData("password=only", "has no server")]
+    [InlineData("", "has no server")]
     [InlineData("host,nonsense=1", "is not a StackExchange.Redis configuration string")]
     [InlineData("host:99999", "is not a StackExchange.Redis configuration string")]
     [InlineData("host,tunnel=x", "tunnel=http:")]

@@ -67,7 +67,8 @@ public sealed class DynamoDBServer : IAsyncLifetime
         return ServerProcess.StartAsync(
             new ProcessStartInfo(
                 "java",
-                ["-XX:TieredStopAtLevel=1", "-Xmx512m", $"-Djava.library.path={Path.Combine(folder, "DynamoDBLocal_lib")}", "-jar", jar, .. data, "-disableTelemetry", "-port", $"{port}"]) { WorkingDirectory = folder },
+                ["-XX:TieredStopAtLevel=1", "-Xmx512m", $"-Djava.library.path={Path.Combine(folder, "DynamoDBLocal_lib")}", "-jar", jar, .. data, "-disableTelemetry", "-port", $"{port}"])
+            { WorkingDirectory = folder },
             port,
             "Install a Java runtime, 17 or later (Debian: apt-get install default-jre-headless).");
     }

@@ -33,7 +33,8 @@ public sealed class PostgreSqlProcess : IDisposable
         await RunAsync(AsOrdinaryUser([Path.Combine(programs, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]));
         var port = FreePort.Next();
         // Without fsync, because only a machine that fails would lose anything, and then the data directory means nothing.
-        string[] server = [Path.Combine(programs, "postgres"), "-D", data, "-p", $"{port}", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=200", .. settings.SelectMany(setting => new[] { "-c", setting })];
+        string[] server = [Path.Combine(programs, "postgres"), "-D", data, "-p", $"{port}",
+            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=200", .. settings.SelectMany(setting => new[] { "-c", setting })];
         var start = AsOrdinaryUser(["sh", "-c", DataKeeper.Script, "sh", .. server]);
         start.RedirectStandardInput = true;
         start.Environment[DataKeeper.Data] = data;

@@ -181,7 +181,7 @@ public sealed class EndpointKindsTests
         await using var api = await Api.StartAsync(app => app.MapPost("/", () => ++runs).WithIdempotency());
         using var response = await api.SendAsync(with: request => request.Content!.Headers.ContentType = new(type));
         Assert.Equal(isGrpc ? HttpStatusCode.UnsupportedMediaType : HttpStatusCode.OK, response.StatusCode);
-        Assert.Equal(isGrpc ? 1 : 0, api.Logs.Count("GrpcRefused"));
+        Assert.Equal(isGrpc ? 1 : 0, api.Logs.Count("GrpcRejected"));
         Assert.Equal(isGrpc ? 0 : 1, runs);
     }
 
@@ -219,9 +219,9 @@ public sealed class EndpointKindsTests
         var told = api.Logs.Entries.Where(entry => entry.Event == "Protected").ToList();
         Assert.Equal(3, told.Count);
         Assert.All(told, entry => Assert.Equal(LogLevel.Debug, entry.Level));
-        Assert.Contains(told, entry => entry.Text.StartsWith("'one' is protected by the default policy: ", StringComparison.Ordinal) && entry.Text.Contains("Retention = 1.00:00:00", StringComparison.Ordinal));
-        Assert.Contains(told, entry => entry.Text.StartsWith("'two' is protected by the policy 'short': ", StringComparison.Ordinal) && entry.Text.Contains("Retention = 00:00:05", StringComparison.Ordinal));
-        Assert.Contains(told, entry => entry.Text.StartsWith("'three' is protected by its own policy: ", StringComparison.Ordinal) && entry.Text.Contains("Retention = 00:00:07", StringComparison.Ordinal));
+        Assert.Contains(told, entry => entry.Text.StartsWith("Endpoint 'one' is protected by the default policy: ", StringComparison.Ordinal) && entry.Text.Contains("Retention = 1.00:00:00", StringComparison.Ordinal));
+        Assert.Contains(told, entry => entry.Text.StartsWith("Endpoint 'two' is protected by the policy 'short': ", StringComparison.Ordinal) && entry.Text.Contains("Retention = 00:00:05", StringComparison.Ordinal));
+        Assert.Contains(told, entry => entry.Text.StartsWith("Endpoint 'three' is protected by its own policy: ", StringComparison.Ordinal) && entry.Text.Contains("Retention = 00:00:07", StringComparison.Ordinal));
     }
 
     private sealed class SomeHub : Hub;

@@ -665,7 +665,7 @@ public sealed class ExecutorTests
         var first = functions.Executor.ExecuteAsync("payouts", "key-1", (_, _) => Task.FromResult(1));
         await functions.PassUntilDoneAsync(first);
         Assert.Equal(1, await first);
-        Assert.Equal(LogLevel.Critical, Assert.Single(functions.Logs.Entries, entry => entry.Event == "AnswerNotRecorded").Level);
+        Assert.Equal(LogLevel.Critical, Assert.Single(functions.Logs.Entries, entry => entry.Event == "ResponseNotRecorded").Level);
         Assert.Equal(1, await functions.Executor.ExecuteAsync("payouts", "key-1", Never<int>));
         await Assert.ThrowsAsync<IdempotencyInProgressException>(() => other.Executor.ExecuteAsync("payouts", "key-1", Never<int>));
         functions.Time.Advance(TimeSpan.FromSeconds(61));
@@ -748,7 +748,7 @@ public sealed class ExecutorTests
         functions.Store.CompressionThreshold = int.MaxValue;
         var large = new string('x', 100);
         Assert.Equal(large, await functions.Executor.ExecuteAsync("reports", "key-1", (_, _) => Task.FromResult(large)));
-        Assert.Equal(1, functions.Logs.Count("ResultNotKept"));
+        Assert.Equal(1, functions.Logs.Count("ResultTooLarge"));
         var gone = await Assert.ThrowsAsync<IdempotencyResultUnavailableException>(() => functions.Executor.ExecuteAsync("reports", "key-1", Never<string>));
         Assert.Null(gone.RetryAfter);
         await functions.Executor.ExecuteAsync("reports", "key-1", Never); // who asks for no result misses none

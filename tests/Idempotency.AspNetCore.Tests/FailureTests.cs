@@ -418,7 +418,7 @@ public sealed class FailureTests
         using var answer = await first;
         Assert.Equal("1", await answer.TextAsync());
         Assert.Equal("false", answer.Header("Idempotency-Stored"));
-        Assert.Equal(LogLevel.Critical, Assert.Single(api.Logs.Entries, entry => entry.Event == "AnswerNotRecorded").Level);
+        Assert.Equal(LogLevel.Critical, Assert.Single(api.Logs.Entries, entry => entry.Event == "ResponseNotRecorded").Level);
 
         using var retry = await api.SendAsync();
         Assert.True(retry.IsReplay());

@@ -29,7 +29,7 @@ public sealed class GrpcTests
         var rejected = await Assert.ThrowsAsync<RpcException>(async () => await client.TransferAsync(new TransferRequest { Amount = 5 }, cancellationToken: TestContext.Current.CancellationToken));
         Assert.Equal(StatusCode.Unimplemented, rejected.StatusCode);
         Assert.Contains("HTTP route", rejected.Status.Detail, StringComparison.Ordinal);
-        Assert.Equal(1, api.Logs.Count("GrpcRefused"));
+        Assert.Equal(1, api.Logs.Count("GrpcRejected"));
 
         // What is not marked is gRPC as ever.
         var reversed = await client.ReverseAsync(new TransferRequest { Amount = 7 }, cancellationToken: TestContext.Current.CancellationToken);

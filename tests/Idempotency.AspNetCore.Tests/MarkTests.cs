@@ -28,7 +28,7 @@ public sealed class MarkTests
     {
         var failure = await FailureAsync(app => app.MapRazorPages(), Page<HandlerPage>("/Pages/Handler.cshtml"));
         Assert.Contains("[Idempotent] on HandlerModel.OnPost has no effect", failure, StringComparison.Ordinal);
-        Assert.Contains("Put it on the page's model, HandlerModel", failure, StringComparison.Ordinal);
+        Assert.Contains("Apply it to the page model, HandlerModel", failure, StringComparison.Ordinal);
     }
 
     [Fact]

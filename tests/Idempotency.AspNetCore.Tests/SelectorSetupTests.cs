@@ -55,7 +55,7 @@ public sealed class SelectorSetupTests
         });
         Assert.True(failure is InvalidOperationException or OptionsValidationException, failure.ToString());
         Assert.Contains(place switch { "default" => "The default policy", "named" or "configuration" => "The policy 'named'", _ => "endpoint 'HTTP: POST /'" }, failure.Message, StringComparison.Ordinal);
-        Assert.Contains($"{(fingerprint ? "FingerprintSelector" : "KeySelector")} '{expression}'", failure.Message, StringComparison.Ordinal);
+        Assert.Contains($"sets {(fingerprint ? "FingerprintSelector" : "KeySelector")} to '{expression}'", failure.Message, StringComparison.Ordinal);
         return failure.Message;
     }
 

@@ -24,7 +24,7 @@ public sealed class SetupMistakeTests
         var failure = await Record.ExceptionAsync(() => app.StartAsync(TestContext.Current.CancellationToken));
         if (isMissing)
         {
-            Assert.Contains($"no section '{name}'", failure?.Message, StringComparison.Ordinal);
+            Assert.Contains($"section '{name}' was not found", failure?.Message, StringComparison.Ordinal);
         }
         else
         {
@@ -44,7 +44,7 @@ public sealed class SetupMistakeTests
     public async Task A_store_that_another_replaces_is_a_warning_in_a_host_without_HTTP_too()
     {
         var warning = Assert.Single(await WarningsAsync(builder => builder.AddInMemoryStore().AddStore<ObservedStore>()));
-        Assert.Contains("the last one is used: ObservedStore. Not used: InMemoryIdempotencyStore.", warning, StringComparison.Ordinal);
+        Assert.Contains("The last one is used: ObservedStore. Not used: InMemoryIdempotencyStore.", warning, StringComparison.Ordinal);
         Assert.Empty(await WarningsAsync(builder => builder.AddStore<ObservedStore>()));
         Assert.Empty(await WarningsAsync(builder => builder.AddInMemoryStore().AddInMemoryStore(options => options.MaxRecords = 5)));
         Assert.Empty(await WarningsAsync(_ => { }));

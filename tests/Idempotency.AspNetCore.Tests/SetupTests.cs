@@ -104,7 +104,13 @@ public sealed class SetupTests
     [Fact]
     public void The_frameworks_binder_works_too()
     {
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("DefaultPolicy:Retention", "01:00:00"), new("Policies:a:KeySource", "Body"), new("Policies:a:ExcludedHeaders:0", "X-A"), new("Policies:a:FingerprintHeaders:0", "X-B"), new("Policies:a:Methods:0", "PUT")]).Build();
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([
+            new("DefaultPolicy:Retention", "01:00:00"),
+            new("Policies:a:KeySource", "Body"),
+            new("Policies:a:ExcludedHeaders:0", "X-A"),
+            new("Policies:a:FingerprintHeaders:0", "X-B"),
+            new("Policies:a:Methods:0", "PUT"),
+        ]).Build();
         var services = new ServiceCollection();
         services.AddIdempotency();
         services.Configure<IdempotencyOptions>(configuration);
@@ -251,7 +257,7 @@ public sealed class SetupTests
             Use(app);
             app.MapPost("/", () => 1).WithIdempotency();
         }));
-        Assert.Contains($"UseIdempotency() comes before {late}", failure.Message, StringComparison.Ordinal);
+        Assert.Contains($"UseIdempotency() is called before {late}", failure.Message, StringComparison.Ordinal);
         await (await StartBareAsync(Services, app =>
         {
             Use(app);

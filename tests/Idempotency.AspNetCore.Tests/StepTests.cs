@@ -272,7 +272,7 @@ public sealed partial class StepTests
             return error.Message;
         }).WithIdempotency());
         using var response = await api.SendAsync();
-        Assert.Contains("'charge' is used twice", await response.TextAsync(), StringComparison.Ordinal);
+        Assert.Contains("'charge' is used more than once", await response.TextAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -320,7 +320,7 @@ public sealed partial class StepTests
             var guid = await run.StepAsync("guid", _ => Task.FromResult(first ? new Guid("00000000-0000-0000-0000-000000000001") : Guid.Empty));
             var charge = await run.StepAsync("charge", _ => Task.FromResult(new Charge(first ? "a" : "b", 1.10m)), Json.Default.Charge);
             var pair = await run.StepAsync("pair", _ => Task.FromResult((first, 2)));
-            return first ? Results.StatusCode(500) : Results.Text($"{nothing ?? "null"} {guid} {charge.Id} {charge.Amount} {pair}");
+            return first ? Results.StatusCode(500) : Results.Text(FormattableString.Invariant($"{nothing ?? "null"} {guid} {charge.Id} {charge.Amount} {pair}"));
         }).WithIdempotency());
         using var _ = await api.SendAsync();
         using var retry = await api.SendAsync();

@@ -416,7 +416,7 @@ public sealed class TransactionTests
             await context.Response.WriteAsync("data: 1\n\n");
         });
         var error = await Assert.ThrowsAsync<InvalidOperationException>(() => api.SendAsync());
-        Assert.Contains("Transaction SameAsHandler", error.Message, StringComparison.Ordinal);
+        Assert.Contains("sets Transaction to SameAsHandler", error.Message, StringComparison.Ordinal);
         Assert.Empty(Rows(api));
     }
 

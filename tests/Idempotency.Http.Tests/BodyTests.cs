@@ -90,7 +90,7 @@ public sealed class BodyTests
         using var clients = Clients.Repeating(service, options => options.MaxBufferedBodySize = 5);
         var error = await Assert.ThrowsAsync<InvalidOperationException>(() => clients.Client.PostAsync("payments?token=secret", Make(kind)));
         Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
-        Assert.Contains("larger than the 5 bytes", error.Message, StringComparison.Ordinal);
+        Assert.Contains("exceeds the 5 bytes", error.Message, StringComparison.Ordinal);
         Assert.Contains("IdempotencyKeyOptions.MaxBufferedBodySize", error.Message, StringComparison.Ordinal);
         Assert.Empty(service.Requests);
     }

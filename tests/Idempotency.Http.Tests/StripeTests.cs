@@ -37,7 +37,7 @@ public sealed class StripeTests
             intents.CreateAsync(new PaymentIntentCreateOptions { Amount = 4350, Currency = "eur" }, new RequestOptions { IdempotencyKey = "order-7" }));
         Assert.Equal("idempotency_error", error.StripeError.Type);
         Assert.Equal(IdempotencyProblemCodes.KeyReused, error.StripeError.Code);
-        Assert.Contains("with a key of its own", error.StripeError.Message, StringComparison.Ordinal);
+        Assert.Contains("with a new key", error.StripeError.Message, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.BadRequest, error.HttpStatusCode);
         Assert.Equal(1, server.Count(400));
         Assert.Equal(1, _payments);

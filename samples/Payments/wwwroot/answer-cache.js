@@ -1,7 +1,7 @@
-// Answers that this browser already has, in localStorage: one item each, so that two tabs do not overwrite each other's.
+// Responses that this browser already has, in localStorage: one item each, so that two tabs do not overwrite each other's items.
 //
-// An entry is used only for the very request it answers (same path, same key, same payload), only until the server forgets too, and only for
-// the server process that gave it: the demo's ledger starts empty with the process, and so must what is known about it.
+// An entry is used only for the request it belongs to (same path, key and payload), only until the server's record expires, and only for the
+// server process that sent it: the demo's ledger starts empty with each process.
 
 const prefix = 'payments-demo/answer/';
 const encoder = new TextEncoder();
@@ -14,7 +14,7 @@ export class AnswerCache {
     this.#storage = storage;
   }
 
-  /** Names the server process whose answers count, and drops the others. */
+  /** Sets the server process whose responses are used, and removes the others. */
   belongTo(server) {
     this.#server = server;
     this.#prune();
@@ -31,7 +31,7 @@ export class AnswerCache {
     try {
       this.#storage.setItem(nameOf(request), JSON.stringify(entry));
     } catch {
-      // Full, or not allowed: the server has the answer.
+      // Full, or not allowed: the server has the response.
     }
   }
 
@@ -41,7 +41,7 @@ export class AnswerCache {
     }
   }
 
-  /** How many answers there are, and the bytes they take. */
+  /** The number of responses, and their size in bytes. */
   size() {
     this.#prune();
     const names = this.#names();
@@ -76,8 +76,8 @@ export class AnswerCache {
 }
 
 /**
- * Until when an answer may be kept: as long as the server says it will know it, counted from before the request was sent, which is never later
- * than the server's own start of counting. Null when that is not known.
+ * When a cached response expires: after the time that the server states, counted from before the request was sent, which is never later than
+ * the time from which the server counts. Null if that is unknown.
  */
 export function expiryOf(answer, sentAt, retentionSeconds) {
   const cacheControl = answer.headers.find(([name]) => name === 'cache-control')?.[1] ?? '';
@@ -85,7 +85,7 @@ export function expiryOf(answer, sentAt, retentionSeconds) {
   if (maxAge !== undefined) {
     return sentAt + Math.min(Number(maxAge), retentionSeconds) * 1000;
   }
-  // Without max-age only a first answer tells: of a replay nobody said how much of its time is over.
+  // Without max-age, only the first response has a known age: a replay may be of any age.
   return answer.kind === 'executed' ? sentAt + retentionSeconds * 1000 : null;
 }
 

@@ -16,9 +16,9 @@ const settings = { retentionSeconds: 0, headerName: 'Idempotency-Key', replayFla
 
 const session = {
   uuid: crypto.randomUUID(),
-  /** Where a key was sent first. The query is part of a request, so a retry goes to the same place, delay and all. */
+  /** The path each key was first sent to. The query is part of a request, so a retry uses the same path, including its delay. */
   paths: new Map(JSON.parse(sessionStorage.getItem('payments-demo/paths') ?? '[]')),
-  /** The request that Retry, Revalidate and Same key, other payload refer to, and the ETag of its answer. */
+  /** The request that Retry, Revalidate and Same key, different payload refer to, and the ETag of its response. */
   last: null,
   etag: null,
   /** The subscription that is retried, and whose steps are counted. */
@@ -37,10 +37,10 @@ function payload() {
   return { name: $('name').value.trim(), email: $('email').value.trim(), amount: $('amount').value.trim() };
 }
 
-/** The amount goes into the JSON as it was typed: 42.5 and 42.50 are one payload because of its canonical form, not because a script rounded it. */
+/** The amount is sent as typed: 42.5 and 42.50 are the same payload because of the canonical form, not because a script rounded them. */
 const bodyOf = ({ name, email, amount }) => `{"name":${JSON.stringify(name)},"email":${JSON.stringify(email)},"amount":${amount}}`;
 
-/** What the server selects from an order's body for its key (KeySelector in appsettings.json). */
+/** The values that the server selects from an order's body as its key (KeySelector in appsettings.json). */
 const selectionOf = ({ name, email, amount }) => `[${JSON.stringify(name)},${JSON.stringify(email)},${amount}]`;
 
 async function currentRequest({ delay = 0 } = {}) {
@@ -55,7 +55,7 @@ async function currentRequest({ delay = 0 } = {}) {
   return { path, key, sendsKey: true, payload: current, body, payloadKey };
 }
 
-/** A bare key, or, when it has characters that mean something in a header, a structured-field string. The server takes both for the same key. */
+/** The bare key, or a structured-field string if the key has characters with a meaning in headers. The server treats both as the same key. */
 const headerValue = key => /^[^\s",;](?:[^",;]*[^\s",;])?$/.test(key) ? key : `"${key.replace(/["\\]/g, '\\$&')}"`;
 
 function newIntent() {
@@ -63,17 +63,17 @@ function newIntent() {
   return showKey();
 }
 
-/** For what shows nothing unless the handler has something to do. Only a UUID stands for an intent and can be new while the payload is not. */
+/** For demonstrations that need the handler to run. Only a UUID key can change while the payload stays the same. */
 const newIntentIfUsed = () => keyMode() === 'uuid' && session.paths.has(session.uuid) ? newIntent() : undefined;
 
-// Whether it may be sent
+// Validation
 
 const rules = {
   name: value => value ? '' : 'Enter a name.',
   email: (value, input) => !value ? 'Enter an email address.' : input.validity.valid ? '' : 'Enter an address such as ada@example.com.',
   amount: value => !/^(?:0|[1-9][0-9]*)(?:\.[0-9]{1,2})?$/.test(value) ? 'Enter a number such as 42.50.'
-    : Number(value) <= 0 ? 'Enter more than zero.'
-    : Number(value) > 1000000 ? 'Enter a million at most.' : '',
+    : Number(value) <= 0 ? 'Enter an amount greater than zero.'
+    : Number(value) > 1000000 ? 'Enter at most 1000000.' : '',
   'typed-key': value => endpoint() !== '/payments' || keyMode() !== 'typed' || /^[ -~]{1,255}$/.test(value) ? '' : 'Enter 1 to 255 printable ASCII characters.',
 };
 
@@ -99,7 +99,7 @@ function isValid() {
 
 // Sending it
 
-/** Sends a request, or finds its answer in the browser's cache, and returns what became of it. Never throws. */
+/** Sends a request, or finds its response in the browser cache, and returns the outcome. Never throws. */
 async function send(request, { label, withKey = true, ifNoneMatch, signal, askServer = false }) {
   const started = performance.now();
   const sentAt = Date.now();
@@ -152,7 +152,7 @@ async function ask(outcome, { ifNoneMatch, signal }) {
   outcome.kind = kindOf(outcome);
 }
 
-// What came back
+// The response
 
 const header = (outcome, name) => outcome.headers.find(([candidate]) => candidate === name)?.[1];
 const isReplayed = outcome => header(outcome, 'idempotent-replayed') === 'true';
@@ -162,18 +162,18 @@ function kindOf(outcome) {
     : isReplayed(outcome) ? 'replayed'
     : outcome.status < 400 ? 'executed'
     : outcome.status >= 500 && !problemOf(outcome).code ? 'interrupted'
-    : 'refused';
+    : 'rejected';
 }
 
 const kinds = {
-  executed: { name: 'Executed', mark: '✓', says: 'The handler ran, and this is its answer.' },
-  replayed: { name: 'Replayed by the server', mark: '↻', says: 'The handler did not run: this is the first answer again.' },
-  cached: { name: 'From the browser’s cache', mark: '▤', says: 'The server was not asked at all.' },
-  'not-modified': { name: 'Not modified', mark: '=', says: 'The server knows the answer and did not send it again: the copy here still is good.' },
-  refused: { name: 'Refused', mark: '✕', says: 'The handler did not run.' },
-  interrupted: { name: 'Failed', mark: '!', says: 'The handler ran and failed. Its response is not recorded: a retry runs it again.' },
-  cut: { name: 'Connection cut', mark: '⌁', says: 'The client hung up without an answer. The handler does not notice, and finishes.' },
-  failed: { name: 'No answer', mark: '!', says: 'The server could not be reached.' },
+  executed: { name: 'Executed', mark: '✓', says: 'The handler ran, and this is its response.' },
+  replayed: { name: 'Replayed by the server', mark: '↻', says: 'The handler did not run. This is the recorded response.' },
+  cached: { name: 'From the browser cache', mark: '▤', says: 'No request was sent.' },
+  'not-modified': { name: 'Not modified', mark: '=', says: 'The response has not changed, so the server did not send its body again.' },
+  rejected: { name: 'Rejected', mark: '✕', says: 'The handler did not run.' },
+  interrupted: { name: 'Failed', mark: '!', says: 'The handler ran and failed. Its response is not recorded, so a retry runs it again.' },
+  cut: { name: 'Connection cut', mark: '⌁', says: 'The client disconnected before the response arrived. The handler still runs to completion.' },
+  failed: { name: 'No response', mark: '!', says: 'The server could not be reached.' },
 };
 
 function problemOf(outcome) {
@@ -227,7 +227,7 @@ async function slow() {
   clearTimeout(timer);
   if (outcome.kind === 'cut') {
     do {
-      show(outcome, outcome.kind === 'cut' ? 'The connection was cut. Asking again …' : 'Still running. Asking again …');
+      show(outcome, outcome.kind === 'cut' ? 'The connection was cut. Retrying …' : 'Still running. Retrying …');
       await new Promise(resolve => setTimeout(resolve, 1000 * Number(header(outcome, 'retry-after') ?? 0)));
       outcome = await send(request, { label: 'Retry', askServer: true });
     } while (problemOf(outcome).code === inProgress);
@@ -250,7 +250,7 @@ async function revalidate() {
   show(await send(session.last, { label: 'Revalidate', ifNoneMatch: session.etag, askServer: true }));
 }
 
-/** Its own key, whatever the form's is: a new subscription each time. */
+/** Always uses a new key: each subscription is a new one. */
 async function interrupt() {
   const current = payload();
   const body = bodyOf(current);
@@ -263,7 +263,7 @@ async function subscribe(label) {
   show(await send(session.subscription, { label }));
 }
 
-// Showing it
+// Rendering
 
 function element(tag, properties = {}, ...children) {
   const created = Object.assign(document.createElement(tag), properties);
@@ -292,14 +292,14 @@ function show(outcome, summary = '') {
   showButtons();
 }
 
-/** For /orders, which tells the key it used: the proof that both ends found the same. */
+/** For /orders, whose response contains the key: it shows that the server and the browser computed the same one. */
 function orderKey({ request, body, status }) {
   if (request.sendsKey || status >= 400 || !body) {
     return [];
   }
   const { key } = JSON.parse(body);
   const same = key === request.payloadKey;
-  return [element('p', { className: same ? 'match' : 'match differs', id: 'order-key' }, same ? 'The server’s key is the one computed here: ' : 'The server’s key differs from the one computed here: ', element('code', {}, key))];
+  return [element('p', { className: same ? 'match' : 'match differs', id: 'order-key' }, same ? 'The server and the browser computed the same key: ' : 'The server computed a different key: ', element('code', {}, key))];
 }
 
 const casing = { etag: 'ETag', 'www-authenticate': 'WWW-Authenticate' };
@@ -322,7 +322,7 @@ function bodyOfAnswer(outcome) {
   return element('section', {}, element('h3', {}, 'Body'), pre);
 }
 
-/** The JSON in lines. Only white space is added: through JSON.parse, 42.50 would come out as 42.5. */
+/** Formats the JSON by adding white space only: JSON.parse would turn 42.50 into 42.5. */
 function indented(json) {
   const lines = [''];
   let depth = 0;
@@ -345,7 +345,7 @@ function indented(json) {
 function record(outcome) {
   const { code, title } = problemOf(outcome);
   const key = outcome.withKey ? abbreviated(outcome.request.key) : outcome.request.sendsKey ? 'no key' : 'the body is the key';
-  const why = outcome.kind === 'refused' ? code ?? title ?? '' : '';
+  const why = outcome.kind === 'rejected' ? code ?? title ?? '' : '';
   const row = element('li', { className: outcome.kind },
     badge(outcome.kind),
     element('span', { className: 'status' }, outcome.status ? String(outcome.status) : '–'),
@@ -372,8 +372,8 @@ function showButtons() {
 }
 
 const keyNotes = {
-  uuid: 'Made in the browser, once per intent. Change the payload after it was sent, and that is a new intent.',
-  typed: 'Your own, for example an order number.',
+  uuid: 'Generated in the browser for each payment. Changing the payload after it was sent generates a new key.',
+  typed: 'A key of your own, for example an order number.',
 };
 
 let showingKey = 0;
@@ -395,25 +395,25 @@ async function showKey() {
   $('typed-key').hidden = !typed;
   $('new-key').hidden = orders || keyMode() !== 'uuid';
   $('key').textContent = needsPayload ? '–' : orders || keyMode() === 'hash' ? hash : session.uuid;
-  $('key-note').replaceChildren(...(needsPayload ? ['Needs a payload: enter an amount.']
-    : orders ? ['No header is sent: the server selects the key from the body. SHA-256 of ', element('code', {}, canonical)]
-    : keyMode() === 'hash' ? ['The same payload always has the same key, however it is written. SHA-256 of ', element('code', {}, canonical)]
+  $('key-note').replaceChildren(...(needsPayload ? ['The key is computed from the payload. Enter an amount.']
+    : orders ? ['No header is sent. The server selects the key from the body: SHA-256 of ', element('code', {}, canonical)]
+    : keyMode() === 'hash' ? ['The same payload always has the same key, regardless of formatting: SHA-256 of ', element('code', {}, canonical)]
     : [keyNotes[keyMode()]]));
 }
 
 function showCache() {
   const { entries, bytes } = cache.size();
-  $('cache-size').textContent = entries === 0 ? 'empty' : `${entries} ${entries === 1 ? 'answer' : 'answers'}, ${bytes < 1024 ? `${bytes} bytes` : `${(bytes / 1024).toFixed(1)} kB`}`;
+  $('cache-size').textContent = entries === 0 ? 'empty' : `${entries} ${entries === 1 ? 'response' : 'responses'}, ${bytes < 1024 ? `${bytes} bytes` : `${(bytes / 1024).toFixed(1)} kB`}`;
 }
 
 const times = count => count === 1 ? '1 time' : `${count} times`;
 
-// What the server knows
+// The server's state
 
 let reading = Promise.resolve();
 let isQueued = false;
 
-/** One at a time, and one more for all that happens meanwhile. */
+/** Runs one read at a time, and one more for all changes in the meantime. */
 function refreshLedger() {
   if (!isQueued) {
     isQueued = true;
@@ -424,7 +424,7 @@ function refreshLedger() {
   }
 }
 
-/** Given up after a while, because the next read waits for this one. */
+/** Times out, because the next read waits for this one. */
 async function read(path) {
   const response = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(5000) });
   return response.json();
@@ -453,7 +453,7 @@ async function readLedger() {
   $('ledger-empty').hidden = page.count > 0;
 }
 
-/** Another process than before knows nothing of what the one before did. */
+/** A new server process has no records of the previous one. */
 async function meet(server) {
   Object.assign(settings, await read('/demo/settings'));
   if (session.server) {

@@ -1,7 +1,7 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>Whether two values are the same: numbers as exact decimals, strings by code points, members in any order.</summary>
-/// <remarks><c>JsonElement.DeepEquals</c> says the same where it says anything; it throws at lone surrogates and at exponents beyond 32 bits.</remarks>
+/// <summary>Compares two values: numbers as exact decimals, strings by code points, members in any order.</summary>
+/// <remarks><c>JsonElement.DeepEquals</c> gives the same results, except that it throws on lone surrogates and exponents beyond 32 bits.</remarks>
 internal static class Equality
 {
     public static bool AreEqual(Value left, Value right, Evaluation run, int depth = 0)

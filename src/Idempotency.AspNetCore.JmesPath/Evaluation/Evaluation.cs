@@ -1,9 +1,9 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>One application of an expression to a document: how much it may still do, and which variables are bound.</summary>
+/// <summary>One evaluation of an expression: the work that is left, and the variables in scope.</summary>
 internal sealed class Evaluation(int maxWork, int maxDecodedSize)
 {
-    /// <summary>How deep a value may be nested to be compared or written: more than documents (64) and expressions (256) together can build.</summary>
+    /// <summary>The maximum nesting of a value that is compared or written: more than documents (64) and expressions (256) together can produce.</summary>
     public const int MaxDepth = 512;
 
     public const int CharactersInAStep = 16;
@@ -13,24 +13,24 @@ internal sealed class Evaluation(int maxWork, int maxDecodedSize)
 
     public int MaxDecodedSize => maxDecodedSize;
 
-    /// <summary>Where in the expression it is.</summary>
+    /// <summary>The current position in the expression.</summary>
     public int Position { get; private set; }
 
     public Scope? Scope { get; set; }
 
-    /// <summary>Comes to an operator.</summary>
+    /// <summary>Starts the evaluation of an operator.</summary>
     public void Step(Node node)
     {
         Position = node.Position;
         Charge(1);
     }
 
-    /// <summary>Takes steps from what is left, before they are done.</summary>
+    /// <summary>Charges steps before they are done.</summary>
     public void Charge(long steps)
     {
         if ((_left -= steps) < 0)
         {
-            throw new JmesPathException(JmesPathError.InvalidValue, Position, $"Too much work: the expression takes more than {maxWork} steps on this document. JmesPathOptions.MaxWork allows more.");
+            throw new JmesPathException(JmesPathError.InvalidValue, Position, $"The expression takes more than {maxWork} steps on this document. To allow more, increase JmesPathOptions.MaxWork.");
         }
     }
 

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Goes through the elements of an array, a step of work for each.</summary>
+/// <summary>Enumerates the elements of an array, and charges a step for each.</summary>
 internal struct Items
 {
     private readonly List<Value>? _made;

@@ -3,15 +3,15 @@ using System.Text.Json;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A number by its digits: as a floating-point number, 9007199254740993 would be 9007199254740992, and 1e400 no number at all.</summary>
+/// <summary>A number with its exact digits: as a floating-point number, 9007199254740993 would be 9007199254740992, and 1e400 could not be represented.</summary>
 internal readonly ref struct JsonNumber
 {
-    // Further exponents are taken for this one. No number that means anything has them, and no arithmetic on them overflows.
+    // Larger exponents are limited to this one. No meaningful number has them, and arithmetic on them does not overflow.
     private const long FarthestExponent = 100_000_000_000_000_000;
 
-    private readonly ReadOnlySpan<byte> _mantissa; // Digits, with a point or without; no sign.
-    private readonly int _first;                   // Where the first digit that is not 0 stands in it.
-    private readonly int _end;                     // Behind the last that is not 0.
+    private readonly ReadOnlySpan<byte> _mantissa; // Digits, with or without a decimal point; no sign.
+    private readonly int _first;                   // The position of the first digit that is not 0.
+    private readonly int _end;                     // The position after the last digit that is not 0.
 
     public JsonNumber(ReadOnlySpan<byte> digits)
     {
@@ -25,7 +25,7 @@ internal readonly ref struct JsonNumber
         _end = _mantissa.LastIndexOfAnyInRange((byte)'1', (byte)'9') + 1;
         var exponent = e < 0 ? 0 : Exponent(digits[(e + 1)..]);
 
-        // The power of ten of the first digit, and of the last.
+        // The powers of ten of the first and the last digit.
         var integers = point < 0 ? _mantissa.Length : point;
         Leading = exponent + integers - (_first < integers ? _first + 1 : _first);
         Trailing = exponent + integers - (_end <= integers ? _end : _end - 1);
@@ -41,12 +41,12 @@ internal readonly ref struct JsonNumber
 
     private long Trailing { get; }
 
-    /// <summary>A number that was computed: an integer without a fraction, anything else in the shortest form that reads back as the same.</summary>
+    /// <summary>Creates a computed number: an integer if it has no fraction, otherwise in the shortest form that reads back as the same value.</summary>
     public static Value Of(double value, int position)
     {
         if (!double.IsFinite(value))
         {
-            throw new JmesPathException(JmesPathError.InvalidValue, position, "The result is beyond the largest number that can be computed.");
+            throw new JmesPathException(JmesPathError.InvalidValue, position, "The result is outside the range of numbers that can be computed.");
         }
 
         return Parse(value == 0 ? "0" : value.ToString(Math.Abs(value) < 1e21 && double.IsInteger(value) ? "F0" : "R", CultureInfo.InvariantCulture));
@@ -58,7 +58,7 @@ internal readonly ref struct JsonNumber
 
     public static double ToDouble(ReadOnlySpan<byte> digits) => double.Parse(digits, NumberStyles.Float, CultureInfo.InvariantCulture);
 
-    /// <summary>The next integer towards positive (<paramref name="up"/>) or negative infinity. Exact; an integer stays as it is written.</summary>
+    /// <summary>Rounds to the next integer towards positive (<paramref name="up"/>) or negative infinity. Exact; an integer keeps its notation.</summary>
     public static Value Round(Value number, bool up)
     {
         var parsed = new JsonNumber(number.Digits);
@@ -67,7 +67,7 @@ internal readonly ref struct JsonNumber
             return number;
         }
 
-        // A digit stands behind the point, so that there are no more before it than were written.
+        // There is a digit after the point, so the integer part has no more digits than were written.
         var magnitude = new char[Math.Max(parsed.Leading + 1, 1) + 1];
         magnitude[0] = '0';
         magnitude[1] = '0';

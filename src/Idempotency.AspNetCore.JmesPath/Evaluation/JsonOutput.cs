@@ -7,8 +7,8 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>Writes a value as compact JSON in UTF-8.</summary>
 /// <remarks>
-/// One text for one value, whatever escapes and white space the document had: nothing is escaped but <c>"</c>, <c>\</c>, U+0000 to U+001F and lone surrogates. Numbers
-/// keep their digits. Of members of the same name in an object that is selected as it stands, all are written: which of them counts is for those who read it, and two documents that differ stay different.
+/// Equal values have the same text, whatever escapes and white space the document has: only <c>"</c>, <c>\</c>, U+0000 to U+001F and lone surrogates are escaped. Numbers
+/// keep their digits. If an object that is selected as a whole has several members with the same name, all are written, so that different documents stay different.
 /// </remarks>
 internal static class JsonOutput
 {

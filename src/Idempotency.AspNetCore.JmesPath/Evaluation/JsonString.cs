@@ -7,7 +7,7 @@ using System.Text.Unicode;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Strings of documents, the odd ones too: the framework's own accessors throw at half a surrogate pair (<c>\ud800</c>).</summary>
+/// <summary>Decodes strings of documents, including invalid ones: the framework's own accessors throw on unpaired surrogates (<c>\ud800</c>).</summary>
 internal static class JsonString
 {
     public static string Of(JsonElement element) => Decode(JsonMarshal.GetRawUtf8Value(element)[1..^1]);
@@ -16,7 +16,7 @@ internal static class JsonString
 
     public static int RawLength(JsonElement element) => JsonMarshal.GetRawUtf8Value(element).Length - 2;
 
-    /// <summary>The text of what stands between the quotes of a string that a JSON reader has accepted.</summary>
+    /// <summary>Decodes the text between the quotes of a string that a JSON reader has accepted.</summary>
     public static string Decode(ReadOnlySpan<byte> raw)
     {
         if (!raw.Contains((byte)'\\') && Utf8.IsValid(raw))
@@ -36,7 +36,7 @@ internal static class JsonString
                 }
                 else
                 {
-                    // Bytes that are no UTF-8 become lone surrogates, one each: what differs stays different, and nothing throws.
+                    // Bytes that are not UTF-8 become one lone surrogate each, so that different strings stay different and nothing throws.
                     length = 1;
                     text.Append((char)(0xDC00 + raw[i]));
                 }
@@ -60,7 +60,7 @@ internal static class JsonString
         return text.ToString();
     }
 
-    /// <summary>How many code points a text has; half of a pair is one.</summary>
+    /// <summary>The number of code points of a text; an unpaired surrogate counts as one.</summary>
     public static int Length(string text)
     {
         var length = text.Length;
@@ -76,7 +76,7 @@ internal static class JsonString
         return length;
     }
 
-    /// <summary>The code points of a text in reverse.</summary>
+    /// <summary>The text with its code points in reverse order.</summary>
     public static string Reverse(string text)
     {
         var reversed = text.ToCharArray();
@@ -102,7 +102,7 @@ internal static class JsonString
             return left.Length.CompareTo(right.Length);
         }
 
-        // The second halves of pairs with the same first half: the pairs differ, and so do what is left of a pair and a pair.
+        // The low surrogates of pairs with the same high surrogate, or a pair and an unpaired surrogate.
         if (same > 0 && char.IsHighSurrogate(left[same - 1]) && (char.IsLowSurrogate(left[same]) || char.IsLowSurrogate(right[same])))
         {
             same--;

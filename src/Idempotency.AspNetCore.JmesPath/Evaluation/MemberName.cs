@@ -4,8 +4,8 @@ using System.Text.Json;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The name of a member that an expression asks for, ready to be compared with those of a document.</summary>
-/// <remarks><c>JsonElement.TryGetProperty</c> throws when a name on its way has half of a surrogate pair in it, and a client writes the names.</remarks>
+/// <summary>The name of a member in an expression, prepared for the comparison with names in a document.</summary>
+/// <remarks><c>JsonElement.TryGetProperty</c> throws if it passes a name with an unpaired surrogate, and clients choose the names.</remarks>
 internal sealed class MemberName
 {
     private readonly byte[] _utf8;
@@ -18,7 +18,7 @@ internal sealed class MemberName
 
     public string Text { get; }
 
-    /// <summary>The value of the last member of that name, null when there is none.</summary>
+    /// <summary>The value of the last member with the name; null if there is none.</summary>
     public Value FindIn(JsonElement element, Evaluation run)
     {
         var found = Value.Null;
@@ -36,7 +36,7 @@ internal sealed class MemberName
         run.Charge(passed / Evaluation.MembersInAStep);
         return found;
 
-        // An escape is longer than what it stands for, at most six times: a name of a megabyte is not looked through for each element that asks for another.
+        // An escape is at most six times longer than its character, so a very long name is not scanned for each element with another name.
         bool MayBeEscaped(ReadOnlySpan<byte> name)
         {
             if (name.Length <= _utf8.Length || name.Length > 6 * _utf8.Length || !name.Contains((byte)'\\'))

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The members of an object: each name once, with the last value given to it, in the order in which the names came first.</summary>
+/// <summary>The members of an object: each name once, with its last value, in the order of the first occurrences.</summary>
 internal sealed class Members
 {
     private const int FewEnoughToCompare = 8;

@@ -1,15 +1,15 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>A part of a compiled expression. Immutable: what changes during an evaluation is in <see cref="Evaluation"/>.</summary>
-/// <param name="position">Where it stands in the expression, for messages.</param>
-/// <param name="depth">How many nodes the longest way down from here passes.</param>
+/// <summary>A node of a compiled expression. Immutable: the state of an evaluation is in <see cref="Evaluation"/>.</summary>
+/// <param name="position">Its position in the expression, for messages.</param>
+/// <param name="depth">The number of nodes on the longest path down from here.</param>
 internal abstract class Node(int position, int depth = 1)
 {
     public int Position => position;
 
     public int Depth => depth;
 
-    /// <summary>Applies this part to the current node.</summary>
+    /// <summary>Applies this node to the current value.</summary>
     public abstract Value Evaluate(Value current, Evaluation run);
 
     protected static int Deeper(params ReadOnlySpan<Node> parts)
@@ -24,7 +24,7 @@ internal abstract class Node(int position, int depth = 1)
     }
 }
 
-/// <summary><c>@</c>, and what a projection applies to its elements when nothing follows it.</summary>
+/// <summary><c>@</c>, and the element of a projection if nothing follows it.</summary>
 internal sealed class CurrentNode(int position) : Node(position)
 {
     public override Value Evaluate(Value current, Evaluation run) => current;
@@ -36,7 +36,7 @@ internal sealed class LiteralNode(Value value, int position) : Node(position)
     public override Value Evaluate(Value current, Evaluation run) => value;
 }
 
-/// <summary><c>name</c> or <c>"name"</c>: a member of an object; null of anything else.</summary>
+/// <summary><c>name</c> or <c>"name"</c>: a member of an object; null for other types.</summary>
 internal sealed class FieldNode(string name, int position) : Node(position)
 {
     private readonly MemberName _name = new(name);
@@ -50,7 +50,7 @@ internal sealed class FieldNode(string name, int position) : Node(position)
     }
 }
 
-/// <summary><c>left.right</c> or <c>left | right</c>: what comes from the left is the current node of the right.</summary>
+/// <summary><c>left.right</c> or <c>left | right</c>: the result of the left is the current node of the right.</summary>
 internal sealed class ThenNode(Node left, Node right, int position) : Node(position, Deeper(left, right))
 {
     public Node Left => left;
@@ -64,7 +64,7 @@ internal sealed class ThenNode(Node left, Node right, int position) : Node(posit
     }
 }
 
-/// <summary><c>left[n]</c>: an element of an array; null of anything else.</summary>
+/// <summary><c>left[n]</c>: an element of an array; null for other types.</summary>
 internal sealed class IndexNode(Node left, int index, int position) : Node(position, Deeper(left))
 {
     public Node Left => left;
@@ -77,7 +77,7 @@ internal sealed class IndexNode(Node left, int index, int position) : Node(posit
     }
 }
 
-/// <summary><c>left[start:stop:step]</c>, without the projection that it begins: some elements of an array, by the rules of Python; null of anything else.</summary>
+/// <summary><c>left[start:stop:step]</c>, without the projection that it starts: some elements of an array, by the rules of Python; null for other types.</summary>
 internal sealed class SliceNode(Node left, int? start, int? stop, int step, int position) : Node(position, Deeper(left))
 {
     public Node Left => left;
@@ -97,7 +97,7 @@ internal sealed class SliceNode(Node left, int? start, int? stop, int step, int 
             all.Add(item);
         }
 
-        // Before the first element is -1 on the way down, behind the last is Count on the way up.
+        // Before the first element is -1 for a negative step; after the last is Count for a positive step.
         var (lowest, highest) = step > 0 ? (0, all.Count) : (-1, all.Count - 1);
         var first = Bound(start, step > 0 ? lowest : highest);
         var end = Bound(stop, step > 0 ? highest : lowest);
@@ -113,7 +113,7 @@ internal sealed class SliceNode(Node left, int? start, int? stop, int step, int 
     }
 }
 
-/// <summary><c>left[*]</c>, or what follows a slice or <c>[]</c>: applies the right to each element of an array and keeps what is not null.</summary>
+/// <summary><c>left[*]</c>, or the projection of a slice or <c>[]</c>: applies the right to each element of an array and returns the results that are not null.</summary>
 internal sealed class ProjectionNode(Node left, Node right, int position) : Node(position, Deeper(left, right))
 {
     public Node Left => left;
@@ -143,7 +143,7 @@ internal sealed class ProjectionNode(Node left, Node right, int position) : Node
     }
 }
 
-/// <summary><c>left.*</c>: applies the right to each value of an object and keeps what is not null.</summary>
+/// <summary><c>left.*</c>: applies the right to each value of an object and returns the results that are not null.</summary>
 internal sealed class ValuesNode(Node left, Node right, int position) : Node(position, Deeper(left, right))
 {
     public Node Left => left;
@@ -175,7 +175,7 @@ internal sealed class ValuesNode(Node left, Node right, int position) : Node(pos
     }
 }
 
-/// <summary><c>left[?condition]</c>: of the elements that meet the condition, applies the right to each and keeps what is not null.</summary>
+/// <summary><c>left[?condition]</c>: applies the right to each element that meets the condition and returns the results that are not null.</summary>
 internal sealed class FilterNode(Node left, Node condition, Node right, int position) : Node(position, Deeper(left, condition, right))
 {
     public Node Left => left;
@@ -212,7 +212,7 @@ internal sealed class FilterNode(Node left, Node condition, Node right, int posi
     }
 }
 
-/// <summary><c>left[]</c>, without the projection that it begins: the elements of an array, and in place of those that are arrays themselves, theirs.</summary>
+/// <summary><c>left[]</c>, without the projection that it starts: the elements of an array, with the elements of nested arrays in their place.</summary>
 internal sealed class FlattenNode(Node left, int position) : Node(position, Deeper(left))
 {
     public Node Left => left;
@@ -245,7 +245,7 @@ internal sealed class FlattenNode(Node left, int position) : Node(position, Deep
     }
 }
 
-/// <summary><c>[a, b]</c>; null when the current node is.</summary>
+/// <summary><c>[a, b]</c>; null if the current node is null.</summary>
 internal sealed class MultiSelectListNode(Node[] items, int position) : Node(position, Deeper(items))
 {
     public Node[] Items => items;
@@ -269,7 +269,7 @@ internal sealed class MultiSelectListNode(Node[] items, int position) : Node(pos
     }
 }
 
-/// <summary><c>{x: a, y: b}</c>; null when the current node is.</summary>
+/// <summary><c>{x: a, y: b}</c>; null if the current node is null.</summary>
 internal sealed class MultiSelectHashNode(string[] names, Node[] values, int position) : Node(position, Deeper(values))
 {
     public Node[] Values => values;
@@ -335,7 +335,7 @@ internal sealed class NotNode(Node operand, int position) : Node(position, Deepe
     }
 }
 
-/// <summary><c>left == right</c> and the like. Anything can be equal; only numbers have an order, and of anything else the result is null.</summary>
+/// <summary><c>left == right</c> and other comparisons. Values of any type can be equal; only numbers are ordered, and for other types the result is null.</summary>
 internal sealed class ComparisonNode(TokenKind comparator, Node left, Node right, int position) : Node(position, Deeper(left, right))
 {
     public Node Left => left;
@@ -369,7 +369,7 @@ internal sealed class ComparisonNode(TokenKind comparator, Node left, Node right
     }
 }
 
-/// <summary><c>let $a = x, $b = y in body</c>. The values are those of the current node, and none of them sees the others.</summary>
+/// <summary><c>let $a = x, $b = y in body</c>. The values are evaluated with the current node, and do not see each other.</summary>
 internal sealed class LetNode(string[] names, Node[] values, Node body, int position) : Node(position, Deeper([body, .. values]))
 {
     public string[] Names => names;
@@ -395,7 +395,7 @@ internal sealed class LetNode(string[] names, Node[] values, Node body, int posi
     }
 }
 
-/// <summary><c>$name</c>. That it is bound is found out here and not before: the standard leaves room for variables from outside.</summary>
+/// <summary><c>$name</c>. Whether it is defined is only known here: the standard allows variables from outside.</summary>
 internal sealed class VariableNode(string name, int position) : Node(position)
 {
     public string Name => name;
@@ -412,16 +412,16 @@ internal sealed class VariableNode(string name, int position) : Node(position)
             }
         }
 
-        throw new JmesPathException(JmesPathError.UndefinedVariable, Position, $"{name} is not bound here by a let.");
+        throw new JmesPathException(JmesPathError.UndefinedVariable, Position, $"{name} is not defined by a let expression.");
     }
 }
 
-/// <summary><c>&amp;expression</c>, the argument of a function that applies it itself.</summary>
+/// <summary><c>&amp;expression</c>, an argument of a function that applies it itself.</summary>
 internal sealed class ReferenceNode(Node expression, int position) : Node(position, Deeper(expression))
 {
     public Node Expression => expression;
 
-    /// <summary>It has no value of its own: the function asks for <see cref="Expression"/>.</summary>
+    /// <summary>It has no value of its own: the function uses <see cref="Expression"/>.</summary>
     public override Value Evaluate(Value current, Evaluation run) => Value.Null;
 }
 

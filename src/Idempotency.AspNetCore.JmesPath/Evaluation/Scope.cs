@@ -1,4 +1,4 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>A variable that is bound, and those bound around it.</summary>
+/// <summary>A variable in scope, and the outer variables.</summary>
 internal sealed record Scope(string Name, Value Value, Scope? Outer);

@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// What an expression is applied to and what it gives: an element of a document, as it stands, or a string, list or object that was made. Numbers are always elements, so that
+/// A value that an expression is applied to or returns: an unchanged element of a document, or a computed string, list or object. Numbers are always elements, so that
 /// those of the document keep every digit. The default is null.
 /// </summary>
 internal readonly struct Value
@@ -45,35 +45,35 @@ internal readonly struct Value
 
     public bool IsNull => Kind == ValueKind.Null;
 
-    /// <summary>Of a boolean: whether it is true.</summary>
+    /// <summary>For a boolean: whether it is true.</summary>
     public bool IsTrue => _element.ValueKind == JsonValueKind.True;
 
-    /// <summary>Of a number: its digits.</summary>
+    /// <summary>For a number: its digits.</summary>
     public ReadOnlySpan<byte> Digits => System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(_element);
 
-    /// <summary>Of an array: how many elements it has.</summary>
+    /// <summary>For an array: the number of its elements.</summary>
     public int Count => _made is List<Value> items ? items.Count : _element.GetArrayLength();
 
-    /// <summary>The element that this is, unless it was made.</summary>
+    /// <summary>The element of the document, unless the value was computed.</summary>
     public bool TryGetElement(out JsonElement element)
     {
         element = _element.ValueKind == JsonValueKind.Undefined ? NullElement : _element;
         return _made is null;
     }
 
-    /// <summary>Of a string: its text.</summary>
+    /// <summary>For a string: its text.</summary>
     public string Text(Evaluation run)
     {
-        // Whoever asks goes through it, whether it has to be decoded first or not.
+        // Every caller reads it completely, whether it has to be decoded first or not.
         var text = _made as string;
         run.Charge((text?.Length ?? JsonString.RawLength(_element)) / Evaluation.CharactersInAStep);
         return text ?? JsonString.Of(_element);
     }
 
-    /// <summary>Of an array: its elements.</summary>
+    /// <summary>For an array: its elements.</summary>
     public Items Elements(Evaluation run) => _made is List<Value> items ? new Items(items, run) : new Items(_element, run);
 
-    /// <summary>Of an array: one element, from its end when the index is negative; null when there is none.</summary>
+    /// <summary>For an array: one element, from its end if the index is negative; null if there is none.</summary>
     public Value At(int index, Evaluation run)
     {
         var count = Count;
@@ -88,15 +88,15 @@ internal readonly struct Value
             return items[(int)position];
         }
 
-        // Behind elements that are not scalars, an element is found by passing those before it.
+        // In an array of objects or arrays, an element is found by skipping those before it.
         run.Charge(position / Evaluation.MembersInAStep);
         return new Value(_element[(int)position]);
     }
 
-    /// <summary>Of an object: its members, each name once and with its last value.</summary>
+    /// <summary>For an object: its members, each name once and with its last value.</summary>
     public Members Members(Evaluation run) => _made as Members ?? AspNetCore.Members.Of(_element, run);
 
-    /// <summary>Of an object: a member's value, null when there is none.</summary>
+    /// <summary>For an object: the value of a member; null if there is none.</summary>
     public Value Member(MemberName name, Evaluation run) => _made is Members members ? members.Find(name.Text) : name.FindIn(_element, run);
 
     /// <summary>False, null, <c>""</c>, <c>[]</c> and <c>{}</c> count as false; <c>0</c> does not.</summary>

@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>The types that an argument may have.</summary>
+/// <summary>The types that an argument can have.</summary>
 [Flags]
 internal enum Accepts
 {
@@ -12,6 +12,6 @@ internal enum Accepts
     Object = 1 << ValueKind.Object,
     Any = Null | Boolean | Number | String | Array | Object,
 
-    /// <summary>Not a value but <c>&amp;expression</c>.</summary>
+    /// <summary>An expression, <c>&amp;expression</c>, instead of a value.</summary>
     Reference = 1 << 6,
 }

@@ -61,7 +61,7 @@ internal static class BuiltInFunctions
         return exact is { } integer ? JsonNumber.Of(integer) : JsonNumber.Of(sum, call.Position);
     }
 
-    /// <summary>The sum of an array, exact as long as all of it are integers of 64 bits: amounts in cents and numbers of rows keep every digit.</summary>
+    /// <summary>The sum of an array, exact if all elements are 64-bit integers, so that amounts in cents and ids keep every digit.</summary>
     private static (Int128? Exact, double Sum) Total(Call call)
     {
         Int128? exact = 0;
@@ -70,7 +70,7 @@ internal static class BuiltInFunctions
         {
             if (item.Kind != ValueKind.Number)
             {
-                throw call.InvalidType($"takes an array of numbers, and got one with {Function.TypeName(item.Kind)} in it.");
+                throw call.InvalidType($"takes an array of numbers, but got one that contains {Function.Described(item.Kind)}.");
             }
 
             call.Run.Charge(item.Digits.Length / Evaluation.CharactersInAStep);
@@ -105,7 +105,7 @@ internal static class BuiltInFunctions
         var text = call.First.Text(call.Run);
         var part = call.Second.Text(call.Run);
 
-        // The search compares up to the whole part at each place of the text, and the client may have written both to make it so.
+        // The search can compare up to the whole substring at each position, and the client may have chosen both to make it slow.
         call.Run.Charge((long)text.Length * part.Length / 1024);
         return Value.Of(text.Contains(part, StringComparison.Ordinal));
     }
@@ -123,7 +123,7 @@ internal static class BuiltInFunctions
         {
             if (item.Kind != ValueKind.String)
             {
-                throw call.InvalidType($"takes an array of strings, and got one with {Function.TypeName(item.Kind)} in it.");
+                throw call.InvalidType($"takes an array of strings, but got one that contains {Function.Described(item.Kind)}.");
             }
 
             var part = item.Text(call.Run);
@@ -227,7 +227,7 @@ internal static class BuiltInFunctions
 
     private static Value ToText(Call call) => call.First.Kind == ValueKind.String ? call.First : new Value(JsonOutput.ToText(call.First, call.Run));
 
-    /// <summary>Of a string that is a number of JSON, that number; null of any other.</summary>
+    /// <summary>For a string that is a JSON number, that number; null for other strings.</summary>
     private static Value ToNumber(Call call)
     {
         if (call.First.Kind == ValueKind.Number)
@@ -256,7 +256,7 @@ internal static class BuiltInFunctions
         }
     }
 
-    /// <summary>The largest (1) or the smallest (-1) element; of several, the first.</summary>
+    /// <summary>The largest (1) or the smallest (-1) element; if several are equal, the first.</summary>
     private static Value Extreme(Call call, int sign, Node? by)
     {
         var keys = SortKeys(call, by);
@@ -286,7 +286,7 @@ internal static class BuiltInFunctions
         return new Value(sorted);
     }
 
-    /// <summary>The keys by which the elements of the first argument are ordered: the elements themselves, or what an expression makes of each. All numbers or all strings.</summary>
+    /// <summary>The sort keys of the elements of the first argument: the elements themselves, or the results of an expression. All are numbers or all are strings.</summary>
     private static SortKey[] SortKeys(Call call, Node? by)
     {
         var keys = new List<SortKey>(call.First.Count);
@@ -298,8 +298,8 @@ internal static class BuiltInFunctions
             kind = keys.Count == 0 ? value.Kind : kind;
             if (value.Kind != kind || kind is not (ValueKind.Number or ValueKind.String))
             {
-                var what = by is null ? "takes an array of numbers or of strings" : "takes an expression that gives numbers, or strings, for all elements";
-                throw call.InvalidType($"{what}, and got {Function.TypeName(value.Kind)}{(value.Kind != kind ? " beside " + Function.TypeName(kind) : "")}.");
+                var what = by is null ? "takes an array of numbers or of strings" : "takes an expression that returns numbers, or strings, for all elements";
+                throw call.InvalidType($"{what}, but got {Function.Described(value.Kind)}{(value.Kind != kind ? " and " + Function.Described(kind) : "")}.");
             }
 
             var text = kind == ValueKind.String ? value.Text(call.Run) : null;
@@ -307,12 +307,12 @@ internal static class BuiltInFunctions
             keys.Add(new SortKey(item, value, text, keys.Count));
         }
 
-        // The comparisons are paid for before they begin: nothing may be thrown from within a sort.
+        // The comparisons are charged before they start, because nothing may throw within a sort.
         call.Run.Charge((long)keys.Count * (BitOperations.Log2((uint)keys.Count + 1) + 1) * (1 + (longest / 64)));
         return [.. keys];
     }
 
-    /// <summary>An element and what it is ordered by. Equal keys stay in the order of the document.</summary>
+    /// <summary>An element and its sort key. Equal keys stay in the order of the document.</summary>
     private readonly record struct SortKey(Value Item, Value Number, string? Text, int Index) : IComparable<SortKey>
     {
         public int CompareTo(SortKey other) => CompareKeys(other) is var order && order != 0 ? order : Index.CompareTo(other.Index);

@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>A function's arguments, and where it was called.</summary>
+/// <summary>A function call: its arguments and its position.</summary>
 internal readonly record struct Call(CallNode Node, Value[] Arguments, Evaluation Run)
 {
     public Value First => Arguments[0];

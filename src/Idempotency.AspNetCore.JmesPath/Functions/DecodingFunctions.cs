@@ -6,8 +6,8 @@ using System.Text.Unicode;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The functions that AWS Powertools adds, for envelopes in which a body travels as text.</summary>
-/// <remarks>What is absent stays absent: null gives null, so that a missing body is a missing key and no error.</remarks>
+/// <summary>The functions that AWS Powertools adds, for envelopes in which a body is encoded as text.</summary>
+/// <remarks>An absent value stays absent: null returns null, so that a missing body is a missing key and not an error.</remarks>
 internal static class DecodingFunctions
 {
     private const int MaxJsonDepth = 64;
@@ -19,7 +19,7 @@ internal static class DecodingFunctions
         new("powertools_base64_gzip", Base64Gzip, Accepts.String | Accepts.Null) { OnlySelects = true },
     ];
 
-    /// <summary>The value of a JSON text; what is no text is JSON already, so that an expression need not know whether the body has been read.</summary>
+    /// <summary>The value of a JSON text. A value that is not a string is returned unchanged, so that an expression works whether or not the body has been parsed.</summary>
     private static Value Json(Call call)
     {
         if (call.First.Kind != ValueKind.String)
@@ -35,8 +35,8 @@ internal static class DecodingFunctions
         }
         catch (Exception exception) when (exception is JsonException or ArgumentException)
         {
-            // The reader's own message quotes what it read.
-            throw call.InvalidValue($"got a text that is not JSON, or is nested deeper than {MaxJsonDepth} levels.");
+            // The reader's own message quotes the content.
+            throw call.InvalidValue($"got text that is not JSON, or is nested deeper than {MaxJsonDepth} levels.");
         }
     }
 
@@ -51,7 +51,7 @@ internal static class DecodingFunctions
 
         var compressed = Decode(call);
 
-        // An empty stream inflates to nothing without complaint; ten bytes of header and eight of trailer are the least there is.
+        // An empty stream decompresses to nothing without an error; the minimum is ten bytes of header and eight of trailer.
         if (compressed.Count < 18)
         {
             throw NotGzip(call);
@@ -64,7 +64,7 @@ internal static class DecodingFunctions
         {
             for (int length; (length = gzip.Read(piece)) > 0;)
             {
-                // Stops at the limit, not at the end: 1 MiB can inflate to 1 GiB.
+                // Stops at the limit, because 1 MiB can expand to 1 GiB.
                 if (inflated.Length + length > call.Run.MaxDecodedSize)
                 {
                     throw TooLarge(call);
@@ -79,7 +79,7 @@ internal static class DecodingFunctions
             throw NotGzip(call);
         }
 
-        // The stream does not say that its end is missing. Its last four bytes do: they are the length of what it holds (RFC 1952), of one stream alone.
+        // The stream does not report that its end is missing. Its last four bytes show it: they are the length of the content (RFC 1952), for a single member.
         if (BinaryPrimitives.ReadUInt32LittleEndian(compressed.AsSpan(compressed.Count - 4)) != inflated.Length)
         {
             throw NotGzip(call);
@@ -95,7 +95,7 @@ internal static class DecodingFunctions
         var bytes = new byte[text.Length / 4 * 3 + 3];
         if (!Convert.TryFromBase64String(text, bytes, out var length))
         {
-            throw call.InvalidValue("got a text that is not Base64.");
+            throw call.InvalidValue("got text that is not Base64.");
         }
 
         return length <= call.Run.MaxDecodedSize ? new ArraySegment<byte>(bytes, 0, length) : throw TooLarge(call);
@@ -104,8 +104,8 @@ internal static class DecodingFunctions
     private static Value Utf8Text(Call call, ReadOnlySpan<byte> bytes) =>
         Utf8.IsValid(bytes) ? new Value(Encoding.UTF8.GetString(bytes)) : throw call.InvalidValue("decoded bytes that are not UTF-8.");
 
-    private static JmesPathException NotGzip(Call call) => call.InvalidValue("decoded bytes that are not a whole gzip stream.");
+    private static JmesPathException NotGzip(Call call) => call.InvalidValue("decoded bytes that are not a complete gzip stream.");
 
     private static JmesPathException TooLarge(Call call) =>
-        call.InvalidValue($"would decode to more than {call.Run.MaxDecodedSize} bytes. JmesPathOptions.MaxDecodedSize allows more.");
+        call.InvalidValue($"would decode to more than {call.Run.MaxDecodedSize} bytes. To allow more, increase JmesPathOptions.MaxDecodedSize.");
 }

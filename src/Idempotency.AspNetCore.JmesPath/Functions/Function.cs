@@ -2,25 +2,25 @@ using System.Collections.Frozen;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A function: what it is called, what it takes and what it does.</summary>
+/// <summary>A function: its name, its parameters and its implementation.</summary>
 internal sealed class Function(string name, Func<Call, Value> body, params Accepts[] parameters)
 {
     private static readonly FrozenDictionary<string, Function> All = BuiltInFunctions.All.Concat(DecodingFunctions.All).ToFrozenDictionary(function => function.Name, StringComparer.Ordinal);
 
     public string Name => name;
 
-    /// <summary>Whether the last parameter may be given any number of times, once at least.</summary>
+    /// <summary>Whether the last parameter can be repeated; it is required at least once.</summary>
     public bool IsVariadic { get; init; }
 
-    /// <summary>Whether all that it returns is part of its arguments: it chooses, orders, reads or decodes, and adds nothing.</summary>
+    /// <summary>Whether its result consists only of parts of its arguments: it selects, sorts, parses or decodes, and adds nothing.</summary>
     public bool OnlySelects { get; init; }
 
-    /// <summary>The function of a call. What can be known of the call without a document is checked here, so that it fails at start-up.</summary>
+    /// <summary>Finds the function of a call. Errors that do not depend on a document are found here, so that they fail at start-up.</summary>
     public static Function Resolve(Token called, List<Node> arguments)
     {
         if (!All.TryGetValue(called.Text, out var function))
         {
-            throw new JmesPathException(JmesPathError.UnknownFunction, called.Position, $"There is no function {called.Text}().");
+            throw new JmesPathException(JmesPathError.UnknownFunction, called.Position, $"The function {called.Text}() does not exist.");
         }
 
         function.CheckCall(called.Position, arguments);
@@ -34,7 +34,7 @@ internal sealed class Function(string name, Func<Call, Value> body, params Accep
         var accepts = Parameter(argument);
         if (accepts != Accepts.Reference && (accepts & (Accepts)(1 << (int)kind)) == 0)
         {
-            throw new JmesPathException(JmesPathError.InvalidType, position, $"{name}() takes {Named(accepts)} as argument {argument + 1}, and got {TypeName(kind)}.");
+            throw new JmesPathException(JmesPathError.InvalidType, position, $"{name}() takes {Named(accepts)} as argument {argument + 1}, but got {Described(kind)}.");
         }
     }
 
@@ -48,6 +48,14 @@ internal sealed class Function(string name, Func<Call, Value> body, params Accep
         _ => "object",
     };
 
+    /// <summary>A type with its article, for messages.</summary>
+    public static string Described(ValueKind kind) => kind switch
+    {
+        ValueKind.Null => "null",
+        ValueKind.Array or ValueKind.Object => "an " + TypeName(kind),
+        _ => "a " + TypeName(kind),
+    };
+
     private Accepts Parameter(int argument) => parameters[Math.Min(argument, parameters.Length - 1)];
 
     private void CheckCall(int position, List<Node> arguments)
@@ -55,7 +63,7 @@ internal sealed class Function(string name, Func<Call, Value> body, params Accep
         if (arguments.Count < parameters.Length || (arguments.Count > parameters.Length && !IsVariadic))
         {
             var least = IsVariadic ? "at least " : "";
-            throw new JmesPathException(JmesPathError.InvalidArity, position, $"{name}() takes {least}{parameters.Length} {(parameters.Length == 1 ? "argument" : "arguments")}, and is given {arguments.Count}.");
+            throw new JmesPathException(JmesPathError.InvalidArity, position, $"{name}() takes {least}{parameters.Length} {(parameters.Length == 1 ? "argument" : "arguments")}, but got {arguments.Count}.");
         }
 
         for (var i = 0; i < arguments.Count; i++)
@@ -63,7 +71,7 @@ internal sealed class Function(string name, Func<Call, Value> body, params Accep
             var takesReference = Parameter(i) == Accepts.Reference;
             if (takesReference != arguments[i] is ReferenceNode)
             {
-                throw new JmesPathException(JmesPathError.InvalidType, arguments[i].Position, takesReference ? $"{name}() takes an expression, &..., as argument {i + 1}." : $"{name}() takes no expression, &..., as argument {i + 1}.");
+                throw new JmesPathException(JmesPathError.InvalidType, arguments[i].Position, takesReference ? $"{name}() takes an expression, &..., as argument {i + 1}." : $"{name}() does not take an expression, &..., as argument {i + 1}.");
             }
         }
     }
@@ -75,7 +83,7 @@ internal sealed class Function(string name, Func<Call, Value> body, params Accep
         {
             if ((accepts & (Accepts)(1 << (int)kind)) != 0)
             {
-                names.Add(TypeName(kind));
+                names.Add(Described(kind));
             }
         }
 

@@ -3,9 +3,9 @@ using System.Text.Json;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Cuts an expression into words.</summary>
+/// <summary>Splits an expression into tokens.</summary>
 /// <remarks>
-/// <c>[]</c> and <c>[?</c> are one word each, as they are one terminal each of the grammar: <c>[ ]</c> and <c>[ ?</c> are errors.
+/// <c>[]</c> and <c>[?</c> are one token each, as in the grammar: <c>[ ]</c> and <c>[ ?</c> are errors.
 /// </remarks>
 internal sealed class Lexer(string expression)
 {
@@ -105,7 +105,7 @@ internal sealed class Lexer(string expression)
                 default:
                     if (!StartsName(c))
                     {
-                        throw Error(start, $"{Shown(start)} is not expected here. A name with other characters than letters of ASCII, digits and '_' needs double quotes.");
+                        throw Error(start, $"{Shown(start)} is not expected here. Enclose a name with characters other than ASCII letters, digits and '_' in double quotes.");
                     }
 
                     EndOfName();
@@ -151,7 +151,7 @@ internal sealed class Lexer(string expression)
             throw Error(start, "'-' must be followed by a digit.");
         }
 
-        // No array has an element there; what matters is that it does not wrap around to one that exists.
+        // No array has an element there; the index must only not wrap around to an existing one.
         var number = int.TryParse(text, out var fits) ? fits : text[0] == '-' ? int.MinValue : int.MaxValue;
         _tokens.Add(new Token(TokenKind.Number, start, text, number));
     }
@@ -161,15 +161,15 @@ internal sealed class Lexer(string expression)
         SkipTo('"', start, "The quoted name is not closed with '\"'.");
         if (!TryParse(expression.AsSpan(start, _next - start), out var name))
         {
-            throw Error(start, "The quoted name is not a JSON string: its escapes are those of JSON, and control characters must be escaped.");
+            throw Error(start, "The quoted name is not a valid JSON string. Use JSON escapes, and escape control characters.");
         }
 
         _tokens.Add(new Token(TokenKind.QuotedIdentifier, start, JsonString.Of(name)));
     }
 
     /// <summary>
-    /// Between backticks stands JSON, in which a backtick is written <c>\`</c>. A bare word is a string: JEP-12 deprecates that and leaves it to implementations, and expressions
-    /// brought from elsewhere are full of it; of no word, the empty one. What begins as an array, an object or a string must be one.
+    /// Backticks enclose JSON, in which a backtick is escaped as <c>\`</c>. A bare word is a string: JEP-12 deprecates it and leaves it to implementations, but existing
+    /// expressions use it often. Without a word, it is the empty string. Content that starts like an array, an object or a string must be valid JSON.
     /// </summary>
     private void Literal(int start)
     {
@@ -192,13 +192,13 @@ internal sealed class Lexer(string expression)
         var text = json.ToString().TrimStart();
         if (!TryParse(text, out var value) && (text is ['[' or '{' or '"', ..] || !TryParse($"\"{text}\"", out value)))
         {
-            throw Error(start, "The literal is not JSON. A string between backticks needs double quotes, `\"like this\"`; or write it 'like this'.");
+            throw Error(start, "The literal is not valid JSON. In backticks, enclose a string in double quotes, `\"like this\"`, or write it 'like this'.");
         }
 
         _tokens.Add(new Token(TokenKind.Literal, start, "a literal", 0, new Value(value)));
     }
 
-    /// <summary>In a raw string <c>\'</c> is a quote; every other backslash stands for itself, the one before another one too.</summary>
+    /// <summary>In a raw string, <c>\'</c> is a quote; every other backslash is literal, including one before another backslash.</summary>
     private void RawString(int start)
     {
         SkipTo('\'', start, "The string is not closed with a single quote.");
@@ -220,7 +220,7 @@ internal sealed class Lexer(string expression)
         _tokens.Add(new Token(TokenKind.Literal, start, "a string", 0, new Value(text.ToString())));
     }
 
-    /// <summary>Goes behind the closing delimiter; a backslash takes the next character with it, whatever that is.</summary>
+    /// <summary>Moves past the closing delimiter; a backslash escapes the next character.</summary>
     private void SkipTo(char delimiter, int start, string otherwise)
     {
         while (_next < expression.Length)

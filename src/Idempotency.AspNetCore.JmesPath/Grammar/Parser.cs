@@ -1,15 +1,15 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>Makes the tree of an expression: operator precedence, as Pratt described it.</summary>
+/// <summary>Parses an expression with operator precedence (a Pratt parser).</summary>
 /// <remarks>
-/// <para>How tightly what follows an expression binds to it, from loosest:</para>
+/// <para>The binding power of the operators that can follow an expression, from the loosest:</para>
 /// <para><c>|</c> 1, <c>||</c> 2, <c>&amp;&amp;</c> 3, comparisons 5, [the operand of <c>!</c>] 8, <c>[]</c> 9, [what a projection goes on with] 20, <c>[?</c> 21, <c>.</c> 40, <c>[</c> 55.</para>
 /// <para>A projection (<c>[*]</c>, <c>.*</c>, a slice, a filter, a flatten) takes everything that follows and binds tighter than 9, and applies it to each element:
 /// <c>[]</c> ends it, and so do comparisons, <c>&amp;&amp;</c>, <c>||</c>, <c>|</c> and a closing parenthesis.</para>
-/// <para>A multi-select right behind it ends it too: <c>a[*].[b, c][0]</c> is the first pair. No rule of the standard says so; all reference implementations do it, and
-/// <c>a[*].{x: b}[0]</c> would select nothing otherwise.</para>
-/// <para><c>!</c> takes names, indices and projections with it: <c>!a.b[0]</c> is <c>!(a.b[0])</c>, <c>!a == b</c> is <c>(!a) == b</c>.</para>
-/// <para>Depth is counted on the tree, not on the text: <c>a.b.c</c> and <c>((a))</c> cost a level for each step alike, because evaluation goes down one for each.</para>
+/// <para>A multi-select directly after it ends it too: <c>a[*].[b, c][0]</c> is the first pair. The standard does not specify this; all reference implementations do it, and
+/// otherwise <c>a[*].{x: b}[0]</c> would select nothing.</para>
+/// <para><c>!</c> includes names, indices and projections: <c>!a.b[0]</c> is <c>!(a.b[0])</c>, <c>!a == b</c> is <c>(!a) == b</c>.</para>
+/// <para>The depth is that of the tree, not of the text: <c>a.b.c</c> and <c>((a))</c> count one level per step, because the evaluation recurses once for each.</para>
 /// </remarks>
 internal sealed class Parser
 {
@@ -43,7 +43,7 @@ internal sealed class Parser
             }
             else if (char.IsSurrogate(expression[i]))
             {
-                throw new JmesPathException(JmesPathError.Syntax, i, "Half of a surrogate pair stands alone. Write it as an escape, \\uD800, between double quotes.");
+                throw new JmesPathException(JmesPathError.Syntax, i, "An unpaired surrogate is not allowed. Write it as an escape, \\uD800, in double quotes.");
             }
         }
 
@@ -82,7 +82,7 @@ internal sealed class Parser
         _ => 0,
     };
 
-    /// <summary>What an expression can begin with.</summary>
+    /// <summary>Parses the start of an expression.</summary>
     private Node Start()
     {
         var token = Take();
@@ -125,7 +125,7 @@ internal sealed class Parser
         }
     }
 
-    /// <summary>What can follow an expression and apply to it.</summary>
+    /// <summary>Parses an operator that follows an expression.</summary>
     private Node Continue(Node left)
     {
         var token = Take();
@@ -164,7 +164,7 @@ internal sealed class Parser
         return Bounded(new FilterNode(left, condition, Projected(AfterProjection), position));
     }
 
-    /// <summary>An index, a slice or <c>[*]</c>, whose <c>[</c> has been taken.</summary>
+    /// <summary>Parses an index, a slice or <c>[*]</c> after its <c>[</c>.</summary>
     private Node Bracket(Node left, int position)
     {
         if (Current.Kind == TokenKind.Star)
@@ -201,7 +201,7 @@ internal sealed class Parser
             : Bounded(new ProjectionNode(Bounded(new SliceNode(left, first, stop, step ?? 1, position)), Projected(AfterProjection), position));
     }
 
-    /// <summary>What a projection applies to each of its elements: all that follows and binds tightly enough.</summary>
+    /// <summary>Parses the expression that a projection applies to each element: everything that follows and binds tightly enough.</summary>
     private Node Projected(int binding)
     {
         if (++_nesting > MaxDepth)
@@ -227,7 +227,7 @@ internal sealed class Parser
         return right;
     }
 
-    /// <summary>What the grammar allows behind a dot. In <c>.[*]</c>, unlike <c>[*]</c>, the brackets make a list, of one item: the values of an object.</summary>
+    /// <summary>Parses the right side of a dot. In <c>.[*]</c>, unlike <c>[*]</c>, the brackets are a list with one item: the values of an object.</summary>
     private Node AfterADot()
     {
         var token = Current;
@@ -330,7 +330,7 @@ internal sealed class Parser
     {
         var token = Current;
 
-        // The end is never passed: what reads on finds it again, and reports it.
+        // The parser never moves past the end: the next read finds it again and reports it.
         _next = Math.Min(_next + 1, _tokens.Count - 1);
         return token;
     }
@@ -364,6 +364,6 @@ internal sealed class Parser
     private static JmesPathException Unexpected(string expected, Token token)
     {
         var found = token.Kind is TokenKind.Identifier or TokenKind.QuotedIdentifier or TokenKind.Variable or TokenKind.Number ? $"'{token.Text}'" : token.Text;
-        return new JmesPathException(JmesPathError.Syntax, token.Position, $"Expected {expected}, and found {found}.");
+        return new JmesPathException(JmesPathError.Syntax, token.Position, $"Expected {expected}, but found {found}.");
     }
 }

@@ -1,18 +1,18 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>What an expression reads of the document, told from the expression alone.</summary>
+/// <summary>Determines from an expression alone what it reads from a document.</summary>
 /// <remarks>
-/// <para>Two questions, for which the tree is walked at start-up.</para>
-/// <para>1. Which members of the document's root does it name (<see cref="RootNames"/>), and which of one of those (<see cref="NamesUnder"/>)?</para>
-/// <para>2. Which of its parts select from the document, and nothing but from the document? (<see cref="Parts(Node)"/>) A constant beside an absent member, <c>['tenant', user_id]</c>, and a
-/// function that makes something of nothing, <c>to_string(user_id)</c>, would give one and the same key to all requests that lack it. So one of these parts must select something.</para>
+/// <para>Walking the tree at start-up determines two things.</para>
+/// <para>1. Which members of the root does it name (<see cref="RootNames"/>), and which members of one of those (<see cref="NamesUnder"/>)?</para>
+/// <para>2. Which of its parts select only from the document? (<see cref="Parts(Node)"/>) A constant next to an absent member, <c>['tenant', user_id]</c>, and a
+/// function that returns a value for null, <c>to_string(user_id)</c>, would give the same key to all requests without the member. One of these parts must therefore select something.</para>
 /// </remarks>
 internal static class DocumentReads
 {
-    /// <summary>The members of the root that an expression names, in the order in which it does.</summary>
+    /// <summary>The members of the root that an expression names, in order.</summary>
     public static IReadOnlyCollection<string> RootNames(Node expression) => Names(expression, under: null);
 
-    /// <summary>The members that an expression names of one member of the root, in the order in which it does.</summary>
+    /// <summary>The members of one root member that an expression names, in order.</summary>
     public static IReadOnlyCollection<string> NamesUnder(Node expression, string rootName) => Names(expression, rootName);
 
     private static List<string> Names(Node expression, string? under)
@@ -21,7 +21,7 @@ internal static class DocumentReads
         Walk(expression, Place.Root, null);
         return names;
 
-        // Whether what a node gives is the root itself, or the member that is looked into.
+        // Whether the result of a node is the root itself, or the member in question.
         Place Walk(Node node, Place at, Bound<Place>? scope)
         {
             switch (node)
@@ -107,13 +107,13 @@ internal static class DocumentReads
     }
 
     /// <summary>
-    /// Expressions, each to be applied to the root, that select what an expression reads of the document, without its constants and without what functions make of it. Conditions
-    /// of filters are not among them: they choose, and are no part of the result. Empty when nothing is read.
+    /// Expressions, each to be applied to the root, that select the values that an expression reads, without its constants and the results of functions. Conditions
+    /// of filters are not included: they are not part of the result. Empty if nothing is read.
     /// </summary>
-    /// <remarks>Of an expression that only selects it is the expression itself.</remarks>
+    /// <remarks>For an expression that only selects, it is the expression itself.</remarks>
     public static IReadOnlyList<Node> Parts(Node expression) => Parts(expression, null);
 
-    /// <summary>The first variable that no <c>let</c> binds, if there is one. The standard finds it out while evaluating; from outside none can come here.</summary>
+    /// <summary>The first variable that no <c>let</c> defines, if there is one. The standard reports it during evaluation, but no variables come from outside here.</summary>
     public static VariableNode? Unbound(Node expression)
     {
         return Find(expression, null);
@@ -173,18 +173,18 @@ internal static class DocumentReads
                 var parts = new List<Node>();
                 foreach (var child in Children(node))
                 {
-                    // What an element is ordered by is not in the result.
+                    // The sort key of an element is not part of the result.
                     if (child is not ReferenceNode)
                     {
                         parts.AddRange(Parts(child, scope));
                     }
                 }
 
-                // What chooses from what was computed may choose nothing.
+                // A selection from a computed value may select nothing.
                 return node is IndexNode or SliceNode or FlattenNode or CallNode { Function.OnlySelects: true } ? Guarded(parts, [node]) : parts;
         }
 
-        // The right's parts are looked for in what the left gives; unless the right ignores it. Where the left computes, what it read must be there as well.
+        // The parts of the right are applied to the result of the left, unless the right ignores it. If the left computes, the values that it reads must exist too.
         List<Node> Apply(Node left, Node right, Func<Node, Node> then)
         {
             var parts = Parts(right, scope).ConvertAll(part => then(part));
@@ -193,7 +193,7 @@ internal static class DocumentReads
 
         List<Node> Guarded(List<Node> read, List<Node> selected) => read.Count > 0 && selected.Count > 0 ? [new GuardedNode(read, selected, node.Position)] : [];
 
-        // A variable stands for what it is bound to. Where that was computed, what it read must be there as well.
+        // A variable has the parts of its value. If the value was computed, the values that it reads must exist too.
         List<Node> Let(LetNode let)
         {
             var inner = scope;
@@ -302,7 +302,7 @@ internal static class DocumentReads
         Member = 2,
     }
 
-    /// <summary>A variable, and what is to be known of its value: that it is the root, or that it selects.</summary>
+    /// <summary>A variable, and the property of its value in question: that it is the root, or that it selects.</summary>
     private sealed record Bound<T>(string Name, T Holds, Bound<T>? Outer)
     {
         public static Bound<T>? Find(Bound<T>? scope, string name)

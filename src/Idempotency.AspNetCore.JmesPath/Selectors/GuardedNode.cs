@@ -1,8 +1,8 @@
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// What is selected out of something that was computed: <c>powertools_json(body || '{}').id</c>. It is of the document when what the computation read is there (<paramref name="read"/>, one of it),
-/// and it is there when the selection itself gives something (<paramref name="selected"/>, one of it). Either alone lets a constant stand for what is absent.
+/// A selection from a computed value: <c>powertools_json(body || '{}').id</c>. It counts as part of the document if one of the values that the computation reads exists (<paramref name="read"/>)
+/// and one of the selected values exists (<paramref name="selected"/>). With only one of these conditions, a constant could replace an absent value.
 /// </summary>
 internal sealed class GuardedNode(IReadOnlyList<Node> read, IReadOnlyList<Node> selected, int position) : Node(position, Deeper([.. read, .. selected]))
 {
@@ -13,7 +13,7 @@ internal sealed class GuardedNode(IReadOnlyList<Node> read, IReadOnlyList<Node> 
     public override Value Evaluate(Value current, Evaluation run) =>
         First(read, current, run).IsNull ? Value.Null : First(selected, current, run);
 
-    /// <summary>The first of some parts' results with a string, number or boolean in it; null when none has.</summary>
+    /// <summary>The first result of the parts that contains a string, number or boolean; null if there is none.</summary>
     public static Value First(IReadOnlyList<Node> parts, Value current, Evaluation run)
     {
         var scope = run.Scope;
@@ -29,8 +29,8 @@ internal sealed class GuardedNode(IReadOnlyList<Node> read, IReadOnlyList<Node> 
             }
             catch (JmesPathException)
             {
-                // A part that the expression itself had no need of, on the other side of an || for example: nothing of it is in the result.
-                // Were it for too much work, writing the result would fail in its turn.
+                // A part that the expression did not need, for example on the other side of an ||: nothing of it is in the result.
+                // If it failed because of too much work, writing the result would fail too.
                 run.Scope = scope;
             }
         }

@@ -3,12 +3,12 @@ using System.Text.Json;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>An expression that selects a key, or what of a retry must equal the first request.</summary>
+/// <summary>An expression that selects a key, or the values that a retry must repeat.</summary>
 /// <remarks>
-/// <para>What takes part in a selection:</para>
+/// <para>The rules for a selection:</para>
 /// <para>1. A result without any string, number or boolean (<c>null</c>, <c>[]</c>, <c>[null, {}]</c>) is nothing.</para>
-/// <para>2. Neither is one made of constants alone. When the expression has constants or functions in it, one of the parts that select from the document must select something as well.</para>
-/// <para>3. <c>0</c>, <c>false</c> and <c>""</c> are something, and so is a part of what was asked for.</para>
+/// <para>2. So is a result that consists of constants only. If the expression has constants or functions, one of its parts that select from the document must select something too.</para>
+/// <para>3. <c>0</c>, <c>false</c> and <c>""</c> are values, and a partial result counts.</para>
 /// </remarks>
 internal sealed class JmesPathSelector(JmesPathExpression expression, IReadOnlyList<Node> parts) : IIdempotencySelector
 {

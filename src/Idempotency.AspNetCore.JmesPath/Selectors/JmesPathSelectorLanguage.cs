@@ -10,12 +10,12 @@ internal sealed class JmesPathSelectorLanguage(IOptions<JmesPathOptions> options
         var compiled = JmesPathExpression.Parse(expression, options.Value);
         if (DocumentReads.Unbound(compiled.Root) is { } variable)
         {
-            throw new JmesPathException(JmesPathError.UndefinedVariable, variable.Position, $"{variable.Name} is not bound here by a let.");
+            throw new JmesPathException(JmesPathError.UndefinedVariable, variable.Position, $"{variable.Name} is not defined by a let expression.");
         }
 
         var parts = DocumentReads.Parts(compiled.Root);
         return parts.Count == 0
-            ? throw new FormatException("The expression reads nothing of the request: what it gives would be the same for all requests. Name a member of the body or of the envelope.")
+            ? throw new FormatException("The expression does not read the request, so its result would be the same for all requests. Refer to a member of the body or of the envelope.")
             : new JmesPathSelector(compiled, parts);
     }
 }

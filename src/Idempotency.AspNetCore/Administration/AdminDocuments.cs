@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>What the endpoints for operators take and return, as JSON. What is null is left out.</summary>
+/// <summary>The JSON documents of the admin endpoints. Null values are omitted.</summary>
 internal static class AdminDocuments
 {
     /// <summary>A record.</summary>
@@ -16,7 +16,7 @@ internal static class AdminDocuments
             record.ResponseStatus is { } status ? new Response(status, record.ResponseHeaders, record.ResponseBodySize) : null);
     }
 
-    /// <summary>What is recorded, without what is the caller's: header values and the body are never returned.</summary>
+    /// <summary>The recorded response without the caller's data: header values and the body are never returned.</summary>
     public sealed record Response(int Status, IReadOnlyList<string> Headers, int? BodySize);
 
     /// <summary>A step of a run in progress. Its result is never returned.</summary>
@@ -34,7 +34,7 @@ internal static class AdminDocuments
     /// <summary>A request, in the client's terms; see <see cref="IdempotencyRecordQuery"/>.</summary>
     public sealed record Search(string? Method, string? Path, string? Key, string? Partition, string? Issuer, string? Subject, string? ClientId);
 
-    /// <summary>Why there is no other answer.</summary>
+    /// <summary>An error.</summary>
     public sealed record Problem(int Status, string Detail);
 
     private static double? Seconds(TimeSpan? time) => time is { } left ? Math.Round(left.TotalSeconds, 3) : null;

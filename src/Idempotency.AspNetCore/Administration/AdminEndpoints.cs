@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What <c>MapIdempotencyAdmin()</c> maps.</summary>
+/// <summary>The endpoints that <c>MapIdempotencyAdmin()</c> maps.</summary>
 internal sealed class AdminEndpoints(IIdempotencyRecords records)
 {
     private const int DefaultLimit = 100;
@@ -58,7 +58,7 @@ internal sealed class AdminEndpoints(IIdempotencyRecords records)
     {
         if (!records.CanListAbandoned)
         {
-            return Problem(StatusCodes.Status501NotImplemented, "This store cannot list abandoned claims.");
+            return Problem(StatusCodes.Status501NotImplemented, "The store cannot list abandoned claims.");
         }
 
         var limit = DefaultLimit;
@@ -89,16 +89,16 @@ internal sealed class AdminEndpoints(IIdempotencyRecords records)
         }
         catch (IdempotencyRecordUnreadableException unreadable)
         {
-            return Problem(StatusCodes.Status422UnprocessableEntity, $"There is a record, but it cannot be read ({unreadable.Message}). Its requests are answered 503 until it is forgotten or expires.");
+            return Problem(StatusCodes.Status422UnprocessableEntity, $"The record cannot be read ({unreadable.Message}). Requests with its key are rejected with 503 until the record is deleted or expires.");
         }
     }
 
     private static StoreKey? StoreKeyOfRoute(HttpContext context) =>
         Sha256Hash.TryParse(context.Request.RouteValues["storeKey"] as string, out var hash) ? new StoreKey(hash) : null;
 
-    private static JsonHttpResult<AdminDocuments.Problem> NoStoreKey() => Problem(StatusCodes.Status400BadRequest, "A stored key is 64 hexadecimal digits, as log events and spans have it.");
+    private static JsonHttpResult<AdminDocuments.Problem> NoStoreKey() => Problem(StatusCodes.Status400BadRequest, "A stored key has 64 hexadecimal digits, as in log events and spans.");
 
-    private static JsonHttpResult<AdminDocuments.Problem> NotFound() => Problem(StatusCodes.Status404NotFound, "There is no such record. It may have expired.");
+    private static JsonHttpResult<AdminDocuments.Problem> NotFound() => Problem(StatusCodes.Status404NotFound, "The record was not found. It may have expired.");
 
     private static JsonHttpResult<AdminDocuments.Problem> Problem(int status, string detail) =>
         TypedResults.Json(new AdminDocuments.Problem(status, detail), AdminJson.Default.Problem, "application/problem+json", status);

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Reads and writes <see cref="AdminDocuments"/> without reflection, whatever the application's own JSON settings.</summary>
+/// <summary>Serializes <see cref="AdminDocuments"/> without reflection, regardless of the application's own JSON options.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(AdminDocuments.Record))]
 [JsonSerializable(typeof(AdminDocuments.AbandonedClaims))]

@@ -1,32 +1,32 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>For operators: look at the record of a request, and forget it. From dependency injection, after <c>AddIdempotency()</c>.</summary>
+/// <summary>Inspects and deletes records, for operators. Available from dependency injection after <c>AddIdempotency()</c>.</summary>
 /// <remarks>
-/// A record is named by its stored key, which log events and spans carry, or by what a client knows of its request
+/// A record is identified by its stored key, which log events and spans contain, or by the values that the client of a request knows
 /// (<see cref="StoreKeyOf"/>).
 /// </remarks>
 public interface IIdempotencyRecords
 {
-    /// <summary>The key a request's record is stored under.</summary>
-    /// <exception cref="ArgumentException">It names no request: the method, the path or the key is empty.</exception>
+    /// <summary>Computes the key that a request's record is stored under.</summary>
+    /// <exception cref="ArgumentException">The method, the path or the key is empty, or the key is not valid.</exception>
     StoreKey StoreKeyOf(IdempotencyRecordQuery request);
 
-    /// <summary>Reads a record from the store, past the local cache. Null when there is none.</summary>
-    /// <exception cref="IdempotencyRecordUnreadableException">There is one, but it cannot be read.</exception>
+    /// <summary>Reads a record from the store, bypassing the local cache. Null if there is none.</summary>
+    /// <exception cref="IdempotencyRecordUnreadableException">The record exists but cannot be read.</exception>
     Task<IdempotencyRecordView?> FindAsync(StoreKey storeKey, CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// Removes a record whatever its state, from the store and from this process's local cache: the next request with its key runs.
-    /// A handler that runs under it finds its claim lost. Another server that has replayed the answer may have it in its own local cache
-    /// and go on replaying it until it expires there.
+    /// Deletes a record in any state from the store and from the local cache of this process: the next request with its key runs.
+    /// A handler that is running under the record loses its claim. Another server that has replayed the response can have it in its local cache
+    /// and replay it until it expires there.
     /// </summary>
-    /// <returns>Whether there was one.</returns>
+    /// <returns>Whether there was a record.</returns>
     Task<bool> ForgetAsync(StoreKey storeKey, CancellationToken cancellationToken = default);
 
     /// <summary>Whether the store can list abandoned claims (<see cref="IAbandonedClaimSource"/>).</summary>
     bool CanListAbandoned { get; }
 
-    /// <summary>Claims whose owners vanished, in no particular order: requests whose outcome is unknown until somebody retries them.</summary>
+    /// <summary>Lists abandoned claims, in no particular order. Whether their requests took effect is unknown until a retry.</summary>
     /// <exception cref="NotSupportedException">The store cannot list them.</exception>
     IAsyncEnumerable<AbandonedClaim> ListAbandonedAsync(CancellationToken cancellationToken = default);
 }

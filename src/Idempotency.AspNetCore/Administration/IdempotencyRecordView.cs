@@ -1,35 +1,35 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>A record, for an operator's eyes.</summary>
+/// <summary>A record, as an operator sees it.</summary>
 public sealed record IdempotencyRecordView
 {
-    /// <summary>The key it is stored under.</summary>
+    /// <summary>The key that it is stored under.</summary>
     public required StoreKey StoreKey { get; init; }
 
     /// <summary>In progress or completed.</summary>
     public required IdempotencyRecordStatus Status { get; init; }
 
-    /// <summary>Whether its owner vanished: in progress, and its lease is over.</summary>
+    /// <summary>Whether the claim is abandoned: in progress, and its lease has ended.</summary>
     public required bool IsAbandoned { get; init; }
 
-    /// <summary>Which attempt it is of.</summary>
+    /// <summary>The number of the attempt.</summary>
     public required int Attempt { get; init; }
 
-    /// <summary>How much of the lease is left, while it is in progress; less than zero when it is over.</summary>
+    /// <summary>The rest of the lease of a record in progress; negative if the lease has ended.</summary>
     public TimeSpan? LeaseRemaining { get; init; }
 
-    /// <summary>How long a completed record is still kept.</summary>
+    /// <summary>The rest of the retention of a completed record.</summary>
     public TimeSpan? RetentionRemaining { get; init; }
 
-    /// <summary>The steps that were recorded, or have begun, while it is in progress. They are gone once it is completed.</summary>
+    /// <summary>The steps of a record in progress that were recorded, or have started. Empty once the record is completed.</summary>
     public IReadOnlyList<IdempotencyStepView> Steps { get; init; } = [];
 
     /// <summary>The recorded status of a completed request; null while it is in progress, or for a function's result.</summary>
     public int? ResponseStatus { get; init; }
 
-    /// <summary>The names of the recorded headers. Their values are the caller's.</summary>
+    /// <summary>The names of the recorded headers. Header values are never returned.</summary>
     public IReadOnlyList<string> ResponseHeaders { get; init; } = [];
 
-    /// <summary>The length of the recorded body, in bytes; null when there is none that is kept. What it says is the caller's.</summary>
+    /// <summary>The size of the recorded body in bytes; null if no body is recorded. The body itself is never returned.</summary>
     public int? ResponseBodySize { get; init; }
 }

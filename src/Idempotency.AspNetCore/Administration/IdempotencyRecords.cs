@@ -11,7 +11,7 @@ internal sealed class IdempotencyRecords(StoreCalls store, CompletedRecords comp
         ArgumentException.ThrowIfNullOrEmpty(request.Path);
         return IdempotencyKey.TryParse(request.Key, out var key, out var error)
             ? RequestIdentity.StoreKeyOf(request, key)
-            : throw new ArgumentException($"The key is not one that a request could have. {error}", nameof(request));
+            : throw new ArgumentException($"The key is not a valid idempotency key. {error}", nameof(request));
     }
 
     public async Task<IdempotencyRecordView?> FindAsync(StoreKey storeKey, CancellationToken cancellationToken)

@@ -4,52 +4,52 @@ using Microsoft.Extensions.Primitives;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>How requests to an endpoint are protected: what an OpenAPI document, a gateway or a page for developers needs to describe it.</summary>
+/// <summary>Describes how requests to an endpoint are protected, for OpenAPI documents, gateways and developer portals.</summary>
 public sealed class IdempotencyEndpoint
 {
-    /// <summary>The most characters that a key may have, without the quotation marks and escapes around them.</summary>
+    /// <summary>The maximum length of a key, without quotation marks and escapes.</summary>
     public const int MaxKeyLength = IdempotencyKey.MaxLength;
 
     private IdempotencyEndpoint(IdempotencyPolicy policy, IReadOnlyList<string> varyingHeaders) => (Policy, VaryingHeaders) = (policy, varyingHeaders);
 
-    /// <summary>The policy in force, with what the endpoint's attribute sets beside its name.</summary>
+    /// <summary>The effective policy, including the overrides of the endpoint's attribute.</summary>
     public IdempotencyPolicy Policy { get; }
 
-    /// <summary>Whether a request can name its key in the header <see cref="IdempotencyPolicy.HeaderName"/>.</summary>
+    /// <summary>Whether the key can be in the header <see cref="IdempotencyPolicy.HeaderName"/>.</summary>
     public bool TakesKeyFromHeader => Policy.TakesKeyFromHeader;
 
-    /// <summary>Whether a request without that header has a key in its content: its body, or what <see cref="IdempotencyPolicy.KeySelector"/> selects.</summary>
+    /// <summary>Whether the key of a request without that header comes from its content: the body, or the values that <see cref="IdempotencyPolicy.KeySelector"/> selects.</summary>
     public bool TakesKeyFromContent => Policy.TakesKeyFromContent;
 
-    /// <summary>The request headers that decide which response a request gets, as <c>Vary</c> names them: the key's, and those that are part of the key or the fingerprint.</summary>
+    /// <summary>The request headers that a response depends on, as in <c>Vary</c>: the key header, and those that are part of the key or the fingerprint.</summary>
     public IReadOnlyList<string> VaryingHeaders { get; }
 
-    /// <summary>Finds how requests with a method are protected.</summary>
+    /// <summary>Returns how requests with a method are protected.</summary>
     /// <param name="endpoint">The endpoint.</param>
     /// <param name="method">The HTTP method; null for any.</param>
-    /// <param name="services">The application's services.</param>
-    /// <returns>Null when they pass through: the endpoint does not take part, the policy does not protect the method, or idempotency is switched off.</returns>
+    /// <param name="services">The services of the application.</param>
+    /// <returns>The description, or null if requests pass through: the endpoint did not opt in, the policy does not protect the method, or idempotency is disabled.</returns>
     /// <exception cref="InvalidOperationException"><c>AddIdempotency()</c> was not called, or the endpoint names a policy that is not registered.</exception>
     public static IdempotencyEndpoint? Find(Endpoint endpoint, string? method, IServiceProvider services)
     {
         ArgumentNullException.ThrowIfNull(endpoint);
         ArgumentNullException.ThrowIfNull(services);
-        var policies = services.GetService<PolicyResolver>() ?? throw new InvalidOperationException("Idempotency is not registered. Call builder.Services.AddIdempotency().");
+        var policies = services.GetService<PolicyResolver>() ?? throw new InvalidOperationException("The idempotency services are not registered. Call builder.Services.AddIdempotency().");
         return policies.Enabled && policies.Of(endpoint) is { } policy && (method is null || policy.Covers(method))
             ? new IdempotencyEndpoint(policy, services.GetRequiredService<ResponseRulesCache>().Of(policy).VaryingHeaders)
             : null;
     }
 
-    /// <summary>The problems with which requests can be rejected.</summary>
+    /// <summary>Returns the problems with which requests can be rejected.</summary>
     /// <remarks>
-    /// <para>The rules, in the order in which a request meets them:</para>
-    /// <para>1. The key is missing: where one is required, from wherever it comes. 2. It is malformed: where it may come from the header; or it, or what is validated, cannot be selected: where there is a selector.
-    /// 3. The body is too large: where there may be one. 4. The key was used for another request: unless nothing is compared. 5. The first is still
-    /// running: always; waiting for it ends. 6. The outcome of an earlier attempt is unknown: where abandoned attempts are not taken over.
-    /// 7. The response is not kept: always; how large it is nobody knows before. 8. The store is unavailable: unless the request runs then.
-    /// 9. The record cannot be read: always. 10. The transaction lost to another, or its end is not known: where the handler runs in one. 11. The caller may not have the recorded response: where the policy asks.</para>
+    /// <para>The rules, in the order of a request:</para>
+    /// <para>1. The key is missing: if one is required, whatever its source. 2. It is malformed: if it can come from the header; or the key or the compared values cannot be selected: if there is a selector.
+    /// 3. The body is too large: if the request can have one. 4. The key was used for a different request: unless nothing is compared. 5. The first request is still
+    /// in progress: always, because waiting ends. 6. The outcome of an earlier attempt is unknown: if abandoned claims are not taken over.
+    /// 7. The response was not recorded: always, because its size is not known in advance. 8. The store is unavailable: unless requests then run unprotected.
+    /// 9. The record cannot be read: always. 10. The transaction had a conflict, or its outcome is unknown: if the handler runs in one. 11. The caller is not allowed to receive the recorded response: if the policy checks it.</para>
     /// </remarks>
-    /// <param name="mayHaveBody">Whether requests may have a body.</param>
+    /// <param name="mayHaveBody">Whether requests can have a body.</param>
     public IEnumerable<IdempotencyProblem> Problems(bool mayHaveBody)
     {
         if (Policy.KeyRequired)
@@ -59,16 +59,16 @@ public sealed class IdempotencyEndpoint
 
         if (Policy.TakesKeyFromHeader)
         {
-            // One way to be malformed, for the example, in the words of the parser itself.
+            // One example of a malformed key, with the message of the parser itself.
             _ = IdempotencyKey.TryParse(new StringValues(new string('x', IdempotencyKey.MaxLength + 1)), out _, out var error);
             yield return IdempotencyProblem.KeyInvalid(Policy.HeaderName, error);
         }
 
         if ((Policy.KeySelector ?? Policy.FingerprintSelector) is { } selector)
         {
-            // As the server says it, without its reason.
+            // The server's text, without its reason.
             var setting = Policy.KeySelector is null ? nameof(Policy.FingerprintSelector) : nameof(Policy.KeySelector);
-            yield return IdempotencyProblem.SelectorInapplicable($"The {setting} '{selector}' cannot be applied.");
+            yield return IdempotencyProblem.SelectorInapplicable($"The {setting} '{selector}' could not be applied to the request.");
         }
 
         yield return IdempotencyProblem.RequestInProgress;

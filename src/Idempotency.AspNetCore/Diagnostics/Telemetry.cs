@@ -44,7 +44,7 @@ internal sealed class Telemetry
         _calls = meter.CreateCounter<long>("idempotency.calls", "{call}", "Calls of functions, by operation and outcome.");
         _steps = meter.CreateCounter<long>("idempotency.steps", "{step}", "Steps of handlers and functions, by name and outcome.");
         _takeovers = meter.CreateCounter<long>("idempotency.claims.takeovers", "{claim}", "Abandoned claims that were taken over.");
-        _lost = meter.CreateCounter<long>("idempotency.claims.lost", "{claim}", "Claims found lost while their handler ran, or when its answer was to be recorded.");
+        _lost = meter.CreateCounter<long>("idempotency.claims.lost", "{claim}", "Claims found lost while their handler ran, or when its response was to be recorded.");
         _renewalsFailed = meter.CreateCounter<long>("idempotency.renewals.failed", "{renewal}", "Lease renewals that failed; each is tried again.");
         _storeCalls = meter.CreateHistogram(
             "idempotency.store.operation.duration",
@@ -54,7 +54,7 @@ internal sealed class Telemetry
         _payloads = meter.CreateHistogram(
             "idempotency.payload.size",
             "By",
-            "The size of recorded answers, as a store keeps them.",
+            "The size of recorded responses, as a store has them.",
             advice: new InstrumentAdvice<long> { HistogramBucketBoundaries = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304] });
         _lookups = meter.CreateCounter<long>("idempotency.local_cache.lookups", "{lookup}", "Looks into the local cache, by result.");
     }
@@ -64,7 +64,7 @@ internal sealed class Telemetry
 
     public bool IsTimingStoreCalls => _storeCalls.Enabled;
 
-    /// <summary>A request to a protected endpoint is over. Its outcome is also told to the server's own span of the request.</summary>
+    /// <summary>A request to a protected endpoint is over. Its outcome is also set on the span that the server makes for the request.</summary>
     public void RequestEnded(HttpContext context, string outcome)
     {
         if (_requests.Enabled)

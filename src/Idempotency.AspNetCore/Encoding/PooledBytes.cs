@@ -5,7 +5,7 @@ using System.Text;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Bytes that are gathered in a pooled array: the input of one hash, so that the hash function is called once, or the head of a record.</summary>
+/// <summary>Collects bytes in a pooled array: the input of one hash, so that the hash function is called once, or the head of a record.</summary>
 internal ref struct PooledBytes
 {
     private byte[] _bytes;
@@ -19,7 +19,7 @@ internal ref struct PooledBytes
 
     public readonly ReadOnlySpan<byte> Written => _bytes.AsSpan(0, Length);
 
-    /// <summary>Room for at least this many bytes; say with <see cref="Advance"/> how many were written.</summary>
+    /// <summary>Returns space for at least this many bytes. Call <see cref="Advance"/> with the number of bytes written.</summary>
     public Span<byte> Room(int size)
     {
         if (_bytes.Length - Length < size)
@@ -35,7 +35,7 @@ internal ref struct PooledBytes
 
     public void Advance(int count) => Length += count;
 
-    /// <summary>Takes back what came after a length.</summary>
+    /// <summary>Removes everything after a length.</summary>
     public void RollBackTo(int length) => Length = length;
 
     public void Add(byte value)
@@ -50,11 +50,11 @@ internal ref struct PooledBytes
         Length += bytes.Length;
     }
 
-    /// <summary>A part that cannot run into its neighbours: its length in bytes (32 bits, little-endian), then its characters in UTF-16.</summary>
-    /// <remarks>Not UTF-8: that has one replacement for every lone surrogate, and so would make one text of two.</remarks>
+    /// <summary>Adds a part that cannot run into its neighbors: its length in bytes (32 bits, little-endian), then its characters in UTF-16.</summary>
+    /// <remarks>Not UTF-8, which replaces every lone surrogate with the same character and so would make two texts equal.</remarks>
     public void AddPart(ReadOnlySpan<char> text) => AddPart(MemoryMarshal.AsBytes(text));
 
-    /// <summary>Such a part of bytes.</summary>
+    /// <summary>Adds such a part of bytes.</summary>
     public void AddPart(ReadOnlySpan<byte> bytes)
     {
         BinaryPrimitives.WriteInt32LittleEndian(Room(sizeof(int)), bytes.Length);
@@ -62,7 +62,7 @@ internal ref struct PooledBytes
         Add(bytes);
     }
 
-    /// <summary>A number of 0 or more in as few bytes as it needs: seven bits each, low ones first, the eighth bit for "more follows".</summary>
+    /// <summary>Adds a non-negative number in as few bytes as it needs: seven bits per byte, low bits first; the eighth bit is set when more bytes follow.</summary>
     public void AddVarint(int value)
     {
         var rest = (uint)value;
@@ -75,7 +75,7 @@ internal ref struct PooledBytes
         Add((byte)rest);
     }
 
-    /// <summary>A text: the length of its UTF-8 as a varint, then that.</summary>
+    /// <summary>Adds a text: the length of its UTF-8 bytes as a varint, then the bytes.</summary>
     public void AddText(string text)
     {
         AddVarint(Encoding.UTF8.GetByteCount(text));

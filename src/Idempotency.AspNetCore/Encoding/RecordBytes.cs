@@ -4,15 +4,15 @@ using System.Numerics;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What all record formats have in common: a checksum at the end, and content that is compressed when that pays.</summary>
+/// <summary>Common to all record formats: a checksum at the end, and content that is compressed when it becomes smaller.</summary>
 internal static class RecordBytes
 {
     public const int ChecksumSize = sizeof(uint);
 
-    /// <summary>The longest content that a reader believes in: the most a policy can ask for.</summary>
+    /// <summary>The longest content that a reader accepts: the maximum that a policy allows.</summary>
     public const int LongestContent = int.MaxValue / 4;
 
-    /// <summary>One array of a head, content, and the CRC-32C of both (little-endian).</summary>
+    /// <summary>Returns an array with the head, the content, and the CRC-32C of both (little-endian).</summary>
     public static byte[] Seal(ReadOnlySpan<byte> head, ReadOnlySpan<byte> content)
     {
         var payload = GC.AllocateUninitializedArray<byte>(head.Length + content.Length + ChecksumSize);
@@ -22,14 +22,14 @@ internal static class RecordBytes
         return payload;
     }
 
-    /// <summary>Whether the last four bytes are the checksum of those before.</summary>
+    /// <summary>Whether the last four bytes are the checksum of the bytes before them.</summary>
     public static bool IsSealed(ReadOnlySpan<byte> payload) =>
         payload.Length >= ChecksumSize && BinaryPrimitives.ReadUInt32LittleEndian(payload[^ChecksumSize..]) == Checksum(payload[..^ChecksumSize]);
 
-    /// <summary>Compresses content with Brotli (RFC 7932) if there is enough of it and it gets smaller.</summary>
+    /// <summary>Compresses content with Brotli (RFC 7932) if it is long enough and becomes smaller.</summary>
     /// <param name="content">The content.</param>
-    /// <param name="from">The fewest bytes worth trying.</param>
-    /// <param name="compressed">Where it goes; to be disposed of by the caller whatever becomes of it.</param>
+    /// <param name="from">The minimum length to compress, in bytes.</param>
+    /// <param name="compressed">Receives the compressed bytes. The caller disposes of it in every case.</param>
     public static bool TryCompress(ReadOnlySpan<byte> content, int from, ref PooledBytes compressed)
     {
         if (content.Length < from)
@@ -38,7 +38,7 @@ internal static class RecordBytes
         }
 
         compressed = new PooledBytes(content.Length);
-        // Fast settings: somebody is waiting. A tenth must be gained, or the time to decompress is not worth it.
+        // Fast settings, because a caller is waiting. Below 10% saved, decompression costs more than it gains.
         if (!BrotliEncoder.TryCompress(content, compressed.Room(content.Length)[..(content.Length - (content.Length / 10))], out var written, quality: 1, window: 18))
         {
             return false;
@@ -48,7 +48,7 @@ internal static class RecordBytes
         return true;
     }
 
-    /// <summary>What was compressed, or null when it cannot be read.</summary>
+    /// <summary>Decompresses content, or returns null if it cannot be read.</summary>
     public static ReadOnlyMemory<byte>? Decompress(ReadOnlySpan<byte> compressed, int length)
     {
         var content = GC.AllocateUninitializedArray<byte>(length);

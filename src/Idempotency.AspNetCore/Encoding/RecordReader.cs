@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Reads what <see cref="PooledBytes"/> has written of a record, and never beyond its end.</summary>
+/// <summary>Reads the parts that <see cref="PooledBytes"/> wrote to a record, and never beyond its end.</summary>
 internal ref struct RecordReader(ReadOnlySpan<byte> bytes)
 {
     private ReadOnlySpan<byte> _rest = bytes;
@@ -63,6 +63,6 @@ internal ref struct RecordReader(ReadOnlySpan<byte> bytes)
         return true;
     }
 
-    /// <summary>Passes over bytes that are there.</summary>
+    /// <summary>Skips bytes that are known to be there.</summary>
     public void Skip(int count) => _rest = _rest[count..];
 }

@@ -5,15 +5,15 @@ using System.Security.Cryptography;
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// A SHA-256 value (32 bytes): what a store keeps records under, and what the fingerprint of a request is. Nothing of the key or the
-/// request can be read back from it, and it is safe in any store: a store never sees what a client wrote.
+/// A SHA-256 hash (32 bytes). Stores use hashes as record keys, and fingerprints are hashes of requests. The key and the request cannot be
+/// read back from a hash, so a store never sees what a client sent.
 /// </summary>
 public readonly struct Sha256Hash : IEquatable<Sha256Hash>
 {
     /// <summary>The length in bytes: 32.</summary>
     public const int Length = SHA256.HashSizeInBytes;
 
-    // One for each thread: for a short input the provider takes longer to set one up than to hash.
+    // One per thread: for a short input, creating one takes the provider longer than hashing.
     [ThreadStatic]
     private static IncrementalHash? Hasher;
 
@@ -30,7 +30,7 @@ public readonly struct Sha256Hash : IEquatable<Sha256Hash>
         _d = BinaryPrimitives.ReadUInt64BigEndian(bytes[24..]);
     }
 
-    /// <summary>The SHA-256 of some bytes.</summary>
+    /// <summary>Computes the SHA-256 hash of some bytes.</summary>
     public static Sha256Hash Of(ReadOnlySpan<byte> bytes)
     {
         var hasher = Hasher ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -40,13 +40,13 @@ public readonly struct Sha256Hash : IEquatable<Sha256Hash>
         return new Sha256Hash(hash);
     }
 
-    /// <summary>The value that a store wrote with <see cref="CopyTo"/>.</summary>
-    /// <exception cref="ArgumentException">There are not exactly 32 bytes.</exception>
+    /// <summary>Reads a hash that was written with <see cref="CopyTo"/>.</summary>
+    /// <exception cref="ArgumentException">The input does not have exactly 32 bytes.</exception>
     public static Sha256Hash FromBytes(ReadOnlySpan<byte> bytes) => bytes.Length == Length
         ? new Sha256Hash(bytes)
-        : throw new ArgumentException($"A SHA-256 value has {Length} bytes; these are {bytes.Length}.", nameof(bytes));
+        : throw new ArgumentException($"A SHA-256 hash has {Length} bytes, but {bytes.Length} were given.", nameof(bytes));
 
-    /// <summary>Reads what <see cref="ToString"/> wrote: 64 hexadecimal digits.</summary>
+    /// <summary>Parses the format of <see cref="ToString"/>: 64 hexadecimal digits.</summary>
     public static bool TryParse(string? hexadecimal, out Sha256Hash hash)
     {
         hash = default;
@@ -60,7 +60,7 @@ public readonly struct Sha256Hash : IEquatable<Sha256Hash>
         return true;
     }
 
-    /// <summary>Writes the 32 bytes, to be read again with <see cref="FromBytes"/>.</summary>
+    /// <summary>Writes the 32 bytes. <see cref="FromBytes"/> reads them.</summary>
     /// <param name="destination">At least 32 bytes.</param>
     public void CopyTo(Span<byte> destination)
     {
@@ -70,7 +70,7 @@ public readonly struct Sha256Hash : IEquatable<Sha256Hash>
         BinaryPrimitives.WriteUInt64BigEndian(destination[24..], _d);
     }
 
-    /// <summary>64 lower-case hexadecimal digits.</summary>
+    /// <summary>Returns 64 hexadecimal digits in lower case.</summary>
     public override string ToString()
     {
         Span<byte> bytes = stackalloc byte[Length];
@@ -84,13 +84,13 @@ public readonly struct Sha256Hash : IEquatable<Sha256Hash>
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is Sha256Hash other && Equals(other);
 
-    // Any 32 bits of a SHA-256 are as good a hash code as there is, and nobody can choose them: no flooding of a dictionary.
+    // Any 32 bits of a SHA-256 make a good hash code, and callers cannot choose them to flood a dictionary.
     /// <inheritdoc/>
     public override int GetHashCode() => (int)_d;
 
-    /// <summary>Whether two values are the same.</summary>
+    /// <summary>Whether two hashes are equal.</summary>
     public static bool operator ==(Sha256Hash left, Sha256Hash right) => left.Equals(right);
 
-    /// <summary>Whether two values differ.</summary>
+    /// <summary>Whether two hashes are different.</summary>
     public static bool operator !=(Sha256Hash left, Sha256Hash right) => !left.Equals(right);
 }

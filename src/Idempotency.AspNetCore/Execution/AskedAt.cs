@@ -1,10 +1,10 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>When the store was asked: whatever it grants counts from then, never from its reply.</summary>
+/// <summary>When a call to the store started. The times that the store grants count from then, not from its response.</summary>
 /// <param name="Ticks">The time; see <see cref="MonotonicTime"/>.</param>
-/// <param name="Removals">How many records operators had deleted by then; see <see cref="CompletedRecords.Removals"/>.</param>
+/// <param name="Removals">The number of records that operators had deleted by then; see <see cref="CompletedRecords.Removals"/>.</param>
 internal readonly record struct AskedAt(long Ticks, int Removals)
 {
-    /// <summary>The end of a lease or a retention that was asked for.</summary>
+    /// <summary>The end of a requested lease or retention.</summary>
     public long Plus(TimeSpan span) => MonotonicTime.After(Ticks, span);
 }

@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>What follows from the store's reply to a claim; see <see cref="ClaimTable"/>.</summary>
+/// <summary>The action that follows from the store's response to a claim; see <see cref="ClaimTable"/>.</summary>
 internal enum ClaimAction
 {
     /// <summary>The claim is ours: run the handler.</summary>
@@ -12,7 +12,7 @@ internal enum ClaimAction
     /// <summary>Reject: the key belongs to a different request.</summary>
     RejectReused,
 
-    /// <summary>Reject: an earlier attempt may have taken effect, and may not run again.</summary>
+    /// <summary>Reject: an earlier attempt may have taken effect and must not run again.</summary>
     RejectOutcomeUnknown,
 
     /// <summary>Reject: the first request is still running.</summary>

@@ -1,13 +1,13 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>Who was here first, and what follows.</summary>
+/// <summary>The result of a claim.</summary>
 /// <param name="Outcome">The state of the key.</param>
-/// <param name="Claim">With <see cref="ClaimOutcome.Acquired"/>: the claim.</param>
-/// <param name="Record">With <see cref="ClaimOutcome.Completed"/>: the record.</param>
-/// <param name="Error">With <see cref="ClaimOutcome.StoreUnavailable"/> and <see cref="ClaimOutcome.Unreadable"/>: what the store threw.</param>
+/// <param name="Claim">The claim, with <see cref="ClaimOutcome.Acquired"/>.</param>
+/// <param name="Record">The record, with <see cref="ClaimOutcome.Completed"/>.</param>
+/// <param name="Error">The exception of the store, with <see cref="ClaimOutcome.StoreUnavailable"/> and <see cref="ClaimOutcome.Unreadable"/>.</param>
 internal readonly record struct ClaimDecision(ClaimOutcome Outcome, OwnedClaim? Claim = null, CompletedRecord? Record = null, Exception? Error = null)
 {
-    /// <summary>Why the request is rejected; null when it runs or is replayed.</summary>
+    /// <summary>The problem with which the request is rejected; null if it runs or is replayed.</summary>
     public IdempotencyProblem? Problem => Outcome switch
     {
         ClaimOutcome.Acquired or ClaimOutcome.Completed => null,
@@ -18,7 +18,7 @@ internal readonly record struct ClaimDecision(ClaimOutcome Outcome, OwnedClaim? 
         _ => IdempotencyProblem.StoreUnavailable,
     };
 
-    /// <summary>What a completed record means to a request: its response if the request is the same, else a rejection.</summary>
+    /// <summary>The decision for a completed record: a replay if the request is the same, otherwise a rejection.</summary>
     public static ClaimDecision Of(CompletedRecord record, Fingerprint fingerprint) => record.Fingerprint == fingerprint
         ? new ClaimDecision(ClaimOutcome.Completed, Record: record)
         : new ClaimDecision(ClaimOutcome.Reused);

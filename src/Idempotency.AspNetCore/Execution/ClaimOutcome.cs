@@ -1,9 +1,9 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>The states in which a request finds its key.</summary>
+/// <summary>The state of the key when a request claims it.</summary>
 internal enum ClaimOutcome
 {
-    /// <summary>The key is ours, and the handler runs.</summary>
+    /// <summary>The claim is ours, and the handler runs.</summary>
     Acquired,
 
     /// <summary>The same request has completed.</summary>
@@ -15,12 +15,12 @@ internal enum ClaimOutcome
     /// <summary>The same request is still running.</summary>
     InProgress,
 
-    /// <summary>The same request was abandoned, and may not run again.</summary>
+    /// <summary>The same request was abandoned and must not run again.</summary>
     OutcomeUnknown,
 
     /// <summary>The store could not be reached.</summary>
     StoreUnavailable,
 
-    /// <summary>There is a record that cannot be read.</summary>
+    /// <summary>The record exists but cannot be read.</summary>
     Unreadable,
 }

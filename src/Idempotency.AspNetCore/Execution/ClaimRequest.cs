@@ -1,15 +1,15 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>What a request or a call of a function asks for: to be the one that runs.</summary>
-/// <param name="Key">The key its record is stored under.</param>
-/// <param name="Fingerprint">What a duplicate must equal.</param>
-/// <param name="Policy">How it is protected.</param>
+/// <summary>The claim that a request or a function call asks for.</summary>
+/// <param name="Key">The key that its record is stored under.</param>
+/// <param name="Fingerprint">The fingerprint that a duplicate must have.</param>
+/// <param name="Policy">The policy that protects it.</param>
 internal readonly record struct ClaimRequest(StoreKey Key, Fingerprint Fingerprint, IdempotencyPolicy Policy)
 {
-    /// <summary>The first attempt, by an owner that no other attempt has.</summary>
+    /// <summary>A first attempt, with a new owner.</summary>
     public IdempotencyClaim FirstAttempt() => Attempt(AttemptOwner.New(), 1);
 
-    /// <summary>The attempt of an owner that had the key, once more.</summary>
+    /// <summary>An attempt by an owner that already had the key.</summary>
     public IdempotencyClaim Attempt(Guid owner, int attempt) => new()
     {
         Owner = owner,

@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>The rules of a claim, in their order. Pure: a function of the store's reply, the claim and the policy.</summary>
+/// <summary>The rules of a claim, in order. Pure: the result depends only on the store's response, the claim and the policy.</summary>
 internal static class ClaimTable
 {
     public static ClaimAction Next(in ClaimResult reply, in IdempotencyClaim claim, IdempotencyPolicy policy)
@@ -11,7 +11,7 @@ internal static class ClaimTable
             return ClaimAction.Run;
         }
 
-        // 2. The record that was in the way was released, deleted or has expired since.
+        // 2. The record that was in the way has been released or deleted, or has expired.
         if (reply.Existing is not { } existing)
         {
             return ClaimAction.AskAgain;
@@ -23,20 +23,20 @@ internal static class ClaimTable
             return ClaimAction.RejectReused;
         }
 
-        // 4. The same request has been answered.
+        // 4. The same request is complete.
         if (existing.Status == IdempotencyRecordStatus.Completed)
         {
             return ClaimAction.Replay;
         }
 
-        // 5. It was abandoned after irreversible effects had started: no attempt may follow, whatever the policy says.
+        // 5. It was abandoned after irreversible effects had started: no attempt may follow, regardless of the policy.
         if (existing is { IsAbandoned: true, EffectsStarted: true })
         {
             return ClaimAction.RejectOutcomeUnknown;
         }
 
-        // 6. It was abandoned: the policy decides, unless recorded steps say how far it came (what of them is unknown is a mark, see 5). A claim
-        //    that the store has just refused to hand over is alive whatever the reply says of its lease, so it counts as running.
+        // 6. It was abandoned: the policy decides, unless recorded steps show how far it came (steps with an unknown outcome set the mark, see 5). A claim
+        //    that the store has just declined to hand over is alive, regardless of the lease in the response, so it counts as running.
         if (existing.IsAbandoned && claim.Supersedes != existing.Owner)
         {
             return policy.WhenAbandoned == AbandonedBehavior.Refuse && existing.Payload.IsEmpty ? ClaimAction.RejectOutcomeUnknown : ClaimAction.TakeOver;

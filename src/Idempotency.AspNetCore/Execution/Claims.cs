@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Who was here first? The local cache, then the store's conditional write, then the rules of <see cref="ClaimTable"/>.</summary>
+/// <summary>Claims keys: first the local cache, then the store's conditional write, then the rules of <see cref="ClaimTable"/>.</summary>
 internal sealed class Claims(
     StoreCalls store,
     CompletedRecords completed,
@@ -14,10 +14,10 @@ internal sealed class Claims(
     TimeProvider time,
     ILogger<Claims> logger)
 {
-    // More replies than a store that works can give in a row to a fresh claim without showing the record that is in its way.
+    // More responses than a working store can give in a row to a new claim without returning the existing record.
     private const int MostUnexplainedReplies = 10;
 
-    /// <summary>The completed record of a key in the local cache. Step 1 of a claim, for callers that may know a shorter way on from it.</summary>
+    /// <summary>The completed record of a key in the local cache. Step 1 of a claim, for callers that may have a shorter path from it.</summary>
     public CompletedRecord? Recall(StoreKey key)
     {
         var isHit = completed.TryGet(key, out var known);
@@ -25,11 +25,11 @@ internal sealed class Claims(
         return known;
     }
 
-    /// <summary>Claims the key, or says why not.</summary>
-    /// <param name="request">What is claimed.</param>
-    /// <param name="known">What <see cref="Recall"/> returned for the key.</param>
-    /// <param name="waiting">Ends a wait for the first request.</param>
-    /// <param name="claiming">Ends the claim itself.</param>
+    /// <summary>Claims the key, or returns the reason why it is not available.</summary>
+    /// <param name="request">The claim.</param>
+    /// <param name="known">The result of <see cref="Recall"/> for the key.</param>
+    /// <param name="waiting">Cancels the wait for the first request.</param>
+    /// <param name="claiming">Cancels the claim itself.</param>
     public ValueTask<ClaimDecision> ClaimAsync(ClaimRequest request, CompletedRecord? known, CancellationToken waiting, CancellationToken claiming) =>
         known is not null ? ValueTask.FromResult(ClaimDecision.Of(known, request.Fingerprint))
         : Telemetry.Activities.HasListeners() ? TracedAsync(request, waiting, claiming)
@@ -69,7 +69,7 @@ internal sealed class Claims(
                         claim = claim with { Supersedes = reply.Existing!.Owner, Attempt = reply.Existing.Attempt + 1 };
                         continue;
                     case ClaimAction.AskAgain when claim.Supersedes is null && ++unexplained == MostUnexplainedReplies:
-                        throw new InvalidOperationException($"The store '{store.Inner.GetType()}' rejected a fresh claim without returning the record that is in its way. Return that record from ClaimAsync.");
+                        throw new InvalidOperationException($"The store '{store.Inner.GetType()}' rejected a new claim without returning the existing record. Return that record from ClaimAsync.");
                 }
 
                 claim = claim with { Supersedes = null, Attempt = 1 };
@@ -105,12 +105,12 @@ internal sealed class Claims(
         }
     }
 
-    /// <summary>Makes sure that a claim is ours now, not only when the store replied.</summary>
+    /// <summary>Makes sure that a claim is ours now, and not only when the store responded.</summary>
     /// <remarks>
-    /// A reply that took its time says little: the lease may be over, and another attempt may have the key. So the claim is renewed until a reply
-    /// comes sooner than what it grants is over.
+    /// A slow response proves little: the lease may have ended, and another attempt may have the key. The claim is therefore renewed until a response
+    /// arrives before the lease that it grants ends.
     /// </remarks>
-    /// <returns>When its lease began; null when the claim is not ours any more.</returns>
+    /// <returns>The start of the lease; null if the claim is no longer ours.</returns>
     private async ValueTask<long?> ConfirmAsync(ClaimRequest request, Guid owner, long askedAt, CancellationToken claiming)
     {
         var lease = request.Policy.ClaimDuration;
@@ -125,7 +125,7 @@ internal sealed class Claims(
             askedAt = time.Ticks();
             if (askedAt >= giveUpAt)
             {
-                throw new TimeoutException("The store takes longer to reply than a claim lasts. Repair the store, or set a longer ClaimDuration.");
+                throw new TimeoutException("The store took longer to respond than the claim lasts. Check the store, or increase ClaimDuration.");
             }
 
             if (!await store.RenewAsync(request.Key, owner, request.Policy, claiming))

@@ -1,14 +1,14 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>A completed record in this process.</summary>
+/// <summary>A completed record in the memory of this process.</summary>
 /// <param name="fingerprint">The fingerprint of its request.</param>
 /// <param name="payload">The bytes in the store.</param>
-/// <param name="expiresAt">When its retention is over, in ticks; see <see cref="MonotonicTime"/>.</param>
-/// <param name="removals">How many records operators had deleted when the store was asked for it; see <see cref="CompletedRecords.Removals"/>.</param>
-/// <param name="isRecorded">Whether the store has it. If not, it is here for as long as nobody else can take its claim over.</param>
+/// <param name="expiresAt">The end of its retention, in ticks; see <see cref="MonotonicTime"/>.</param>
+/// <param name="removals">The number of records that operators had deleted when it was read from the store; see <see cref="CompletedRecords.Removals"/>.</param>
+/// <param name="isRecorded">Whether the store has it. If not, it is replayed from here until its claim can be taken over.</param>
 internal sealed class CompletedRecord(Fingerprint fingerprint, ReadOnlyMemory<byte> payload, long expiresAt, bool isRecorded = true, int removals = 0)
 {
-    // What an entry costs beside the payload: this object, the cache's node and dictionary entry.
+    // The cost of an entry in addition to the payload: this object, and the node and dictionary entry of the cache.
     private const int Overhead = 300;
 
     private IDecodedPayload? _decoded;
@@ -23,12 +23,12 @@ internal sealed class CompletedRecord(Fingerprint fingerprint, ReadOnlyMemory<by
 
     public int Removals { get; } = removals;
 
-    /// <summary>What it takes in memory, in bytes; more once it has been replayed.</summary>
+    /// <summary>The memory it takes, in bytes. It grows when the record is replayed.</summary>
     public long Size => Overhead + Payload.Length + (_decoded?.ExtraBytes ?? 0);
 
     /// <summary>
-    /// The payload in the form its reader needs, kept beside the bytes so that the work is done once. Two readers at once may both do it:
-    /// they come to equal results.
+    /// The payload in the form that its reader needs, cached with the bytes so that it is decoded once. Two readers may decode it at the same time,
+    /// with equal results.
     /// </summary>
     public IDecodedPayload? Decoded
     {
@@ -36,7 +36,7 @@ internal sealed class CompletedRecord(Fingerprint fingerprint, ReadOnlyMemory<by
         set => Volatile.Write(ref _decoded, value);
     }
 
-    /// <summary>A record that the store returned. It is not cached yet: whoever can read the payload does that, when it turns out to make sense.</summary>
+    /// <summary>A record that the store returned. It is not cached yet: the code that decodes the payload caches it if it is valid.</summary>
     public static CompletedRecord Of(IdempotencyRecord existing, AskedAt asked) =>
         new(existing.Fingerprint, existing.Payload, asked.Plus(existing.RetentionRemaining), removals: asked.Removals);
 }

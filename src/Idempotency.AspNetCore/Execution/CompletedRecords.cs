@@ -3,15 +3,15 @@ using Microsoft.Extensions.Options;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Completed records this process has seen, least recently used out first: a replay from here asks no store.</summary>
+/// <summary>The local cache of completed records, which removes the least recently used record first. A replay from here needs no store call.</summary>
 /// <remarks>
-/// <para>Only completed records: they never change, so there is nothing to invalidate but what an operator deletes, which a process that has seen
-/// it may go on replaying for its retention; and what is here can never say "in progress" too long.</para>
-/// <para>A dictionary and a linked list under one lock: every operation is a few pointer moves.</para>
-/// <para>Not <c>Microsoft.Extensions.Caching.Memory</c>, which was measured (<c>local-cache</c> in the benchmarks) with a size limit that holds both bounds. 1. When it is full it makes room in the
-/// background and drops what is set meanwhile: of a flood of new keys, 32 % were not there right after they were set. A response that has just been recorded is the one whose retry is most likely, and one
-/// that could not be recorded is nowhere but here. 2. It boxes the key: 48 bytes for every lookup, also of a first execution, where this allocates nothing; and a lookup takes 45 ns, not 10.
-/// 3. One limit is not two bounds: a large record would displace small ones although there are bytes to spare. On a skewed sequence of keys both find as much (73 to 76 %).</para>
+/// <para>It contains only completed records: they never change, so nothing needs to be invalidated except records that an operator deletes, which another process
+/// can replay until their retention ends. And the cache can never report "in progress" for too long.</para>
+/// <para>It is a dictionary and a linked list with one lock: each operation changes a few pointers.</para>
+/// <para><c>Microsoft.Extensions.Caching.Memory</c> was measured (<c>local-cache</c> in the benchmarks) with a size limit for both bounds, and was not used. 1. When it is full, it makes room in the
+/// background and drops new entries in the meantime: in a flood of new keys, 32 % were missing right after they were set. A response that was just recorded is the most likely one to be retried, and one
+/// that could not be recorded exists only here. 2. It boxes the key: 48 bytes for every lookup, also in a first execution, where this cache allocates nothing; and a lookup takes 45 ns instead of 10.
+/// 3. One limit does not replace two bounds: a large record would displace small ones although there is memory to spare. With a skewed sequence of keys, both find the same share (73 to 76 %).</para>
 /// </remarks>
 internal sealed class CompletedRecords
 {
@@ -54,10 +54,10 @@ internal sealed class CompletedRecords
         }
     }
 
-    /// <summary>Now, for a question to the store whose reply may be cached.</summary>
+    /// <summary>The current time, for a call to the store whose result can be cached.</summary>
     public AskedAt Asking() => new(_time.Ticks(), Removals);
 
-    /// <summary>The record of a key while its retention lasts.</summary>
+    /// <summary>Finds the record of a key, until its retention ends.</summary>
     public bool TryGet(StoreKey key, [NotNullWhen(true)] out CompletedRecord? record)
     {
         record = null;
@@ -86,7 +86,7 @@ internal sealed class CompletedRecords
         }
     }
 
-    /// <summary>Keeps a record, or keeps it again after it has grown (see <see cref="CompletedRecord.Size"/>).</summary>
+    /// <summary>Adds a record, or updates its size after it has grown (see <see cref="CompletedRecord.Size"/>).</summary>
     public void Set(StoreKey key, CompletedRecord record)
     {
         var size = record.Size;
@@ -113,12 +113,12 @@ internal sealed class CompletedRecords
     }
 
     /// <summary>
-    /// How many records an operator has had forgotten. What was asked of the store before one of them is not kept after it: it may be the very
-    /// record. (Any other is looked up once more.)
+    /// The number of records that operators have deleted. The result of a store call that started before a deletion is not cached after it, because it may be the deleted
+    /// record. (Other records are then read once more.)
     /// </summary>
     public int Removals => Volatile.Read(ref _removals);
 
-    /// <summary>Forgets a record.</summary>
+    /// <summary>Removes a record.</summary>
     public void Remove(StoreKey key)
     {
         lock (_lock)
@@ -131,7 +131,7 @@ internal sealed class CompletedRecords
         }
     }
 
-    /// <summary>How long a record still is to be kept.</summary>
+    /// <summary>The rest of a record's retention.</summary>
     public TimeSpan RetentionLeft(CompletedRecord record) => MonotonicTime.Until(record.ExpiresAt, _time.Ticks());
 
     private void Remove(LinkedListNode<Entry> node)

@@ -1,13 +1,13 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>How a run ended for its record.</summary>
-/// <param name="Outcome">How it ended.</param>
-/// <param name="Record">With <see cref="CompletionOutcome.Superseded"/>: the record that counts, when there is one.</param>
-/// <param name="Failure">With <see cref="CompletionOutcome.StepFailed"/>: what the step failed with.</param>
+/// <summary>How a run ended with regard to its record.</summary>
+/// <param name="Outcome">The outcome.</param>
+/// <param name="Record">The record that counts, if there is one, with <see cref="CompletionOutcome.Superseded"/>.</param>
+/// <param name="Failure">The exception of the step, with <see cref="CompletionOutcome.StepFailed"/>.</param>
 /// <param name="EffectsStarted">Whether irreversible effects had started, so that nothing runs again.</param>
 internal readonly record struct Completion(CompletionOutcome Outcome, CompletedRecord? Record = null, bool EffectsStarted = false, IdempotencyException? Failure = null)
 {
-    /// <summary>What the client is told instead of the response of the run; null when that response counts, or a record does.</summary>
+    /// <summary>The problem that the client receives instead of the run's response; null if that response or a record counts.</summary>
     public IdempotencyProblem? Problem => Outcome switch
     {
         CompletionOutcome.StepFailed => Failure switch
@@ -18,7 +18,7 @@ internal readonly record struct Completion(CompletionOutcome Outcome, CompletedR
             _ => IdempotencyProblem.StepNotRecorded,
         },
         CompletionOutcome.Superseded => Record is null ? IdempotencyProblem.RequestInProgress : null,
-        CompletionOutcome.Conflict or CompletionOutcome.Undone or CompletionOutcome.Unknown when EffectsStarted => IdempotencyProblem.OutcomeUnknown, // what was done outside the transaction is not undone with it
+        CompletionOutcome.Conflict or CompletionOutcome.Undone or CompletionOutcome.Unknown when EffectsStarted => IdempotencyProblem.OutcomeUnknown, // effects outside the transaction are not rolled back with it
         CompletionOutcome.Conflict => IdempotencyProblem.TransactionConflict,
         CompletionOutcome.Undone => IdempotencyProblem.StoreUnavailable,
         CompletionOutcome.Unknown => IdempotencyProblem.CommitUnknown,

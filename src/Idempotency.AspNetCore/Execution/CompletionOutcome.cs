@@ -1,29 +1,29 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>How a run can end for its record.</summary>
+/// <summary>The possible outcomes of a run with regard to its record.</summary>
 internal enum CompletionOutcome
 {
     /// <summary>The response is recorded.</summary>
     Recorded,
 
-    /// <summary>The response is of a kind that is not recorded, and the key is free again.</summary>
+    /// <summary>The response is not one that is recorded, and the claim was released.</summary>
     Released,
 
-    /// <summary>A step could not be recorded or recalled, and the handler ended with that; the key is free again for an attempt that goes on from there.</summary>
+    /// <summary>The handler failed because a step could not be recorded or recalled. The claim was released for an attempt that resumes from there.</summary>
     StepFailed,
 
-    /// <summary>The claim had been abandoned and another attempt has the key: its response counts, and ours must not be sent.</summary>
+    /// <summary>The claim was abandoned and another attempt has the key: the response of that attempt counts, and ours must not be sent.</summary>
     Superseded,
 
-    /// <summary>The store could not be reached, or the key belongs to a different request by now: the response is sent, marked as not recorded.</summary>
+    /// <summary>The store is unavailable, or the key now belongs to a different request: the response is sent and marked as not recorded.</summary>
     NotRecorded,
 
-    /// <summary>The database undid the transaction of the run in favour of another. Nothing is done, and the run may be repeated.</summary>
+    /// <summary>The database rolled back the transaction of the run because of a conflict. Nothing was changed, and the run can be repeated.</summary>
     Conflict,
 
-    /// <summary>The transaction of the run was not begun, or not committed. Nothing is done, and the key is free again.</summary>
+    /// <summary>The transaction of the run was not started or not committed. Nothing was changed, and the claim was released.</summary>
     Undone,
 
-    /// <summary>It is not known at the moment whether the transaction of the run was committed. The record will tell: there is one exactly when there is an effect.</summary>
+    /// <summary>It is not known whether the transaction of the run was committed. The record shows it later: it exists exactly if the effect does.</summary>
     Unknown,
 }

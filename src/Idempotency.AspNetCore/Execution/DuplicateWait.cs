@@ -1,9 +1,9 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>One duplicate's wait for the first request, at most <see cref="IdempotencyPolicy.WaitTimeout"/> long.</summary>
+/// <summary>The wait of one duplicate for the first request, for at most <see cref="IdempotencyPolicy.WaitTimeout"/>.</summary>
 internal sealed class DuplicateWait(DuplicateWaiters waiters, ClaimRequest request, TimeProvider time) : IDisposable
 {
-    // Between looks at a claim of another server, whose end nobody here reports. Short, because a look is one read and the client is waiting.
+    // The time between reads while another server has the claim, because nothing in this process reports its end. Short, because a read is cheap and the client is waiting.
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestLook = TimeSpan.FromMilliseconds(250);
 
@@ -11,12 +11,12 @@ internal sealed class DuplicateWait(DuplicateWaiters waiters, ClaimRequest reque
     private DuplicateWaiters.Ticket? _ticket;
     private TimeSpan _nextLook = FirstLook;
 
-    /// <summary>Whether it is waiting at this moment, rather than asking the store.</summary>
+    /// <summary>Whether it is waiting at the moment, rather than calling the store.</summary>
     public bool IsWaiting { get; private set; }
 
-    /// <summary>Waits until it is worth looking at the record again.</summary>
-    /// <returns>False: the time is up.</returns>
-    /// <exception cref="OperationCanceledException">The client has left.</exception>
+    /// <summary>Waits until the record should be read again.</summary>
+    /// <returns>False if the wait has timed out.</returns>
+    /// <exception cref="OperationCanceledException">The client disconnected.</exception>
     public async ValueTask<bool> NextAsync(CancellationToken waiting)
     {
         var left = MonotonicTime.Until(_giveUpAt, time.Ticks());
@@ -28,7 +28,7 @@ internal sealed class DuplicateWait(DuplicateWaiters waiters, ClaimRequest reque
         if (_ticket is null)
         {
             _ticket = waiters.Enter(request.Key);
-            return true; // look once more, now that no call can be missed
+            return true; // read once more, now that no notification can be missed
         }
 
         IsWaiting = true;
@@ -56,7 +56,7 @@ internal sealed class DuplicateWait(DuplicateWaiters waiters, ClaimRequest reque
         }
     }
 
-    /// <returns>Whether the ticket was called.</returns>
+    /// <returns>Whether the waiter was notified.</returns>
     private async Task<bool> WaitAsync(DuplicateWaiters.Ticket ticket, TimeSpan longest, CancellationToken waiting)
     {
         try

@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>Where duplicates wait for the first request in the same process: they are called when it has completed or released, they do not poll.</summary>
+/// <summary>Duplicates that wait for the first request in the same process. They are notified when it completes or is released, and do not poll.</summary>
 internal sealed class DuplicateWaiters
 {
     private readonly Dictionary<StoreKey, Ticket> _tickets = [];
@@ -8,8 +8,8 @@ internal sealed class DuplicateWaiters
     private int _waiting;
 
     /// <summary>
-    /// A ticket for a key. Look at the record once more after taking it: what has happened before is not called out again.
-    /// Give it back with <see cref="Leave"/>.
+    /// Registers a waiter for a key. Read the record once more after this call: earlier changes are not reported.
+    /// Unregister it with <see cref="Leave"/>.
     /// </summary>
     public Ticket Enter(StoreKey key)
     {
@@ -33,12 +33,12 @@ internal sealed class DuplicateWaiters
             _waiting--;
             if (--ticket.Holders == 0 && _tickets.TryGetValue(ticket.Key, out var current) && current == ticket)
             {
-                _tickets.Remove(ticket.Key); // nobody may ever call a key that another server owns
+                _tickets.Remove(ticket.Key); // otherwise it might stay forever, for a key that another server owns
             }
         }
     }
 
-    /// <summary>How many keys somebody waits for.</summary>
+    /// <summary>The number of keys with waiters.</summary>
     public int Count
     {
         get
@@ -50,10 +50,10 @@ internal sealed class DuplicateWaiters
         }
     }
 
-    /// <summary>Calls everybody who waits for a key.</summary>
+    /// <summary>Notifies all waiters of a key.</summary>
     public void Call(StoreKey key)
     {
-        // Full fence first: whoever entered before our change of the record was visible must be seen here; who enters later sees the change.
+        // A full fence first: waiters that registered before our change of the record was visible must be seen here; later ones see the change.
         Interlocked.MemoryBarrier();
         if (Volatile.Read(ref _waiting) == 0)
         {
@@ -83,13 +83,13 @@ internal sealed class DuplicateWaiters
 
         public int Holders { get; set; }
 
-        /// <summary>Ends when the ticket is called.</summary>
+        /// <summary>Completes when the waiter is notified.</summary>
         public Task Called { get; }
 
         public void Call() => _called.TrySetResult();
 
-        // An await, and not the source's own task: what combines tasks (Task.WaitAsync) goes on in the thread pool when such a task ends, an await where it came from,
-        // and a simulation decides the order of everything that happens.
+        // An await instead of the source's own task: combinators (Task.WaitAsync) continue on the thread pool when such a task ends, but an await continues where it came from,
+        // and the simulation decides the order of all events.
         private async Task AwaitCallAsync() => await _called.Task;
     }
 }

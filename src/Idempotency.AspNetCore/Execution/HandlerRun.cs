@@ -2,10 +2,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The run of a handler, for its parameters.</summary>
+/// <summary>The run that a handler gets as a parameter.</summary>
 internal static class HandlerRun
 {
-    /// <summary>The protected run of a request; or, where it is not protected or has no key, one whose steps just run.</summary>
+    /// <summary>The protected run of a request. If the request is not protected or has no key, a run without a claim, whose steps run without being recorded.</summary>
     public static IIdempotencyFeature Of(HttpContext context)
     {
         if (context.Features.Get<IIdempotencyFeature>() is { } run)
@@ -13,7 +13,7 @@ internal static class HandlerRun
             return run;
         }
 
-        // Its downstream keys are nobody else's. It does not become the feature: that would tell others that the request is protected.
+        // Its downstream keys are unique. It is not set as the feature, which would claim that the request is protected.
         var unique = Sha256Hash.Of(Guid.NewGuid().ToByteArray());
         return new UnclaimedRun("", new StoreKey(unique), new Fingerprint(unique));
     }

@@ -2,11 +2,11 @@ using Microsoft.AspNetCore.Http;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What a protected handler can know of its own run: <c>HttpContext.Features.Get&lt;IIdempotencyFeature&gt;()</c>.</summary>
+/// <summary>Describes the run of a protected handler: <c>HttpContext.Features.Get&lt;IIdempotencyFeature&gt;()</c>.</summary>
 public interface IIdempotencyFeature : IIdempotentRun
 {
-    /// <summary>Lets a handler of a minimal API ask for it as a parameter.</summary>
+    /// <summary>Binds the run to a parameter of a minimal API handler.</summary>
     /// <param name="context">The request.</param>
-    /// <returns>The run of the request; one without a claim where the endpoint is not protected or the request needs no key.</returns>
+    /// <returns>The run of the request, or a run without a claim if the endpoint is not protected or the request has no key.</returns>
     static new ValueTask<IIdempotencyFeature?> BindAsync(HttpContext context) => ValueTask.FromResult<IIdempotencyFeature?>(HandlerRun.Of(context));
 }

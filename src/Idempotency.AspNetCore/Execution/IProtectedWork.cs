@@ -1,12 +1,12 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>What runs once: a request's handler or a function, with what its front door adds.</summary>
+/// <summary>The work that runs once: the handler of a request or a function, with the additions of its entry point.</summary>
 internal interface IProtectedWork
 {
-    /// <summary>The scope in which the work finds its unit of work. Asked only by policies with a transaction: making a scope costs a request.</summary>
+    /// <summary>The scope of the work's unit of work. Only read for policies with a transaction, because creating a scope has a cost.</summary>
     IServiceProvider Services { get; }
 
-    /// <summary>Runs the work from its start; it may be called again after a conflict in the database.</summary>
-    /// <returns>The payload of the record; null when the work ended in a response that is not recorded.</returns>
+    /// <summary>Runs the work from its start. It can be called again after a conflict in the database.</summary>
+    /// <returns>The payload of the record; null if the response of the work is not recorded.</returns>
     ValueTask<byte[]?> RunAsync();
 }

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A run as the work sees it, over HTTP and in functions alike.</summary>
+/// <summary>A run as the work sees it, over HTTP and in functions.</summary>
 internal abstract class IdempotentRun : IIdempotentRun
 {
     private const byte DownstreamVersion = 1;
@@ -17,15 +17,15 @@ internal abstract class IdempotentRun : IIdempotentRun
 
     public CancellationToken ClaimLost => Claim?.Lost ?? CancellationToken.None;
 
-    /// <summary>The claim it runs under; null when it runs unprotected.</summary>
+    /// <summary>The claim of the run; null if it runs unprotected.</summary>
     protected abstract OwnedClaim? Claim { get; }
 
-    /// <summary>Which request or call it is of.</summary>
+    /// <summary>Identifies the request or call.</summary>
     protected abstract (StoreKey StoreKey, Fingerprint Fingerprint) Identity { get; }
 
     /// <remarks>
-    /// The first 16 bytes of a SHA-256 over version, stored key, fingerprint and name, as a UUID of version 8 (RFC 9562 section 5.8). The
-    /// fingerprint, because a key may come again for another request when its retention is over.
+    /// The first 16 bytes of a SHA-256 over version, stored key, fingerprint and name, as a version 8 UUID (RFC 9562 section 5.8). It includes the
+    /// fingerprint because a key can be used for a different request after its retention ends.
     /// </remarks>
     public string DownstreamKey(string name)
     {
@@ -83,7 +83,7 @@ internal abstract class IdempotentRun : IIdempotentRun
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentNullException.ThrowIfNull(work);
         return name.Length > LongestStepName
-            ? throw new ArgumentException($"The name of a step has at most {LongestStepName} characters; this one has {name.Length}.", nameof(name))
+            ? throw new ArgumentException($"A step name can have at most {LongestStepName} characters, but this one has {name.Length}.", nameof(name))
             : Claim is { } claim ? claim.RunStepAsync(name, work, format, options, cancellationToken)
             : work(cancellationToken);
     }

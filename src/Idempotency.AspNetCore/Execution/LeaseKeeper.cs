@@ -3,12 +3,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Renews the lease of every claim whose handler is running, every third of it.</summary>
+/// <summary>Renews the lease of every claim whose handler is running, every third of its duration.</summary>
 /// <remarks>
-/// One timer for all claims of the same lease, not one for each request: claims wait in the order in which they came, which is the order in which they
-/// are due, so adding and removing one is a pointer move. (A claim whose store took its time is due before those in front of it, and is renewed within a
-/// third of having come.) Handlers that finish within a third of their lease, as nearly all do, cost no more.
-/// A renewal that fails is retried every twelfth of the lease, so a store may be away for half of it and nothing is lost.
+/// There is one timer for all claims with the same lease, not one per request: claims wait in the order in which they arrived, which is the order in which they
+/// are due, so adding and removing one changes a few pointers. (A claim whose store call was slow is due before those in front of it, and is renewed within a
+/// third of the lease after it arrived.) Handlers that finish within a third of their lease, as nearly all do, cost no more.
+/// A renewal that fails is retried every 1/12 of the lease, so the store can be unavailable for half of the lease without a loss.
 /// </remarks>
 internal sealed class LeaseKeeper : IDisposable
 {
@@ -27,14 +27,14 @@ internal sealed class LeaseKeeper : IDisposable
         telemetry.ObserveClaims(() => Count);
     }
 
-    /// <summary>How many claims it renews.</summary>
+    /// <summary>The number of claims that it renews.</summary>
     public long Count => _queues.Values.Sum(static queue => queue.Count);
 
     /// <param name="claim">The claim.</param>
-    /// <param name="leasedAt">When its lease began, in ticks: its first third counts from then.</param>
+    /// <param name="leasedAt">The start of its lease, in ticks: its first third counts from then.</param>
     public void Keep(OwnedClaim claim, long leasedAt) => _queues.GetOrAdd(claim.Policy.ClaimDuration, static (lease, keeper) => new Queue(keeper, lease), this).Add(claim, leasedAt);
 
-    /// <summary>Stops renewing a claim. It may be called at any time, by anybody, and again.</summary>
+    /// <summary>Stops renewing a claim. It can be called at any time, and more than once.</summary>
     public static void Forget(OwnedClaim claim) => claim.Place.Queue?.Remove(claim);
 
     public void Dispose()
@@ -45,7 +45,7 @@ internal sealed class LeaseKeeper : IDisposable
         }
     }
 
-    /// <summary>Renews, and retries until the next third is due, when the next round takes over.</summary>
+    /// <summary>Renews the claim, and retries until the next third is due, when the next round takes over.</summary>
     private async Task RenewAsync(Queue queue, OwnedClaim claim)
     {
         var lease = claim.Policy.ClaimDuration;
@@ -62,7 +62,7 @@ internal sealed class LeaseKeeper : IDisposable
                 }
                 else if (queue.Contains(claim))
                 {
-                    // Refused also when its response has got to the store meanwhile, whether or not its owner has heard of that yet: the record says.
+                    // Also rejected if its response has been recorded in the meantime, even if its owner does not know yet: the record shows it.
                     var existing = await _store.ReadAsync(claim.Key, lease / 3, patience.Token);
                     if (existing?.Owner != claim.Owner && claim.EndLost())
                     {
@@ -84,13 +84,13 @@ internal sealed class LeaseKeeper : IDisposable
         while (_time.Ticks() < until && queue.Contains(claim));
     }
 
-    /// <summary>Where a claim is kept, and next to which others.</summary>
+    /// <summary>The position of a claim in a queue.</summary>
     internal struct Place
     {
-        /// <summary>Null while it is not kept.</summary>
+        /// <summary>Null if it is in no queue.</summary>
         public Queue? Queue;
 
-        /// <summary>When it is to be renewed next, in ticks.</summary>
+        /// <summary>The time of its next renewal, in ticks.</summary>
         public long DueAt;
 
         public OwnedClaim? Earlier;
@@ -98,7 +98,7 @@ internal sealed class LeaseKeeper : IDisposable
         public OwnedClaim? Later;
     }
 
-    /// <summary>The claims of one lease length, first due first.</summary>
+    /// <summary>The claims with one lease duration, first due first.</summary>
     internal sealed class Queue : IDisposable
     {
         private readonly LeaseKeeper _keeper;
@@ -216,7 +216,7 @@ internal sealed class LeaseKeeper : IDisposable
             place.Earlier = place.Later = null;
         }
 
-        // Armed once for the first in line and left alone when that one ends early: waking up for nothing three times in a lease is cheaper
+        // Set once for the first in line, and not changed when that claim ends early: waking up three times per lease for nothing is cheaper
         // than setting a timer for every request.
         private void Arm()
         {

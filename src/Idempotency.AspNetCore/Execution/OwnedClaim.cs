@@ -1,13 +1,13 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>A claim that this process owns. It has exactly one end: completed, released, left to its lease, or lost; whichever comes first.</summary>
+/// <summary>A claim that this process owns. It ends exactly once: completed, released, left to its lease, or lost.</summary>
 /// <remarks>
-/// Dispose it when the work is over, however that came about. A claim without an end is then released, so that the request may run again; or, when
-/// its response was to be recorded and could not be, left to its lease, because what has happened must not happen again at once.
+/// Dispose of it when the work is over, regardless of how the work ended. A claim that has not ended is then released, so that the request can run again; or,
+/// if its response could not be recorded, it is left to its lease, so that the work does not run again immediately.
 /// </remarks>
 internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, long leasedAt, Recording recording, StepRecording stepRecording) : IAsyncDisposable
 {
-    /// <summary>Its place in the lease keeper's queue, which alone touches it. It is here so that keeping a claim allocates nothing.</summary>
+    /// <summary>Its position in the lease keeper's queue, which only the lease keeper changes. It is stored here so that adding a claim allocates nothing.</summary>
     internal LeaseKeeper.Place Place;
 
     private int _end;
@@ -15,7 +15,7 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
     private int _marking;
     private RunSteps? _steps;
 
-    // Made when somebody asks for the token, which few handlers do.
+    // Created when the token is read, which few handlers do.
     private CancellationTokenSource? _lost;
 
     private enum End
@@ -40,34 +40,34 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
     /// <summary>Until when nobody else can take it over, in ticks of this process's clock: counted from before the store was asked, so never too long.</summary>
     public long LeaseUntil { get; private set; } = MonotonicTime.After(leasedAt, request.Policy.ClaimDuration);
 
-    /// <summary>Whether irreversible effects may have started: then no other attempt ever runs.</summary>
+    /// <summary>Whether irreversible effects may have started, so that no other attempt ever runs.</summary>
     public bool EffectsStarted { get; private set; }
 
-    /// <summary>The same, or whether they are being marked at this moment.</summary>
+    /// <summary>The same, including effects that are being marked at the moment.</summary>
     public bool EffectsMayHaveStarted => EffectsStarted || Volatile.Read(ref _marking) > 0;
 
-    /// <summary>Whether it has an end, whichever.</summary>
+    /// <summary>Whether it has ended, in any way.</summary>
     public bool HasEnded => Volatile.Read(ref _end) != (int)End.None;
 
-    /// <summary>Its steps; null while no attempt has used any.</summary>
+    /// <summary>Its steps; null if no attempt has used any.</summary>
     public RunSteps? Steps => Volatile.Read(ref _steps);
 
-    /// <summary>Whether no other attempt may follow this one if it ends without a response: irreversible effects may have started, or a step has begun that must not run twice.</summary>
+    /// <summary>Whether no other attempt may follow if this one ends without a response: irreversible effects may have started, or a step has started that must not run twice.</summary>
     public bool IsOutcomeUnknown => EffectsStarted || Steps?.IsAnyUnknown == true;
 
-    /// <summary>The transaction in which its handler runs; null where there is none, and when it is over.</summary>
+    /// <summary>The transaction of its handler; null if there is none or it has ended.</summary>
     public IIdempotencyTransaction? Transaction { get; private set; }
 
-    /// <summary>Whether its response is recorded, while its handler may still run.</summary>
+    /// <summary>Whether its response is recorded. Its handler may still be running.</summary>
     public bool IsCompleted => Volatile.Read(ref _end) == (int)End.Completed;
 
-    /// <summary>Fires when the claim is known to belong to somebody else.</summary>
+    /// <summary>Is canceled when the claim is known to belong to another owner.</summary>
     public CancellationToken Lost
     {
         get
         {
             var source = LazyInitializer.EnsureInitialized(ref _lost, static () => new CancellationTokenSource());
-            Interlocked.MemoryBarrier(); // or the claim may be lost, and the source not seen there, between these two lines
+            Interlocked.MemoryBarrier(); // otherwise the claim could be lost between these two lines without the source being seen
             if (Volatile.Read(ref _end) == (int)End.Lost)
             {
                 source.Cancel();
@@ -77,31 +77,31 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
         }
     }
 
-    /// <summary>Begins the transaction in which its handler runs.</summary>
-    /// <param name="services">The handler's scope.</param>
-    /// <exception cref="InvalidOperationException">The scope's unit of work cannot take part, or the store cannot do it at all.</exception>
+    /// <summary>Starts the transaction of its handler.</summary>
+    /// <param name="services">The scope of the handler.</param>
+    /// <exception cref="InvalidOperationException">The scope's unit of work cannot take part, or the store does not support it.</exception>
     public async ValueTask BeginTransactionAsync(IServiceProvider services)
     {
         Transaction = await recording.BeginTransactionAsync(services);
         if (!Transaction.AllowsOtherWriters)
         {
-            LeaseKeeper.Forget(this); // it could not be renewed, and nobody can take it over either
+            LeaseKeeper.Forget(this); // it cannot be renewed during the transaction, and nobody can take it over either
         }
     }
 
-    /// <summary>Ends the transaction, if there is one: what is not committed is undone.</summary>
+    /// <summary>Ends the transaction, if there is one, and rolls back uncommitted changes.</summary>
     public async ValueTask RollBackAsync()
     {
         if (Transaction is { } transaction)
         {
             Transaction = null;
             await transaction.DisposeAsync();
-            EffectsStarted |= transaction.WasEndedByHandler; // what of its effects is there nobody knows: it is not run again
+            EffectsStarted |= transaction.WasEndedByHandler; // some effects may be committed, so it is not run again
         }
     }
 
     /// <summary>
-    /// Records the response: in the handler's transaction, which commits with it; else with retries. Asked again after a failure it tries again; once it is recorded, it stays so.
+    /// Records the response: in the handler's transaction, which it commits, or with retries. A further call after a failure tries again; a recorded response stays recorded.
     /// </summary>
     public ValueTask<Completion> CompleteAsync(ReadOnlyMemory<byte> payload)
     {
@@ -109,15 +109,15 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
         return IsCompleted ? new(new Completion(CompletionOutcome.Recorded)) : recording.CompleteAsync(this, payload);
     }
 
-    /// <summary>Records that irreversible effects are about to start. When it throws they must not.</summary>
+    /// <summary>Records that irreversible effects are about to start. If it throws, they must not start.</summary>
     public async Task MarkEffectsStartedAsync(CancellationToken cancellationToken)
     {
-        if (EffectsStarted || IsCompleted) // a response that streams was recorded before its first byte: nothing will run again
+        if (EffectsStarted || IsCompleted) // a streamed response was recorded before its first byte, so nothing will run again
         {
             return;
         }
 
-        Interlocked.Increment(ref _marking); // before the call: steps that are saved meanwhile must not remove the mark
+        Interlocked.Increment(ref _marking); // before the call, so that steps that are saved in the meantime do not remove the mark
         try
         {
             await (Steps is { } steps ? steps.MarkEffectsStartedAsync(cancellationToken) : recording.MarkEffectsStartedAsync(this, cancellationToken));
@@ -129,7 +129,7 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
         }
     }
 
-    /// <summary>Runs a step of the run, or recalls its result.</summary>
+    /// <summary>Runs a step of the run, or returns its recorded result.</summary>
     public Task<T> RunStepAsync<T>(string name, Func<CancellationToken, Task<T>> work, ResultFormat<T> format, StepOptions? options, CancellationToken cancellationToken) =>
         LazyInitializer.EnsureInitialized(ref _steps, () => new RunSteps(this, stepRecording, [], 0)).RunAsync(name, work, format, options, cancellationToken);
 
@@ -143,10 +143,10 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
         }
     }
 
-    /// <summary>The store has renewed its lease.</summary>
+    /// <summary>Called when the store has renewed its lease.</summary>
     public void Renewed(long leaseUntil) => LeaseUntil = leaseUntil;
 
-    /// <summary>Its response is in the store.</summary>
+    /// <summary>Ends the claim: its response is in the store.</summary>
     public void EndCompleted()
     {
         TryEnd(End.Completed);
@@ -156,14 +156,14 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
         }
     }
 
-    /// <summary>It is about to be given up in the store, or has been.</summary>
-    /// <returns>Whether it had no end before.</returns>
+    /// <summary>Ends the claim: it is about to be released in the store, or has been.</summary>
+    /// <returns>Whether it had not ended before.</returns>
     public bool EndReleased() => TryEnd(End.Released);
 
-    /// <summary>Its record stays as it is until its lease is over.</summary>
+    /// <summary>Ends the claim: its record stays as it is until its lease ends.</summary>
     public void EndLeftToLease() => TryEnd(End.LeftToLease);
 
-    /// <summary>It has turned out to be somebody else's.</summary>
+    /// <summary>Ends the claim: it belongs to another owner.</summary>
     /// <returns>Whether that was not known before.</returns>
     public bool EndLost()
     {
@@ -197,13 +197,13 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
         }
         else
         {
-            await RollBackAsync(); // before anybody else may run
+            await RollBackAsync(); // before another attempt can run
             await recording.ReleaseAsync(this);
         }
     }
 
-    // Not at once: what a handler hangs on the token must not hold up renewals. Not CancelAsync either, which always goes to the thread pool: this goes where other
-    // awaits of the caller go, so a simulation can decide when.
+    // Not immediately: code that a handler registers with the token must not delay renewals. Not CancelAsync either, which always uses the thread pool: this continues where other
+    // awaits of the caller continue, so that the simulation decides when.
     private static async Task FireAsync(CancellationTokenSource source)
     {
         await Task.Yield();

@@ -2,10 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Claims that may have been taken while their replies were lost: released in the background, as long as they could last.</summary>
+/// <summary>Claims that may have been taken although their responses were lost. They are released in the background until their leases end.</summary>
 /// <remarks>
-/// One loop for all of them, and one try at a time while the store is away: an outage rejects many requests, and each of them leaves a claim here that most likely was never taken.
-/// Beyond <see cref="Most"/> they are left to their leases.
+/// One loop serves all of them, with one attempt at a time while the store is unavailable: an outage rejects many requests, and each leaves a claim here that most likely was never taken.
+/// Beyond <see cref="Most"/>, claims are left to their leases.
 /// </remarks>
 internal sealed class PendingReleases(Func<StoreKey, Guid, ValueTask<bool>> release, DuplicateWaiters waiters, TimeProvider time, ILogger logger)
 {
@@ -15,11 +15,11 @@ internal sealed class PendingReleases(Func<StoreKey, Guid, ValueTask<bool>> rele
     private readonly Lock _lock = new();
     private bool _isRunning;
 
-    /// <summary>Releases a claim when the store can be reached. Only the owner's own claim can be hit by it.</summary>
+    /// <summary>Releases a claim when the store is available. It only affects the owner's own claim.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="owner">The owner that may have it.</param>
-    /// <param name="lease">How long the claim lasts by itself.</param>
-    /// <param name="first">What must be done before, if anything.</param>
+    /// <param name="owner">The owner that may have the claim.</param>
+    /// <param name="lease">The duration of the claim.</param>
+    /// <param name="first">A call to make before the release, if any.</param>
     public void Add(StoreKey key, Guid owner, TimeSpan lease, Func<ValueTask<bool>>? first = null)
     {
         lock (_lock)
@@ -69,13 +69,13 @@ internal sealed class PendingReleases(Func<StoreKey, Guid, ValueTask<bool>> rele
             }
             catch (Exception exception)
             {
-                if (exception is ObjectDisposedException || time.Ticks() >= claim.Until) // the application has stopped, or the lease is over
+                if (exception is ObjectDisposedException || time.Ticks() >= claim.Until) // the application has stopped, or the lease has ended
                 {
                     Log.ReleaseFailed(logger, claim.Key, exception);
                     continue;
                 }
 
-                PutBack(claim); // behind the others, whose part of the store may be there
+                PutBack(claim); // behind the others, whose part of the store may be available
                 await Task.Delay(pause, time);
                 pause = Backoff.Longer(pause);
             }

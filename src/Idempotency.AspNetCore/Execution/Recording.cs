@@ -5,24 +5,24 @@ namespace Idempotency.AspNetCore;
 /// <summary>Writes the end of a claim into the store, and finds out what is true when the store does not say so at once.</summary>
 internal sealed class Recording(StoreCalls store, CompletedRecords completed, DuplicateWaiters waiters, Telemetry telemetry, TimeProvider time, ILogger<Recording> logger)
 {
-    // A record in this very process is as near as the cache: there it is cached when it is replayed first, decoded.
+    // A record in this process is as close as the cache. It is cached, decoded, when it is first replayed.
     private readonly bool _cachesWhenRecorded = !store.IsInProcess;
 
-    /// <summary>Begins the transaction in which a handler runs, on the unit of work that it finds in its scope.</summary>
+    /// <summary>Starts the transaction of a handler, on the unit of work of its scope.</summary>
     public ValueTask<IIdempotencyTransaction> BeginTransactionAsync(IServiceProvider services) => store.BeginTransactionAsync(services);
 
-    /// <summary>Records a response: with the commit of the handler's transaction where there is one, else with retries.</summary>
+    /// <summary>Records a response: with the commit of the handler's transaction if there is one, otherwise with retries.</summary>
     public ValueTask<Completion> CompleteAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload) =>
         Telemetry.Activities.HasListeners() ? TracedAsync(claim, payload) : CompleteOrCommitAsync(claim, payload);
 
     /// <summary>Records that irreversible effects are about to start, and renews the lease.</summary>
-    /// <exception cref="IdempotencyClaimLostException">The claim is not ours any more.</exception>
-    /// <exception cref="IdempotencyStoreUnavailableException">The store could not be reached.</exception>
+    /// <exception cref="IdempotencyClaimLostException">The claim is no longer ours.</exception>
+    /// <exception cref="IdempotencyStoreUnavailableException">The store is unavailable.</exception>
     public async ValueTask MarkEffectsStartedAsync(OwnedClaim claim, CancellationToken cancellationToken)
     {
         if (claim.Transaction is { AllowsOtherWriters: false })
         {
-            throw new InvalidOperationException("The start of effects cannot be recorded while the transaction of this run holds the only right to write to its database (SQLite). Start effects outside the database in an endpoint or a call of their own with IdempotencyTransaction.Separate, or use a database that accepts other writes meanwhile.");
+            throw new InvalidOperationException("The start of effects cannot be recorded while the transaction of this run holds the write lock of its database (SQLite allows one writer at a time). Start effects outside the database in an endpoint or call that uses IdempotencyTransaction.Separate, or use a database that allows concurrent writers.");
         }
 
         var asked = completed.Asking();
@@ -33,8 +33,8 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
-            // The mark may have been written and only the reply lost. What releases the claim takes the mark with it.
-            throw new IdempotencyStoreUnavailableException("The idempotency store is unavailable, so the start of effects could not be recorded. Do not start them; let this exception end the run.", exception) { RetryAfter = TimeSpan.FromSeconds(5) };
+            // The mark may have been written although the response was lost. Releasing the claim removes the mark too.
+            throw new IdempotencyStoreUnavailableException("The idempotency store is unavailable, so the start of effects could not be recorded. Do not start them. Let this exception end the run.", exception) { RetryAfter = TimeSpan.FromSeconds(5) };
         }
 
         if (isOurs)
@@ -44,16 +44,16 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         }
 
         Lose(claim);
-        throw new IdempotencyClaimLostException("The claim of this run was lost before its effects started: another attempt took it over, or an operator deleted it. Do not start them; let this exception end the run.");
+        throw new IdempotencyClaimLostException("The claim of this run was lost before its effects started: another attempt took it over, or an operator deleted it. Do not start them. Let this exception end the run.");
     }
 
     /// <summary>
-    /// Frees the key for the next attempt, which finds the recorded steps; or, once irreversible effects may have started, gives the claim up as one whose outcome is unknown. Never throws: the exception or
-    /// response that led here is what the caller must see.
+    /// Releases the claim for the next attempt, which gets the recorded steps; or, if irreversible effects may have started, ends it as one whose outcome is unknown. Never throws: the caller must see the exception or
+    /// response that led here.
     /// </summary>
     public async ValueTask ReleaseAsync(OwnedClaim claim)
     {
-        if (!claim.EndReleased()) // no renewal from here on
+        if (!claim.EndReleased()) // no renewals from here on
         {
             return;
         }
@@ -65,7 +65,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         catch (Exception exception)
         {
             Log.ReleaseFailed(logger, claim.Key, exception);
-            // A marked claim that is left to its lease ends in the same state. Another would not: its record may have no steps yet, and look like a run of which nothing is known.
+            // A marked claim that is left to its lease ends in the same state. Any other claim does not: its record may have no steps yet, and would look like a run of which nothing is known.
             if (!claim.IsOutcomeUnknown)
             {
                 store.ReleaseInBackground(claim.Key, claim.Owner, claim.Policy, claim.Steps?.Correction);
@@ -75,7 +75,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         waiters.Call(claim.Key);
     }
 
-    /// <summary>Leaves a claim whose response could not be recorded to its lease. Not before the handler has ended.</summary>
+    /// <summary>Leaves a claim whose response could not be recorded to its lease. Call it only after the handler has ended.</summary>
     public void Leave(OwnedClaim claim)
     {
         claim.EndLeftToLease();
@@ -85,7 +85,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     private ValueTask<Completion> CompleteOrCommitAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload) =>
         claim.Transaction is { } transaction ? CommitAsync(claim, transaction, payload) : CompleteAtOnceAsync(claim, payload);
 
-    // The straight path first: no timer, no state for retries.
+    // The fast path: no timer, no state for retries.
     private async ValueTask<Completion> CompleteAtOnceAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload)
     {
         var asked = completed.Asking();
@@ -101,16 +101,16 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
             Log.CompletionRetried(logger, claim.Key, exception);
         }
 
-        // While the lease lasts nobody else can run the request, so the claim is worth that long; the client waits for it.
+        // Nobody else can run the request during the lease, so the whole lease can be used for retries while the client waits.
         var budgetEnd = asked.Plus(StoreCalls.Budget);
         return await CompleteAgainAsync(claim, payload, claim.LeaseUntil > budgetEnd ? claim.LeaseUntil : budgetEnd);
     }
 
-    /// <summary>The first try failed, or the claim was not ours any more: find out what is true.</summary>
+    /// <summary>Finds out the actual state after the first attempt failed, or found that the claim was no longer ours.</summary>
     /// <remarks>
-    /// A completion that is refused means one of: 1. an earlier try went through and its reply was lost: recorded; 2. another attempt
-    /// completed: its response counts; 3. another attempt is running: ours does not count and there is none yet; 4. nobody has the key any more
-    /// (another attempt failed, and may have left its steps): claim it again, and record; 5. the key belongs to a different request by now (its retention was over): nowhere to record.
+    /// A rejected completion means one of the following: 1. an earlier call succeeded and its response was lost: recorded; 2. another attempt
+    /// completed: its response counts; 3. another attempt is running: ours does not count, and there is no response yet; 4. nobody has the key
+    /// (another attempt failed and may have left its steps): claim it again, and record; 5. the key now belongs to a different request (the retention had ended): it cannot be recorded.
     /// </remarks>
     private async Task<Completion> CompleteAgainAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload, long until)
     {
@@ -148,7 +148,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
                 else
                 {
                     Lose(claim);
-                    Log.AnswerNotRecorded(logger, claim.Key, null);
+                    Log.ResponseNotRecorded(logger, claim.Key, null);
                     return new Completion(CompletionOutcome.NotRecorded);
                 }
             }
@@ -162,7 +162,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         return NotRecorded(claim, payload, last);
     }
 
-    /// <summary>Claims a key that nobody has any more for the owner who had it.</summary>
+    /// <summary>Claims a released key again for its former owner.</summary>
     private async ValueTask<bool> ClaimAgainAsync(OwnedClaim claim, IdempotencyRecord? released)
     {
         var again = claim.Request.Attempt(claim.Owner, (released?.Attempt + 1) ?? claim.Attempt) with { Supersedes = released?.Owner };
@@ -171,7 +171,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
             return false;
         }
 
-        // The mark went with the record. If the completion fails again, nobody may take this claim over either.
+        // The mark was removed with the record. If the completion fails again, nobody may take over this claim either.
         return !claim.IsOutcomeUnknown || await store.MarkEffectsStartedAsync(claim.Key, claim.Owner, claim.Policy.ClaimDuration, claim.Policy.Retention, CancellationToken.None);
     }
 
@@ -194,7 +194,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
 
             if (exception is InvalidOperationException)
             {
-                throw; // the handler's failure
+                throw; // the exception of the handler
             }
 
             Log.CommitFailed(logger, claim.Key, exception);
@@ -204,10 +204,10 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         return isCommitted ? Recorded(claim, payload, asked) : await SettleAsync(claim, payload, asked.Plus(StoreCalls.Budget));
     }
 
-    /// <summary>The transaction of a run is over, and it is not known how: the record tells.</summary>
+    /// <summary>Finds out from the record how the transaction of a run ended.</summary>
     /// <remarks>
-    /// 1. The claim is given up. When it still was in progress and ours, nothing was committed, nor will be: a commit that is still under way has the
-    /// record locked, and the store answers after it. 2. Otherwise the record is ours and completed: committed. 3. Or it is another's, whose response counts.
+    /// 1. The claim is released. If it was still in progress and ours, nothing was committed or will be: a commit that is still running has the
+    /// record locked, and the store responds after it. 2. Otherwise the record is ours and completed: committed. 3. Or it belongs to another attempt, whose response counts.
     /// </remarks>
     private async Task<Completion> SettleAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload, long until)
     {
@@ -230,7 +230,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
                     return RecordedEarlier(claim, payload, existing, asked);
                 }
 
-                if (existing?.Fingerprint == claim.Request.Fingerprint && existing.Owner != Guid.Empty) // without an owner: we gave it up, and did not hear of it
+                if (existing?.Fingerprint == claim.Request.Fingerprint && existing.Owner != Guid.Empty) // without an owner: we released it, and did not get the response
                 {
                     return Superseded(claim, existing, asked);
                 }
@@ -261,7 +261,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         return await store.MarkEffectsStartedAsync(claim.Key, claim.Owner, TimeSpan.Zero, claim.Policy.Retention, CancellationToken.None);
     }
 
-    // An earlier try went through, and retention counts from then.
+    // An earlier call succeeded, and the retention counts from then.
     private Completion RecordedEarlier(OwnedClaim claim, ReadOnlyMemory<byte> payload, IdempotencyRecord existing, AskedAt asked) => Recorded(claim, payload, asked, existing.RetentionRemaining);
 
     private Completion Recorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, AskedAt asked) => Recorded(claim, payload, asked, claim.Policy.Retention);
@@ -285,15 +285,15 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         return new Completion(CompletionOutcome.Superseded, existing.Status == IdempotencyRecordStatus.Completed ? CompletedRecord.Of(existing, asked) : null);
     }
 
-    /// <summary>The store is away: until the lease is over nobody can run the request again, so this process may still replay the response.</summary>
+    /// <summary>Called when the store is unavailable: nobody can run the request again before the lease ends, so this process can still replay the response.</summary>
     private Completion NotRecorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, Exception? exception)
     {
-        Log.AnswerNotRecorded(logger, claim.Key, exception);
+        Log.ResponseNotRecorded(logger, claim.Key, exception);
         completed.Set(claim.Key, new CompletedRecord(claim.Request.Fingerprint, payload, claim.LeaseUntil, isRecorded: false, removals: completed.Removals));
         return new Completion(CompletionOutcome.NotRecorded);
     }
 
-    /// <summary>The claim has turned out to be somebody else's: reported once, whoever finds it first.</summary>
+    /// <summary>Called when the claim belongs to another owner. It is reported once.</summary>
     public void Lose(OwnedClaim claim)
     {
         if (claim.EndLost())

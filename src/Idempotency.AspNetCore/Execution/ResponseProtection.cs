@@ -2,17 +2,17 @@ using Microsoft.AspNetCore.DataProtection;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Encrypts and authenticates what a store keeps of an answer, with the application's Data Protection keys.</summary>
+/// <summary>Encrypts and authenticates recorded responses with the application's Data Protection keys.</summary>
 /// <remarks>
-/// What is protected is the stored key (32 bytes) and then the payload, so that a record cannot be moved under another key. Data Protection
-/// names its key in what it protects, so keys rotate without anything to do here: older ones go on reading. What it adds is about 110 bytes.
+/// The protected content is the stored key (32 bytes) followed by the payload, so that a record cannot be moved to another key. Data Protection
+/// includes the id of its key, so keys can be rotated: older keys still decrypt. The overhead is about 110 bytes.
 /// </remarks>
 internal sealed class ResponseProtection(IDataProtectionProvider provider, ResponseProtectionOptions options)
 {
-    /// <summary>What protection may add to a payload: more than any of its algorithms does.</summary>
+    /// <summary>The maximum overhead of protection, in bytes: more than any of its algorithms needs.</summary>
     public const int MaxOverhead = 512;
 
-    // What Data Protection begins everything with; no payload of ours does.
+    // All data from Data Protection starts with these bytes; no payload of ours does.
     private static ReadOnlySpan<byte> Magic => [0x09, 0xF0, 0xC9, 0xF0];
 
     private readonly IDataProtector _protector = provider.CreateProtector("Idempotency.AspNetCore.Response.v1");
@@ -25,12 +25,12 @@ internal sealed class ResponseProtection(IDataProtectionProvider provider, Respo
         return _protector.Protect(plain);
     }
 
-    /// <exception cref="IdempotencyRecordUnreadableException">It was changed, moved, protected with keys that are gone, or not protected at all.</exception>
+    /// <exception cref="IdempotencyRecordUnreadableException">It was modified, moved, protected with keys that no longer exist, or not protected at all.</exception>
     public ReadOnlyMemory<byte> Unprotect(StoreKey key, ReadOnlyMemory<byte> payload)
     {
         if (!payload.Span.StartsWith(Magic))
         {
-            return options.AcceptUnprotected ? payload : throw new IdempotencyRecordUnreadableException("its response is not protected: it was written before ProtectResponses() or by somebody else. To read what was written before, set ResponseProtectionOptions.AcceptUnprotected until that has expired");
+            return options.AcceptUnprotected ? payload : throw new IdempotencyRecordUnreadableException("its response is not protected: it was recorded before ProtectResponses() was added, or by another application. To accept earlier records until they expire, set ResponseProtectionOptions.AcceptUnprotected");
         }
 
         byte[] plain;
@@ -40,8 +40,8 @@ internal sealed class ResponseProtection(IDataProtectionProvider provider, Respo
         }
         catch (Exception exception)
         {
-            // Whatever a provider throws: the record is there and stands for an effect. A store that is away is something else.
-            throw new IdempotencyRecordUnreadableException("its response was changed, or was protected with Data Protection keys that this application does not have or cannot reach", exception);
+            // Whatever a provider throws: the record exists and stands for an effect. That differs from a store that is unavailable.
+            throw new IdempotencyRecordUnreadableException("its response was modified, or was protected with Data Protection keys that this application cannot access", exception);
         }
 
         return plain.Length >= Sha256Hash.Length && Sha256Hash.FromBytes(plain.AsSpan(0, Sha256Hash.Length)) == key.Hash

@@ -2,11 +2,11 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Runs the work of a claim once and ends the claim. Both front doors go through here.</summary>
+/// <summary>Runs the work of a claim once, and ends the claim. Both entry points use it.</summary>
 /// <remarks>
-/// 1. Where the policy says so, a transaction is begun. 2. The work runs. 3. Its response is recorded, or, if it is none that is recorded, the claim is released;
-/// so it is after an exception. 4. A transaction that the database undid in favour of another is tried again as often as the policy says.
-/// When this returns the claim has ended, and what it ended in is what may be told.
+/// 1. If the policy requires it, a transaction is started. 2. The work runs. 3. Its response is recorded. If it is not one that is recorded, or after an exception, the claim is
+/// released. 4. If the database rolled back the transaction because of a conflict, the run is repeated as often as the policy allows.
+/// When this returns, the claim has ended, and its end determines the response.
 /// </remarks>
 internal sealed class RunOnce(ILogger<RunOnce> logger)
 {
@@ -46,7 +46,7 @@ internal sealed class RunOnce(ILogger<RunOnce> logger)
         }
     }
 
-    /// <returns>False: the database could not be reached, and nothing is done.</returns>
+    /// <returns>False if the database is unavailable; nothing was changed.</returns>
     private async ValueTask<bool> TryBeginAsync(OwnedClaim claim, IServiceProvider services)
     {
         try
@@ -61,6 +61,6 @@ internal sealed class RunOnce(ILogger<RunOnce> logger)
         }
     }
 
-    // A database that is away is also reported as this by some, with its own exception inside.
+    // Some providers report an unavailable database with this type too, and with their own exception inside.
     private static bool IsMisuse(Exception exception) => exception is InvalidOperationException { InnerException: null };
 }

@@ -2,16 +2,16 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>The steps of one claim: those that earlier attempts recorded, and those of this one.</summary>
 /// <remarks>
-/// <para>1. A step that is recorded is recalled: its work does not run. 2. Otherwise the claim must be known to be ours. 3. A step that must not run twice is recorded as begun before its work runs, and marks the claim: whoever finds
-/// that mark on an abandoned claim knows that the outcome is unknown. 4. The work runs. 5. Its result is recorded, with retries; only then does the handler go on.</para>
-/// <para>Each save has all steps and a version of its own, so steps that run at the same time do not lose each other, and a write that arrives late takes nothing back. What a save could not write, the next one has too.</para>
+/// <para>1. A recorded step is recalled: its work does not run. 2. Otherwise the claim must be known to be ours. 3. A step that must not run twice is recorded as started before its work runs, and marks the claim: a request that finds
+/// the mark on an abandoned claim knows that the outcome is unknown. 4. The work runs. 5. Its result is recorded, with retries, before the handler continues.</para>
+/// <para>Each save contains all steps and a version, so steps that run at the same time do not lose each other's results, and a late write undoes nothing. The next save repeats steps that a failed save could not write.</para>
 /// </remarks>
 internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadOnlyList<Step> recorded, int version)
 {
     private readonly Dictionary<string, Step> _steps = recorded.ToDictionary(static step => step.Name, StringComparer.Ordinal);
     private readonly HashSet<string> _asked = new(StringComparer.Ordinal);
 
-    // Steps that must not run twice, from before their start is saved until their result is.
+    // Steps that must not run twice, from before their start is saved until their result is saved.
     private readonly HashSet<string> _unknown = recorded.Where(static step => step.State == StepState.Begun).Select(static step => step.Name).ToHashSet(StringComparer.Ordinal);
     private readonly Lock _lock = new();
     private int _version = version;
@@ -23,7 +23,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
 
     private InterruptedStepBehavior Default => claim.Policy.WhenAbandoned == AbandonedBehavior.Refuse ? InterruptedStepBehavior.Refuse : InterruptedStepBehavior.RunAgain;
 
-    /// <summary>Whether an exception is one with which a step of this run failed, other than one of its work.</summary>
+    /// <summary>Whether an exception is a failure of a step of this run other than an exception of its work.</summary>
     public bool IsFailure(Exception exception)
     {
         lock (_lock)
@@ -32,7 +32,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
         }
     }
 
-    /// <summary>Whether a step has begun that must not run twice, and is not recorded: then no attempt may follow.</summary>
+    /// <summary>Whether a step that must not run twice has started and is not recorded, so that no attempt may follow.</summary>
     public bool IsAnyUnknown
     {
         get
@@ -45,8 +45,8 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
     }
 
     /// <summary>
-    /// What must be saved before the claim is released, if anything: the record may say of a step that it has begun, because only the reply to that was lost, while its work has not run. The next attempt would take its
-    /// outcome for unknown.
+    /// The steps to save before the claim is released, if any: the record may have a step as started, because only the response to that save was lost, although its work has not run. The next attempt would treat its
+    /// outcome as unknown.
     /// </summary>
     public IdempotencySteps? Correction
     {
@@ -59,7 +59,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
         }
     }
 
-    /// <summary>Recorded steps that this run has not asked for: of a handler that has changed since.</summary>
+    /// <summary>Recorded steps that this run did not use, because the handler has changed.</summary>
     public IReadOnlyList<string> Unasked
     {
         get
@@ -71,8 +71,8 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
         }
     }
 
-    /// <summary>Waits until no step runs any more, because the handler has ended or begins from its start. What ran beside it must not run beside the next attempt.</summary>
-    /// <param name="restarts">Whether the handler begins again. Otherwise no further step begins.</param>
+    /// <summary>Waits until no step is running, because the handler has ended or starts again. Running steps must not overlap with the next attempt.</summary>
+    /// <param name="restarts">Whether the handler starts again. Otherwise, no further step can start.</param>
     public async ValueTask SettleAsync(bool restarts)
     {
         Task? ended = null;
@@ -103,7 +103,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
         {
             if (recorded is { State: StepState.Begun })
             {
-                throw new IdempotencyOutcomeUnknownException($"The step '{name}' began in an earlier attempt and may or may not have taken effect. It does not run again. Find out what became of it.");
+                throw new IdempotencyOutcomeUnknownException($"The step '{name}' started in an earlier attempt and may or may not have taken effect, so it was not run again. Check whether it took effect.");
             }
 
             if (recorded is not null)
@@ -113,7 +113,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
                 return recalled;
             }
 
-            if (claim.IsCompleted) // a response that streams was recorded before its first byte: nothing will run again
+            if (claim.IsCompleted) // a streamed response was recorded before its first byte, so nothing will run again
             {
                 isWork = true;
                 return await RunWorkAsync(work, cancellationToken);
@@ -146,7 +146,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
         }
     }
 
-    /// <summary>Marks the claim: irreversible effects are about to start. The claim says so already, so no save that begins meanwhile removes the mark.</summary>
+    /// <summary>Marks the claim: irreversible effects are about to start. The mark is set on the claim first, so no save that starts in the meantime removes it.</summary>
     public async ValueTask MarkEffectsStartedAsync(CancellationToken cancellationToken)
     {
         IdempotencySteps marked;
@@ -158,25 +158,25 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
         await recording.SaveAsync(claim, marked, cancellationToken);
     }
 
-    /// <returns>The step, if an earlier attempt began or recorded it.</returns>
+    /// <returns>The step, if an earlier attempt started or recorded it.</returns>
     private Step? Enter(string name)
     {
         lock (_lock)
         {
             if (_isClosed)
             {
-                throw new IdempotencyClaimLostException($"The step '{name}' was to begin after its run had ended. Await every step before the handler ends.");
+                throw new IdempotencyClaimLostException($"The step '{name}' was started after its run had ended. Await every step before the handler returns.");
             }
 
             if (!_asked.Add(name))
             {
-                throw new InvalidOperationException($"The step '{name}' is used twice in one run. Give each step a name of its own: in a loop, add what tells its rounds apart, for example $\"{name}-{{item.Id}}\".");
+                throw new InvalidOperationException($"The step '{name}' is used more than once in the same run. Give each step a unique name; in a loop, include the item, for example $\"{name}-{{item.Id}}\".");
             }
 
             var known = _steps.GetValueOrDefault(name);
             if (known is null && !claim.IsCompleted && StepLog.SizeOf(_steps.Values) + ((_running + 1) * StepLog.MostWithoutResult) > recording.MostBytes)
             {
-                throw new InvalidOperationException($"The steps of this run do not fit into a record of the store, which has {recording.MostBytes} bytes. The step '{name}' did not run. Use fewer steps, or return less from them.");
+                throw new InvalidOperationException($"The steps of this run exceed the maximum size of a record in the store ({recording.MostBytes} bytes). The step '{name}' was not run. Use fewer steps, or return less from them.");
             }
 
             _running++;
@@ -202,7 +202,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
     {
         if (claim.Transaction is { AllowsOtherWriters: false })
         {
-            throw new InvalidOperationException($"The step '{name}' cannot be recorded while the transaction of this run holds the only right to write to its database (SQLite). Use steps in an endpoint or a call of its own with IdempotencyTransaction.Separate, or use a database that accepts other writes meanwhile.");
+            throw new InvalidOperationException($"The step '{name}' cannot be recorded while the transaction of this run holds the write lock of its database (SQLite allows one writer at a time). Use steps in an endpoint or call that uses IdempotencyTransaction.Separate, or use a database that allows concurrent writers.");
         }
 
         if (whenInterrupted == InterruptedStepBehavior.RunAgain)
@@ -236,7 +236,7 @@ internal sealed class RunSteps(OwnedClaim claim, StepRecording recording, IReadO
         }
     }
 
-    // What the handler does when its claim is lost may be done twice, so its work had better end. The caller's own token counts too.
+    // Effects after a lost claim may happen twice, so the work should end. The caller's own token is honored too.
     private async Task<T> RunWorkAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
         if (!cancellationToken.CanBeCanceled)

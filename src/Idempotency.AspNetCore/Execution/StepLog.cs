@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The steps of a run, as a record in progress has them.</summary>
+/// <summary>The steps of a run, as stored in a record in progress.</summary>
 /// <remarks>
 /// <para>The format, version 1. Numbers are little-endian; a varint has seven bits a byte, low ones first; a text is a varint length and UTF-8.</para>
 /// <code>
@@ -17,19 +17,19 @@ namespace Idempotency.AspNetCore;
 ///   bytes     the result, a StoredResult; none while the step has only begun
 /// 4 bytes   CRC-32C of all that comes before
 /// </code>
-/// <para>A reader that meets another version, a state it does not know, or a checksum that is wrong, gives no steps but a reason: they stand for effects, and nothing runs again because they could not be read.</para>
+/// <para>For an unknown version, an unknown state or a wrong checksum, a reader returns a reason instead of steps: they stand for effects, and nothing runs again because they could not be read.</para>
 /// </remarks>
 internal static class StepLog
 {
     private const byte Version = 65;
 
-    // What a step takes beside its name and its result, at the most.
+    // The maximum size of a step without its name and its result.
     private const int MostPerStep = 5 + 1 + 5 + sizeof(long) + 5;
 
-    /// <summary>The most bytes that a step without a result takes: a name has at most 100 characters, and a result that is not kept seven bytes.</summary>
+    /// <summary>The maximum size of a step without a result, in bytes: a name has at most 100 characters, and a result that was not recorded takes seven bytes.</summary>
     public const int MostWithoutResult = MostPerStep + 300 + 16;
 
-    /// <summary>The most bytes that steps take.</summary>
+    /// <summary>The maximum size of steps, in bytes.</summary>
     public static int SizeOf(IReadOnlyCollection<Step> steps) => 1 + 5 + 5 + RecordBytes.ChecksumSize + steps.Sum(static step => MostPerStep + (3 * step.Name.Length) + step.Result.Length);
 
     public static byte[] Encode(int version, IReadOnlyCollection<Step> steps)
@@ -59,7 +59,7 @@ internal static class StepLog
         }
     }
 
-    /// <summary>Reads steps, or says why it cannot.</summary>
+    /// <summary>Reads steps, or returns the reason why they cannot be read.</summary>
     public static IReadOnlyList<Step>? Decode(ReadOnlyMemory<byte> data, out int version, out string reason)
     {
         var bytes = data.Span;

@@ -1,11 +1,11 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>How one step of a run behaves; see <c>IIdempotentRun.StepAsync</c>.</summary>
+/// <summary>Options of one step; see <c>IIdempotentRun.StepAsync</c>.</summary>
 public sealed record StepOptions
 {
     /// <summary>
-    /// What happens when the step was interrupted. Null (the default): as the policy treats an abandoned run, which is <see cref="InterruptedStepBehavior.RunAgain"/> under <see cref="AbandonedBehavior.TakeOver"/> and
-    /// <see cref="InterruptedStepBehavior.Refuse"/> under <see cref="AbandonedBehavior.Refuse"/>.
+    /// What happens if the step was interrupted. Null (the default): it follows the policy, which means <see cref="InterruptedStepBehavior.RunAgain"/> with <see cref="AbandonedBehavior.TakeOver"/> and
+    /// <see cref="InterruptedStepBehavior.Refuse"/> with <see cref="AbandonedBehavior.Refuse"/>.
     /// </summary>
     public InterruptedStepBehavior? WhenInterrupted { get; init; }
 }

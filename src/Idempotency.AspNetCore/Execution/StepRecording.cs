@@ -3,17 +3,17 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Writes the steps of a run into the store, and reads their results.</summary>
+/// <summary>Writes the steps of a run to the store, and reads their results.</summary>
 internal sealed class StepRecording(StoreCalls store, Recording recording, Telemetry telemetry, TimeProvider time, ILogger<StepRecording> logger)
 {
     public DateTimeOffset Now => time.GetUtcNow();
 
-    /// <summary>The most bytes that all steps of a run together may take.</summary>
+    /// <summary>The maximum size of all steps of a run, in bytes.</summary>
     public int MostBytes => store.MaxPayloadSize;
 
-    /// <summary>Makes sure that a claim is ours before the work of a step runs: by its lease, which costs nothing, or, where that is over by our clock, by a renewal.</summary>
-    /// <exception cref="IdempotencyClaimLostException">It is not.</exception>
-    /// <exception cref="IdempotencyStoreUnavailableException">The store could not be reached.</exception>
+    /// <summary>Makes sure that a claim is ours before the work of a step runs: by its lease, which costs nothing, or, if the lease has ended by our clock, by a renewal.</summary>
+    /// <exception cref="IdempotencyClaimLostException">The claim is not ours.</exception>
+    /// <exception cref="IdempotencyStoreUnavailableException">The store is unavailable.</exception>
     public async ValueTask ConfirmAsync(OwnedClaim claim, CancellationToken cancellationToken)
     {
         if (claim.HasEnded)
@@ -35,21 +35,21 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
         claim.Renewed(MonotonicTime.After(now, claim.Policy.ClaimDuration));
     }
 
-    /// <summary>Saves steps before something begins that must not begin without that. Tried once.</summary>
-    /// <exception cref="IdempotencyClaimLostException">The claim is not ours any more.</exception>
-    /// <exception cref="IdempotencyStoreUnavailableException">The store could not be reached.</exception>
+    /// <summary>Saves steps before an effect that must not start without the save. Not retried.</summary>
+    /// <exception cref="IdempotencyClaimLostException">The claim is no longer ours.</exception>
+    /// <exception cref="IdempotencyStoreUnavailableException">The store is unavailable.</exception>
     public async ValueTask SaveAsync(OwnedClaim claim, IdempotencySteps steps, CancellationToken cancellationToken)
     {
-        // The store renews the lease with it, unless it had these steps already: so for us the lease does not grow.
+        // The store renews the lease with the save, unless it already had these steps. We therefore do not count on a longer lease.
         if (!await CallAsync(claim, store.SaveStepsAsync(claim.Key, claim.Owner, steps, claim.Policy, cancellationToken), cancellationToken))
         {
             throw Lost(claim);
         }
     }
 
-    /// <summary>Saves steps after the work of one has run, with retries for ten seconds: what has happened is recorded whoever still waits.</summary>
-    /// <exception cref="IdempotencyClaimLostException">The claim is not ours any more.</exception>
-    /// <exception cref="IdempotencyStoreUnavailableException">The store could not be reached in that time.</exception>
+    /// <summary>Saves steps after the work of one has run, with retries for ten seconds. Completed work is recorded even if nobody waits for it any more.</summary>
+    /// <exception cref="IdempotencyClaimLostException">The claim is no longer ours.</exception>
+    /// <exception cref="IdempotencyStoreUnavailableException">The store was unavailable for that time.</exception>
     public async ValueTask SaveWithRetriesAsync(OwnedClaim claim, IdempotencySteps steps, string name)
     {
         var tries = new Backoff(time, MonotonicTime.After(time.Ticks(), StoreCalls.Budget));
@@ -68,10 +68,10 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
             }
         }
         while (await tries.NextAsync());
-        throw new IdempotencyStoreUnavailableException($"The step '{name}' ran, but the idempotency store is unavailable, so it could not be recorded. Let this exception end the run. A retry runs the step again, or is rejected where its StepOptions.WhenInterrupted is Refuse.", last) { RetryAfter = TimeSpan.FromSeconds(5) };
+        throw new IdempotencyStoreUnavailableException($"The step '{name}' ran, but could not be recorded because the idempotency store is unavailable. Let this exception end the run. A retry runs the step again, or is rejected if StepOptions.WhenInterrupted is Refuse.", last) { RetryAfter = TimeSpan.FromSeconds(5) };
     }
 
-    /// <summary>The payload of a step's result. Never throws: the work is done, and must not run again because of its result.</summary>
+    /// <summary>Encodes the result of a step. Never throws: the work is complete and must not run again because of its result.</summary>
     public byte[] Encode<T>(OwnedClaim claim, string name, T result, ResultFormat<T> format)
     {
         try
@@ -85,19 +85,19 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
         }
     }
 
-    /// <summary>The result of a recorded step.</summary>
-    /// <exception cref="IdempotencyResultUnavailableException">There is none, or none of this type.</exception>
+    /// <summary>Reads the result of a recorded step.</summary>
+    /// <exception cref="IdempotencyResultUnavailableException">It has no result, or none of this type.</exception>
     public T Read<T>(OwnedClaim claim, Step step, ResultFormat<T> format)
     {
         Log.StepRecalled(logger, claim.Key, step.Name, step.Attempt);
         return StoredResult.Decode(step.Result, out var reason) is { } stored
             ? format.Read(stored, $"The step '{step.Name}'")
-            : throw new IdempotencyResultUnavailableException($"The step '{step.Name}' is done, but its recorded result cannot be read: {reason}. Do not repeat its work.");
+            : throw new IdempotencyResultUnavailableException($"The step '{step.Name}' is complete, but its recorded result cannot be read: {reason}. Do not repeat the work.");
     }
 
     public void ResultTooLarge(OwnedClaim claim, string name, int size) => Log.StepResultTooLarge(logger, claim.Key, name, size);
 
-    /// <summary>A step is over.</summary>
+    /// <summary>Called when a step ends.</summary>
     public void Ended(Activity? activity, OwnedClaim claim, string name, string outcome, Exception? exception = null)
     {
         activity?.SetTag("idempotency.step.name", name);
@@ -105,8 +105,8 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
         telemetry.StepEnded(name, outcome);
     }
 
-    /// <summary>A run has completed that did not ask for some of the recorded steps.</summary>
-    public void Unasked(OwnedClaim claim, IReadOnlyList<string> names) => Log.StepsNotAsked(logger, claim.Key, string.Join(", ", names));
+    /// <summary>Called when a run has completed without using some of the recorded steps.</summary>
+    public void Unasked(OwnedClaim claim, IReadOnlyList<string> names) => Log.StepsNotUsed(logger, claim.Key, string.Join(", ", names));
 
     private IdempotencyClaimLostException Lost(OwnedClaim claim)
     {
@@ -123,7 +123,7 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             Log.StepsUnavailable(logger, claim.Key, exception);
-            throw new IdempotencyStoreUnavailableException("The idempotency store is unavailable, so the next step could not begin. Let this exception end the run.", exception) { RetryAfter = TimeSpan.FromSeconds(5) };
+            throw new IdempotencyStoreUnavailableException("The idempotency store is unavailable, so the next step could not start. Let this exception end the run.", exception) { RetryAfter = TimeSpan.FromSeconds(5) };
         }
     }
 }

@@ -1,11 +1,11 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>How far a step is known to have come. The values are part of what stores keep.</summary>
+/// <summary>The last known state of a step. The values are part of the stored format.</summary>
 public enum StepState
 {
-    /// <summary>Its work may have run: it began, and there is no record of its end.</summary>
+    /// <summary>The step started, and its end was not recorded: its work may have run.</summary>
     Begun = 1,
 
-    /// <summary>Its work is done, and does not run again.</summary>
+    /// <summary>The work of the step is complete and does not run again.</summary>
     Recorded = 2,
 }

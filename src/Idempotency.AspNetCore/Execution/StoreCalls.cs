@@ -3,11 +3,11 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>How the library calls a store: within a time budget, measured while somebody listens, with protected payloads where that is switched on.</summary>
-/// <remarks>A call that the store completes at once costs nothing beyond the call itself.</remarks>
+/// <summary>Calls the store: within a time limit, measured while someone listens, and with protected payloads if that is turned on.</summary>
+/// <remarks>A call that the store completes synchronously costs nothing beyond the call itself.</remarks>
 internal sealed class StoreCalls
 {
-    /// <summary>How long a call may take. Stores that do not heed a token are left behind after it, too.</summary>
+    /// <summary>The time limit of a call. It also applies to stores that ignore the token.</summary>
     public static readonly TimeSpan Budget = TimeSpan.FromSeconds(10);
 
     private readonly Telemetry _telemetry;
@@ -32,28 +32,28 @@ internal sealed class StoreCalls
     /// <summary>The store itself.</summary>
     public IIdempotencyStore Inner { get; }
 
-    /// <summary>Whether records are in this process's memory, in the form in which they are needed.</summary>
+    /// <summary>Whether records are in the memory of this process, in the form in which they are used.</summary>
     public bool IsInProcess { get; }
 
-    // No room for protection is no room for a payload: then responses complete without their bodies, and without their headers if need be.
+    // If there is no room for protection, there is no room for a payload: responses then complete without their bodies, and if necessary without their headers.
     public int MaxPayloadSize => _protection is null ? Inner.MaxPayloadSize : Math.Max(0, Inner.MaxPayloadSize - ResponseProtection.MaxOverhead - Sha256Hash.Length);
 
     public int CompressionThreshold => Inner.CompressionThreshold;
 
-    /// <summary>Why the store cannot record in the handler's transaction, with the remedy; null when it can.</summary>
+    /// <summary>The reason why the store cannot record in the handler's transaction, with the fix; null if it can.</summary>
     public string? WhyNotTransactional => Inner is ITransactionalIdempotencyStore
         ? null
-        : $"Its policy has the {nameof(IdempotencyPolicy.Transaction)} {nameof(IdempotencyTransaction.SameAsHandler)}, which the store '{Inner.GetType()}' cannot do: its records are not in the application's own database. Use AddEntityFrameworkCoreStore<TDbContext>() of Idempotency.AspNetCore.EntityFrameworkCore, or {nameof(IdempotencyTransaction)}.{nameof(IdempotencyTransaction.Separate)}.";
+        : $"The policy sets {nameof(IdempotencyPolicy.Transaction)} to {nameof(IdempotencyTransaction.SameAsHandler)}, which the store '{Inner.GetType()}' does not support, because its records are not in the application's own database. Use AddEntityFrameworkCoreStore<TDbContext>() from Idempotency.AspNetCore.EntityFrameworkCore, or set {nameof(IdempotencyTransaction)}.{nameof(IdempotencyTransaction.Separate)}.";
 
-    // For the two calls of every first execution, whose arguments are large: they need not be gathered when there is nothing to do but the call.
+    // For the two calls of every first execution, whose arguments are large: they are not copied when the call is all there is to do.
     private bool IsBare => _protection is null && !_telemetry.IsTimingStoreCalls;
 
-    /// <summary>Claims a key. A claim that is given up on and granted all the same is released when that turns out.</summary>
+    /// <summary>Claims a key. If the call times out and the claim is granted later, it is released then.</summary>
     public ValueTask<ClaimResult> ClaimAsync(StoreKey key, in IdempotencyClaim claim, CancellationToken cancellationToken)
     {
         if (!IsBare)
         {
-            // Data Protection keys that cannot be had must show before the handler runs, not when its response is to be recorded.
+            // Missing Data Protection keys must show before the handler runs, not when its response is recorded.
             _protection?.Protect(key, []);
         }
 
@@ -63,15 +63,15 @@ internal sealed class StoreCalls
         return call.IsCompleted ? call : AwaitClaimAsync(call.AsTask(), key, claim);
     }
 
-    /// <summary>Renews a claim for its policy's lease.</summary>
+    /// <summary>Renews a claim for the lease of its policy.</summary>
     public ValueTask<bool> RenewAsync(StoreKey key, Guid owner, IdempotencyPolicy policy, CancellationToken cancellationToken) => RenewAsync(key, owner, policy, Budget, cancellationToken);
 
-    /// <summary>Renews a claim for its policy's lease, within a budget of its own.</summary>
+    /// <summary>Renews a claim for the lease of its policy, with a different time limit.</summary>
     public ValueTask<bool> RenewAsync(StoreKey key, Guid owner, IdempotencyPolicy policy, TimeSpan budget, CancellationToken cancellationToken) => WithinAsync(
         TimedAsync("renew", (Inner, key, owner, policy, cancellationToken), static call => call.Inner.RenewAsync(call.key, call.owner, call.policy.ClaimDuration, call.policy.Retention, call.cancellationToken), DoneOrNot),
         budget);
 
-    /// <summary>Marks a claim and renews it; with a lease of zero the marked claim is given up.</summary>
+    /// <summary>Marks a claim and renews it. With a lease of zero, the marked claim is abandoned at once.</summary>
     public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => WithinAsync(
         TimedAsync("mark", (Inner, key, owner, lease, retention, cancellationToken), static call => call.Inner.MarkEffectsStartedAsync(call.key, call.owner, call.lease, call.retention, call.cancellationToken), DoneOrNot),
         Budget);
@@ -85,7 +85,7 @@ internal sealed class StoreCalls
             DoneOrNot),
         Budget);
 
-    /// <summary>Completes a claim. What has happened is recorded whoever still listens, so it takes no token.</summary>
+    /// <summary>Completes a claim. It takes no token, because completed work is recorded even if nobody waits for it any more.</summary>
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention) => WithinAsync(
         IsBare
             ? Inner.CompleteAsync(key, owner, payload, retention, CancellationToken.None)
@@ -100,7 +100,7 @@ internal sealed class StoreCalls
     /// <summary>Reads a record.</summary>
     public ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, CancellationToken cancellationToken) => ReadAsync(key, Budget, cancellationToken);
 
-    /// <summary>Reads a record, within a budget of its own.</summary>
+    /// <summary>Reads a record, with a different time limit.</summary>
     public ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, TimeSpan budget, CancellationToken cancellationToken) => WithinAsync(
         UnprotectedAsync(key, TimedAsync("read", (Inner, key, cancellationToken), static call => call.Inner.ReadAsync(call.key, call.cancellationToken), static record => record is null ? "none" : "found")),
         budget);
@@ -110,23 +110,23 @@ internal sealed class StoreCalls
         TimedAsync("delete", (Inner, key, cancellationToken), static call => call.Inner.DeleteAsync(call.key, call.cancellationToken), static wasThere => wasThere ? "done" : "none"),
         Budget);
 
-    /// <summary>Begins the transaction in which a handler runs, as <see cref="ITransactionalIdempotencyStore.BeginTransactionAsync"/>.</summary>
+    /// <summary>Starts the transaction of a handler, as <see cref="ITransactionalIdempotencyStore.BeginTransactionAsync"/>.</summary>
     public ValueTask<IIdempotencyTransaction> BeginTransactionAsync(IServiceProvider services) => WhyNotTransactional is { } whyNot
         ? throw new InvalidOperationException(whyNot)
         : ((ITransactionalIdempotencyStore)Inner).BeginTransactionAsync(services, CancellationToken.None);
 
-    /// <summary>Completes a claim in the handler's transaction and commits it. The database's own time-outs bound it: what a commit came to must be known.</summary>
+    /// <summary>Completes a claim in the handler's transaction and commits it. The time limits of the database apply, because the outcome of a commit must be known.</summary>
     public ValueTask<bool> CommitAsync(IIdempotencyTransaction transaction, StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention) => TimedAsync(
         "complete",
         (transaction, key, owner, payload: Protected(key, payload), retention),
         static call => call.transaction.CompleteAsync(call.key, call.owner, call.payload, call.retention, CancellationToken.None),
         DoneOrNot);
 
-    /// <summary>Releases a claim that we may or may not have, when the store can be reached.</summary>
+    /// <summary>Releases a claim that may be ours, when the store is available.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="owner">The owner that may have it.</param>
-    /// <param name="policy">Its policy.</param>
-    /// <param name="steps">Steps to save before, if any.</param>
+    /// <param name="owner">The owner that may have the claim.</param>
+    /// <param name="policy">The policy of the claim.</param>
+    /// <param name="steps">Steps to save before the release, if any.</param>
     public void ReleaseInBackground(StoreKey key, Guid owner, IdempotencyPolicy policy, IdempotencySteps? steps = null) =>
         _pending.Add(key, owner, policy.ClaimDuration, steps is { } saved ? () => SaveStepsAsync(key, owner, saved, policy, CancellationToken.None) : null);
 
@@ -134,7 +134,7 @@ internal sealed class StoreCalls
     {
         try
         {
-            return await call.WaitAsync(Budget, _time, CancellationToken.None); // the store heeds the caller's token, or nobody does
+            return await call.WaitAsync(Budget, _time, CancellationToken.None); // the store observes the caller's token, if at all
         }
         catch (TimeoutException) when (!call.IsCompleted)
         {
@@ -172,11 +172,11 @@ internal sealed class StoreCalls
 
     private static string DoneOrNot(bool wasOwned) => wasOwned ? "done" : "not-owned";
 
-    // The arguments as a value: a closure would be made for every call, measured or not.
+    // The arguments are passed as a value, because a closure would be allocated for every call, measured or not.
     private ValueTask<T> TimedAsync<TCall, T>(string operation, TCall call, Func<TCall, ValueTask<T>> make, Func<T, string> resultOf) =>
         _telemetry.IsTimingStoreCalls ? AwaitTimedAsync(operation, call, make, resultOf) : make(call);
 
-    // The real clock: a duration is measured, not simulated.
+    // The real clock, because durations are measured and not simulated.
     private async ValueTask<T> AwaitTimedAsync<TCall, T>(string operation, TCall call, Func<TCall, ValueTask<T>> make, Func<T, string> resultOf)
     {
         var startedAt = Stopwatch.GetTimestamp();

@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>A run without a claim: the store is unavailable and the policy runs the work all the same, or the caller gave no key. The work finds the same feature, and the same downstream keys.</summary>
+/// <summary>A run without a claim: the store is unavailable and the policy allows the work to run unprotected, or the caller gave no key. The work gets the same feature and the same downstream keys.</summary>
 internal sealed class UnclaimedRun(string key, StoreKey storeKey, Fingerprint fingerprint) : IdempotentRun, IIdempotencyFeature
 {
     public override string Key => key;

@@ -1,19 +1,19 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>Which call this is, by its policy.</summary>
-/// <param name="Key">The key as its run is told: the caller's text, or the hash of what is the key; null when there is none.</param>
-/// <param name="StoreKey">The key its record is stored under.</param>
-/// <param name="Fingerprint">What its payload is.</param>
+/// <summary>Identifies a call.</summary>
+/// <param name="Key">The key as the run shows it: the caller's text, or the hash of the content that is the key; null if there is none.</param>
+/// <param name="StoreKey">The key that its record is stored under.</param>
+/// <param name="Fingerprint">The fingerprint of its payload.</param>
 internal readonly record struct CallIdentity(string? Key, StoreKey StoreKey, Fingerprint Fingerprint)
 {
-    /// <summary>Tells which call this is.</summary>
+    /// <summary>Identifies a call by its policy.</summary>
     /// <param name="operation">Its operation.</param>
     /// <param name="key">Its key.</param>
     /// <param name="options">Its options.</param>
     /// <param name="policy">Its policy.</param>
     /// <param name="selectors">The policy's selectors.</param>
-    /// <param name="enabled">Whether calls are protected at all. Where they are not, what cannot be selected is passed over: whoever switches protection off wants the work done.</param>
-    /// <exception cref="ArgumentException">A selector cannot be applied to a payload, or selects no key where one is required.</exception>
+    /// <param name="enabled">Whether idempotency is enabled. If it is not, selector errors are ignored, so that the work still runs.</param>
+    /// <exception cref="ArgumentException">A selector cannot be applied to a payload, or selects no key although one is required.</exception>
     public static CallIdentity Of(string operation, IdempotentCallKey key, IdempotentCallOptions? options, IdempotencyPolicy policy, PolicySelectors selectors, bool enabled)
     {
         var fingerprint = selectors.Fingerprint is { } validated && options?.Payload is { } payload
@@ -30,8 +30,8 @@ internal readonly record struct CallIdentity(string? Key, StoreKey StoreKey, Fin
         }
 
         return policy.KeyRequired && enabled
-            ? throw new ArgumentException($"The {nameof(policy.KeySelector)} '{policy.KeySelector}' selects nothing of the payload: it would be one key for all calls that lack it. Give the payload what it names; or, to run such calls unprotected, set {nameof(policy.KeyRequired)} to false.", nameof(key))
-            : new CallIdentity(null, new StoreKey(Sha256Hash.Of(Guid.NewGuid().ToByteArray())), fingerprint); // no two calls without a key may share a downstream key
+            ? throw new ArgumentException($"The {nameof(policy.KeySelector)} '{policy.KeySelector}' selects nothing from the payload, so all such calls would share one key. Add the selected values to the payload. To run such calls unprotected, set {nameof(policy.KeyRequired)} to false.", nameof(key))
+            : new CallIdentity(null, new StoreKey(Sha256Hash.Of(Guid.NewGuid().ToByteArray())), fingerprint); // calls without a key must not share downstream keys
     }
 
     private static string? Selected(Selector selector, IdempotentPayload payload, bool enabled, string parameter)

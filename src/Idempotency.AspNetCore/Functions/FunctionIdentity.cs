@@ -1,9 +1,9 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>Which call of a function this is: where its record is kept (the stored key), and what a repetition must equal (the fingerprint).</summary>
+/// <summary>Identifies a function call: the key of its record (the stored key), and the content that a duplicate must repeat (the fingerprint).</summary>
 internal static class FunctionIdentity
 {
-    // As in RequestIdentity: part of what stores keep. The high bit keeps both apart from those of requests for ever.
+    // As in RequestIdentity: part of the stored format. The high bit separates both from those of requests.
     private const byte KeyVersion = 0x81;
     private const byte FingerprintVersion = 0x81;
     private const byte SelectedFingerprintVersion = 0x82;
@@ -15,11 +15,11 @@ internal static class FunctionIdentity
     private const byte FromPayload = 2;
     private const byte FromSelection = 3;
 
-    /// <summary>SHA-256 of a call's partition, operation and key. Layout: version, tagged partition, operation, source of the key, key. See <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
+    /// <summary>SHA-256 of the partition, operation and key of a call. Layout: version, tagged partition, operation, source of the key, key. See <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
     public static StoreKey StoreKeyOf(string operation, IdempotentCallKey key, string? partition) =>
         StoreKeyOf(operation, key.Payload is null ? FromText : FromPayload, key.Text ?? "", partition);
 
-    /// <summary>The same of a call whose key was selected.</summary>
+    /// <summary>The stored key of a call whose key was selected.</summary>
     public static StoreKey StoreKeyOfSelection(string operation, string selected, string? partition) => StoreKeyOf(operation, FromSelection, selected, partition);
 
     private static StoreKey StoreKeyOf(string operation, byte source, string key, string? partition)
@@ -41,11 +41,11 @@ internal static class FunctionIdentity
         }
     }
 
-    /// <summary>SHA-256 of the payload to validate: version, then the hash of its canonical form. Without one: nothing, which no payload equals.</summary>
+    /// <summary>SHA-256 of the payload: version, then the hash of its canonical form. Without a payload, a value that no payload has.</summary>
     public static Fingerprint FingerprintOf(IdempotentPayload? payload, IdempotencyPolicy policy) =>
         payload is null || policy.Fingerprint == RequestFingerprintMode.None ? default : FingerprintOf(FingerprintVersion, payload.Key);
 
-    /// <summary>The same where a selector says what counts: the hash of what it selects, or nothing where it selects nothing.</summary>
+    /// <summary>The fingerprint if a selector is used: of the hash of the selected values, or of nothing if nothing was selected.</summary>
     public static Fingerprint FingerprintOfSelection(string? selected) => FingerprintOf(SelectedFingerprintVersion, selected ?? "");
 
     private static Fingerprint FingerprintOf(byte version, string content)

@@ -2,8 +2,8 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What became of an item of a batch.</summary>
-/// <typeparam name="TItem">What the batch is made of.</typeparam>
+/// <summary>The outcome of an item of a batch.</summary>
+/// <typeparam name="TItem">The type of the items.</typeparam>
 public abstract class IdempotentBatchItem<TItem>
 {
     private protected IdempotentBatchItem(TItem item, bool isReplay, Exception? exception)
@@ -16,15 +16,15 @@ public abstract class IdempotentBatchItem<TItem>
     /// <summary>The item.</summary>
     public TItem Item { get; }
 
-    /// <summary>Whether it is done, now or earlier. If not, it runs when it comes again, unless <see cref="Exception"/> is one that says otherwise.</summary>
+    /// <summary>Whether the work of the item is complete, from this batch or earlier. If not, it can run when the item is processed again; see <see cref="Exception"/>.</summary>
     [MemberNotNullWhen(false, nameof(Exception))]
     public bool Succeeded => Exception is null;
 
     /// <summary>
-    /// Whether it is done and nothing was run for it now: it was done before this batch, or by an item of this batch that is the same.
+    /// Whether the item succeeded without running now: it was completed before this batch, or by an equal item of this batch.
     /// </summary>
     public bool IsReplay { get; }
 
-    /// <summary>Why it is not done: an <see cref="IdempotencyException"/>, or what the work has thrown. Null when it is.</summary>
+    /// <summary>The reason why the item did not succeed: an <see cref="IdempotencyException"/>, or the exception of the work. Null if it succeeded.</summary>
     public Exception? Exception { get; }
 }

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The path of a call: the middleware's, without HTTP.</summary>
-/// <remarks>1. Which policy? 2. Which call is this: key and payload. 3. Who was here first? 4. Run once, or reject, or 5. replay.</remarks>
+/// <summary>The path of a call: that of the middleware, without HTTP.</summary>
+/// <remarks>1. Resolve the policy. 2. Identify the call: key and payload. 3. Claim the key. 4. Run once, or reject, or 5. replay.</remarks>
 internal sealed class IdempotentExecutor(
     PolicyResolver policies,
     PolicySelectorCache selectors,
@@ -17,7 +17,7 @@ internal sealed class IdempotentExecutor(
     Telemetry telemetry,
     ILogger<IdempotentExecutor> logger) : IIdempotentExecutor
 {
-    // As long as a client is told to wait over HTTP.
+    // The same time that HTTP clients are asked to wait.
     private static readonly TimeSpan WhileInProgress = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan WhileStoreIsAway = TimeSpan.FromSeconds(5);
 
@@ -25,7 +25,7 @@ internal sealed class IdempotentExecutor(
     [RequiresDynamicCode(JsonResults.Reflects)]
     public Task<T> ExecuteAsync<T>(string operation, IdempotentCallKey key, Func<IIdempotentRun, CancellationToken, Task<T>> work, IdempotentCallOptions? options = null, CancellationToken cancellationToken = default)
     {
-        // Before anything runs: a type that cannot be written is a mistake to be told of while there is no effect.
+        // Before anything runs, so that a type that cannot be serialized fails while there is no effect.
         return ExecuteAsync(operation, key, work, JsonResults.TypeInfo<T>(options?.SerializerOptions), options, cancellationToken);
     }
 
@@ -52,7 +52,7 @@ internal sealed class IdempotentExecutor(
             cancellationToken);
     }
 
-    /// <summary>Which call this would be.</summary>
+    /// <summary>Identifies a call without making it.</summary>
     internal CallIdentity Identify(string operation, IdempotentCallKey key, IdempotentCallOptions? options)
     {
         var policy = policies.Of(operation, options?.PolicyName);
@@ -77,7 +77,7 @@ internal sealed class IdempotentExecutor(
 
         if (policy.Transaction == IdempotencyTransaction.SameAsHandler && options?.Services is null)
         {
-            throw new InvalidOperationException($"The policy of '{operation}' has the {nameof(policy.Transaction)} {nameof(IdempotencyTransaction.SameAsHandler)}, but the call does not say in which scope its work finds its unit of work. Set {nameof(IdempotentCallOptions)}.{nameof(IdempotentCallOptions.Services)} to that scope's services.");
+            throw new InvalidOperationException($"The policy of '{operation}' sets {nameof(policy.Transaction)} to {nameof(IdempotencyTransaction.SameAsHandler)}, but the call does not specify the service scope that its work uses. Set {nameof(IdempotentCallOptions)}.{nameof(IdempotentCallOptions.Services)} to the services of that scope.");
         }
 
         if (text is null)
@@ -86,7 +86,7 @@ internal sealed class IdempotentExecutor(
             return await work(new UnclaimedRun("", storeKey, fingerprint), cancellationToken);
         }
 
-        // 3. A caller who gives up on the claim leaves nobody it could serve.
+        // 3. If the caller cancels the claim, nobody else can use it.
         var decision = await claims.ClaimAsync(new ClaimRequest(storeKey, fingerprint, policy), claims.Recall(storeKey), waiting: cancellationToken, claiming: cancellationToken);
 
         // 4. and 5.
@@ -120,7 +120,7 @@ internal sealed class IdempotentExecutor(
 
         if (completion.Record is { } record)
         {
-            return Replay(operation, claim.Key, call.Format, record); // another attempt's result counts, so that no other call contradicts this one
+            return Replay(operation, claim.Key, call.Format, record); // the result of the other attempt counts, so that no other call contradicts this one
         }
 
         if (completion.Problem is { } problem)
@@ -129,10 +129,10 @@ internal sealed class IdempotentExecutor(
         }
 
         telemetry.CallEnded(operation, completion.Outcome == CompletionOutcome.Recorded ? Telemetry.Executed : Telemetry.NotRecorded);
-        return call.Result!; // the work has returned it
+        return call.Result!; // set, because the work has completed
     }
 
-    /// <summary>The payload of a result. Never throws: the work is done, and must not be done again because of its result.</summary>
+    /// <summary>Encodes a result. Never throws: the work is complete and must not run again because of its result.</summary>
     private byte[] Encode<T>(string operation, ResultFormat<T> format, OwnedClaim claim, T result)
     {
         try
@@ -143,7 +143,7 @@ internal sealed class IdempotentExecutor(
                 return payload;
             }
 
-            Log.ResultNotKept(logger, claim.Key, operation, size);
+            Log.ResultTooLarge(logger, claim.Key, operation, size);
         }
         catch (Exception exception)
         {
@@ -189,7 +189,7 @@ internal sealed class IdempotentExecutor(
         return CallRejection.Of(problem, operation, error);
     }
 
-    /// <summary>The work of one call, and its result.</summary>
+    /// <summary>The work of one call and its result.</summary>
     private sealed class Call<T>(IdempotentExecutor executor, string operation, string key, Func<IIdempotentRun, CancellationToken, Task<T>> work, ResultFormat<T> format, OwnedClaim claim, IServiceProvider? services, CancellationToken cancellationToken)
         : IdempotentRun, IProtectedWork
     {
@@ -212,7 +212,7 @@ internal sealed class IdempotentExecutor(
         }
     }
 
-    /// <summary>For stores whose transactions need none; the policy says when they do.</summary>
+    /// <summary>For stores whose transactions need no services; policies that need them require a scope.</summary>
     private sealed class NoServices : IServiceProvider
     {
         public static NoServices Instance { get; } = new();

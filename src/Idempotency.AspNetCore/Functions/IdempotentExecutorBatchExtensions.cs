@@ -4,26 +4,26 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Executes batches: what a queue or a file delivers many of at once.</summary>
+/// <summary>Runs batches of items, such as the messages of a queue or the rows of a file.</summary>
 public static class IdempotentExecutorBatchExtensions
 {
-    /// <summary>Runs each item once, and tells of each what became of it. When the batch comes again, only those that are not done run.</summary>
+    /// <summary>Runs the work of each item once and returns the outcome of each. If the batch is repeated, only items that did not succeed run.</summary>
     /// <remarks>
-    /// <para>An item that fails does not end the batch: its exception is in its place. Items with the same key are one: the first runs, the others
-    /// get its result, or its failure, without a second run. Where payloads are validated (<see cref="IdempotentBatchOptions{TItem}.ForItem"/>), a later
-    /// item with the same key and another payload is a call of its own, and is refused with <see cref="IdempotencyKeyReusedException"/> if the first is done.</para>
+    /// <para>An item that fails does not end the batch; its outcome has the exception. Items with the same key are equal: the first one runs, and the others
+    /// get its result or its exception without running. If payloads are validated (<see cref="IdempotentBatchOptions{TItem}.ForItem"/>), a later
+    /// item with the same key and a different payload is rejected with <see cref="IdempotencyKeyReusedException"/> if the first succeeded.</para>
     /// </remarks>
-    /// <typeparam name="TItem">What the batch is made of.</typeparam>
-    /// <typeparam name="TResult">What the work makes of an item.</typeparam>
-    /// <param name="executor">Who executes.</param>
-    /// <param name="operation">What is done, as in <see cref="IIdempotentExecutor"/>: the same item alone and in a batch is one call.</param>
+    /// <typeparam name="TItem">The type of the items.</typeparam>
+    /// <typeparam name="TResult">The type of the results.</typeparam>
+    /// <param name="executor">The executor.</param>
+    /// <param name="operation">The name of the operation, as in <see cref="IIdempotentExecutor"/>: an item in a batch and the same item in a single call are one call.</param>
     /// <param name="items">The items.</param>
-    /// <param name="key">The key of an item: a string, or an <see cref="IdempotentPayload"/>. What it throws is that item's failure.</param>
-    /// <param name="work">What is to be done once for an item.</param>
-    /// <param name="options">Options of the items' calls, and how many may run at once.</param>
-    /// <param name="cancellationToken">Ends the batch; what was done until then is recorded, and is not run again.</param>
-    /// <returns>One result for each item, in their order.</returns>
-    /// <exception cref="OperationCanceledException">The token has fired.</exception>
+    /// <param name="key">Returns the key of an item: a string, or an <see cref="IdempotentPayload"/>. If it throws, that item fails.</param>
+    /// <param name="work">The work for an item.</param>
+    /// <param name="options">The options of the items' calls, and the maximum number that run at the same time.</param>
+    /// <param name="cancellationToken">Ends the batch. Completed items stay recorded and do not run again.</param>
+    /// <returns>One result for each item, in order.</returns>
+    /// <exception cref="OperationCanceledException">The token was canceled.</exception>
     [RequiresUnreferencedCode(JsonResults.Reflects)]
     [RequiresDynamicCode(JsonResults.Reflects)]
     public static async Task<IReadOnlyList<IdempotentBatchResult<TItem, TResult>>> ExecuteBatchAsync<TItem, TResult>(
@@ -40,19 +40,19 @@ public static class IdempotentExecutorBatchExtensions
         return await RunAsync(executor, operation, items, key, work, options, (itemKey, itemWork, itemOptions) => executor.ExecuteAsync(operation, itemKey, itemWork, itemOptions, cancellationToken), cancellationToken);
     }
 
-    /// <summary>The same, with results that are written and read by source-generated code: for trimming and native AOT.</summary>
-    /// <typeparam name="TItem">What the batch is made of.</typeparam>
-    /// <typeparam name="TResult">What the work makes of an item.</typeparam>
-    /// <param name="executor">Who executes.</param>
-    /// <param name="operation">What is done.</param>
+    /// <summary>Runs the work of each item once. Results are serialized by source-generated code, for trimming and native AOT.</summary>
+    /// <typeparam name="TItem">The type of the items.</typeparam>
+    /// <typeparam name="TResult">The type of the results.</typeparam>
+    /// <param name="executor">The executor.</param>
+    /// <param name="operation">The name of the operation.</param>
     /// <param name="items">The items.</param>
-    /// <param name="key">The key of an item: a string, or an <see cref="IdempotentPayload"/>. What it throws is that item's failure.</param>
-    /// <param name="work">What is to be done once for an item.</param>
-    /// <param name="resultType">The result's metadata, for example <c>AppJsonContext.Default.Receipt</c>.</param>
-    /// <param name="options">Options of the items' calls, and how many may run at once.</param>
-    /// <param name="cancellationToken">Ends the batch; what was done until then is recorded, and is not run again.</param>
-    /// <returns>One result for each item, in their order.</returns>
-    /// <exception cref="OperationCanceledException">The token has fired.</exception>
+    /// <param name="key">Returns the key of an item: a string, or an <see cref="IdempotentPayload"/>. If it throws, that item fails.</param>
+    /// <param name="work">The work for an item.</param>
+    /// <param name="resultType">The JSON metadata of the result, for example <c>AppJsonContext.Default.Receipt</c>.</param>
+    /// <param name="options">The options of the items' calls, and the maximum number that run at the same time.</param>
+    /// <param name="cancellationToken">Ends the batch. Completed items stay recorded and do not run again.</param>
+    /// <returns>One result for each item, in order.</returns>
+    /// <exception cref="OperationCanceledException">The token was canceled.</exception>
     [OverloadResolutionPriority(-1)] // so that "new() { … }" in its place means options
     public static async Task<IReadOnlyList<IdempotentBatchResult<TItem, TResult>>> ExecuteBatchAsync<TItem, TResult>(
         this IIdempotentExecutor executor,
@@ -70,17 +70,17 @@ public static class IdempotentExecutorBatchExtensions
         return await RunAsync(executor, operation, items, key, work, options, (itemKey, itemWork, itemOptions) => executor.ExecuteAsync(operation, itemKey, itemWork, resultType, itemOptions, cancellationToken), cancellationToken);
     }
 
-    /// <summary>The same, of work without results.</summary>
-    /// <typeparam name="TItem">What the batch is made of.</typeparam>
-    /// <param name="executor">Who executes.</param>
-    /// <param name="operation">What is done.</param>
+    /// <summary>Runs the work of each item once, for work without results.</summary>
+    /// <typeparam name="TItem">The type of the items.</typeparam>
+    /// <param name="executor">The executor.</param>
+    /// <param name="operation">The name of the operation.</param>
     /// <param name="items">The items.</param>
-    /// <param name="key">The key of an item: a string, or an <see cref="IdempotentPayload"/>. What it throws is that item's failure.</param>
-    /// <param name="work">What is to be done once for an item.</param>
-    /// <param name="options">Options of the items' calls, and how many may run at once.</param>
-    /// <param name="cancellationToken">Ends the batch; what was done until then is recorded, and is not run again.</param>
-    /// <returns>What became of each item, in their order.</returns>
-    /// <exception cref="OperationCanceledException">The token has fired.</exception>
+    /// <param name="key">Returns the key of an item: a string, or an <see cref="IdempotentPayload"/>. If it throws, that item fails.</param>
+    /// <param name="work">The work for an item.</param>
+    /// <param name="options">The options of the items' calls, and the maximum number that run at the same time.</param>
+    /// <param name="cancellationToken">Ends the batch. Completed items stay recorded and do not run again.</param>
+    /// <returns>The outcome of each item, in order.</returns>
+    /// <exception cref="OperationCanceledException">The token was canceled.</exception>
     public static async Task<IReadOnlyList<IdempotentBatchItem<TItem>>> ExecuteBatchAsync<TItem>(
         this IIdempotentExecutor executor,
         string operation,
@@ -129,7 +129,7 @@ public static class IdempotentExecutorBatchExtensions
         var calls = items.ToArray();
         var results = new IdempotentBatchResult<TItem, TResult>[calls.Length];
 
-        // By stored key, in order of appearance: those with the same one are executed one after the other, whatever runs beside them.
+        // By stored key, in order of appearance: items with the same key run one after the other.
         var byKey = new OrderedDictionary<StoreKey, List<Call>>();
         for (var i = 0; i < calls.Length; i++)
         {
@@ -137,7 +137,7 @@ public static class IdempotentExecutorBatchExtensions
             {
                 var itemKey = key(calls[i]);
                 var itemOptions = options?.ForItem?.Invoke(calls[i]);
-                // An executor of somebody else's, around ours: what its policy selects is not known here.
+                // A different executor, possibly around ours: its selectors are not known here.
                 var identity = executor is IdempotentExecutor ours
                     ? ours.Identify(operation, itemKey, itemOptions)
                     : CallIdentity.Of(operation, itemKey, itemOptions, new IdempotencyPolicy(), PolicySelectors.None, enabled: true);

@@ -6,13 +6,13 @@ using System.Text.Json.Serialization.Metadata;
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// What a call is about, as JSON compared by value: the key of a call that has no other, or what a repeated call is checked against
+/// The content of a call, as JSON that is compared by value: the key of a call without a key string, or the content that a repeated call must have
 /// (<see cref="IdempotentCallOptions.Payload"/>).
 /// </summary>
 /// <remarks>
-/// Two payloads are equal when their JSON is: member order, white space, escapes and the notation of numbers do not matter, and
-/// numbers are exact decimals. Leave out what differs between repetitions (a time, a trace id, a delivery count):
-/// <c>IdempotentPayload.Of(new { order.Id, order.Lines })</c>. Only a SHA-256 of it is kept.
+/// Payloads are equal if their JSON is: member order, white space, escapes and the notation of numbers do not matter, and
+/// numbers are exact decimals. Leave out values that differ between retries (a time, a trace id, a delivery count):
+/// <c>IdempotentPayload.Of(new { order.Id, order.Lines })</c>. Only a SHA-256 of the payload is stored.
 /// </remarks>
 public sealed class IdempotentPayload
 {
@@ -22,18 +22,18 @@ public sealed class IdempotentPayload
         Key = RequestIdentity.KeyOf(json, isJson: true);
     }
 
-    /// <summary>What selectors are applied to.</summary>
+    /// <summary>The JSON that selectors are applied to.</summary>
     internal ReadOnlyMemory<byte> Json { get; }
 
-    /// <summary>The SHA-256 of its canonical form in hexadecimal; of its bytes, after <c>raw-</c>, when it has none.</summary>
+    /// <summary>The SHA-256 of its canonical form in hexadecimal; if it has none, <c>raw-</c> and the SHA-256 of its bytes.</summary>
     internal string Key { get; }
 
-    /// <summary>The payload that a value is when it is written as JSON, as its declared type. For trimming and native AOT use the overload with a <see cref="JsonTypeInfo{T}"/>.</summary>
-    /// <param name="value">The value; not null, which would be one key for all calls that lack one.</param>
-    /// <param name="options">How it is written. Default: System.Text.Json's own, with fields (or tuples would say nothing).</param>
-    /// <exception cref="ArgumentException">It is written as <c>{}</c>: it says nothing, and would be one key for all calls.</exception>
-    /// <exception cref="JsonException">It cannot be written: it has a cycle, or is too deep.</exception>
-    /// <exception cref="NotSupportedException">System.Text.Json does not write such a type.</exception>
+    /// <summary>Creates a payload from a value, serialized as its declared type. For trimming and native AOT, use the overload with a <see cref="JsonTypeInfo{T}"/>.</summary>
+    /// <param name="value">The value. Must not be null: all calls without a value would share one key.</param>
+    /// <param name="options">The JSON options. Default: System.Text.Json's defaults, including fields (otherwise tuples would be empty).</param>
+    /// <exception cref="ArgumentException">The value is serialized as <c>{}</c>, so all calls would share one key.</exception>
+    /// <exception cref="JsonException">The value cannot be serialized: it has a cycle, or is nested too deeply.</exception>
+    /// <exception cref="NotSupportedException">System.Text.Json cannot serialize the type.</exception>
     [RequiresUnreferencedCode(JsonResults.Reflects)]
     [RequiresDynamicCode(JsonResults.Reflects)]
     public static IdempotentPayload Of<T>(T value, JsonSerializerOptions? options = null)
@@ -42,11 +42,11 @@ public sealed class IdempotentPayload
         return new IdempotentPayload(Saying(JsonSerializer.SerializeToUtf8Bytes(value, options ?? JsonResults.Default), typeof(T)));
     }
 
-    /// <summary>The same, written by source-generated code.</summary>
-    /// <param name="value">The value; not null.</param>
-    /// <param name="type">Its metadata, for example <c>AppJsonContext.Default.Order</c>.</param>
-    /// <exception cref="ArgumentException">It is written as <c>{}</c>: it says nothing, and would be one key for all calls.</exception>
-    /// <exception cref="JsonException">It cannot be written: it has a cycle, or is too deep.</exception>
+    /// <summary>Creates a payload from a value, serialized by source-generated code.</summary>
+    /// <param name="value">The value. Must not be null.</param>
+    /// <param name="type">The JSON metadata of the value, for example <c>AppJsonContext.Default.Order</c>.</param>
+    /// <exception cref="ArgumentException">The value is serialized as <c>{}</c>, so all calls would share one key.</exception>
+    /// <exception cref="JsonException">The value cannot be serialized: it has a cycle, or is nested too deeply.</exception>
     [OverloadResolutionPriority(-1)] // so that "new() { … }" in its place means options
     public static IdempotentPayload Of<T>(T value, JsonTypeInfo<T> type)
     {
@@ -56,13 +56,13 @@ public sealed class IdempotentPayload
     }
 
     private static byte[] Saying(byte[] json, Type type) => json.AsSpan().SequenceEqual("{}"u8) || json.AsSpan().SequenceEqual("null"u8)
-        ? throw new ArgumentException($"A '{type}' is written as {(json.Length == 2 ? "{}" : "null")} and says nothing: it would be one key for all calls. Give it public properties, declare the type that has them, or set JsonSerializerOptions.IncludeFields.")
+        ? throw new ArgumentException($"'{type}' is serialized as {(json.Length == 2 ? "{}" : "null")}, so all calls would share one key. Give it public properties, declare the type that has them, or set JsonSerializerOptions.IncludeFields.")
         : json;
 
-    /// <summary>The payload that a message is as it came, in UTF-8.</summary>
-    /// <param name="json">JSON; what is not, or is ambiguous (duplicate names, more than 64 levels), is compared byte for byte. Not empty.</param>
-    /// <exception cref="ArgumentException">It is empty.</exception>
+    /// <summary>Creates a payload from a message, as received, in UTF-8.</summary>
+    /// <param name="json">The JSON. Content that is not JSON, or is ambiguous (duplicate names, more than 64 levels), is compared byte for byte. Must not be empty.</param>
+    /// <exception cref="ArgumentException">The message is empty.</exception>
     public static IdempotentPayload OfJson(ReadOnlySpan<byte> json) => json.IsEmpty
-        ? throw new ArgumentException("There is no payload: it would be one key for all calls that lack one.", nameof(json))
+        ? throw new ArgumentException("The payload is empty, so all calls without a payload would share one key.", nameof(json))
         : new IdempotentPayload(json.ToArray());
 }

@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A body that is in memory, for a handler to read: as <c>Request.Body</c>, or as <c>Request.BodyReader</c>, which shows the bytes where they are.</summary>
-/// <remarks>Both move one position on. A reader that the framework made of the stream would copy it, in blocks, for every request.</remarks>
+/// <summary>A buffered body for a handler to read: as <c>Request.Body</c>, or as <c>Request.BodyReader</c>, which returns the buffer without copying.</summary>
+/// <remarks>Both share one position. A reader that the framework creates from the stream would copy it, in blocks, for every request.</remarks>
 internal sealed class BufferedBody : PipeReader, IRequestBodyPipeFeature
 {
     private readonly HttpContext _context;
@@ -26,10 +26,10 @@ internal sealed class BufferedBody : PipeReader, IRequestBodyPipeFeature
         _length = length;
     }
 
-    /// <summary>The reader of whatever is the body now: somebody may have put a stream of their own around this one.</summary>
+    /// <summary>The reader of the current body: other code may have wrapped this stream in its own.</summary>
     PipeReader IRequestBodyPipeFeature.Reader => _context.Request.Body == _stream ? this : (_other ??= new RequestBodyPipeFeature(_context)).Reader;
 
-    /// <summary>Makes the first bytes of an array the body of a request.</summary>
+    /// <summary>Sets the first bytes of an array as the body of a request.</summary>
     public static void Install(HttpContext context, byte[] bytes, int length)
     {
         var stream = new MemoryStream(bytes, 0, length, writable: false, publiclyVisible: true);
@@ -60,7 +60,7 @@ internal sealed class BufferedBody : PipeReader, IRequestBodyPipeFeature
 
     public override void AdvanceTo(SequencePosition consumed) => _stream.Position = _length - _read.Slice(consumed).Length;
 
-    // There is no more to come, so what was examined and not consumed is simply there again.
+    // There is no more data, so bytes that were examined and not consumed are returned again.
     public override void AdvanceTo(SequencePosition consumed, SequencePosition examined) => AdvanceTo(consumed);
 
     public override void CancelPendingRead() => _isCanceled = true;

@@ -4,13 +4,13 @@ using Microsoft.AspNetCore.Http.Features.Authentication;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Whose request is this? A part of the stored key, so that callers cannot reach each other's records.</summary>
+/// <summary>The partition of the caller: a part of the stored key, so that callers cannot reach each other's records.</summary>
 /// <remarks>
-/// <para>1. The policy's function, when it has one; null from it is the shared partition.</para>
-/// <para>2. An authenticated caller: of every authenticated identity (several schemes may each add one: an application's and its user's) the subject (<c>sub</c>, RFC 7519 section 4.1.2), else the name identifier,
-/// else the name; else the client application: <c>client_id</c> (RFC 8693 section 4.3), <c>azp</c> or <c>appid</c>. Each with its issuer, or with the authentication type where the claim was issued locally.</para>
-/// <para>3. Nobody: the shared partition.</para>
-/// <para>The cases carry different tags and all parts their length, so none can imitate another: a client is never a user of the same name.</para>
+/// <para>1. The policy's function, if there is one; null selects the shared partition.</para>
+/// <para>2. An authenticated caller: for every authenticated identity (several schemes can each add one: of an application and of its user) the subject (<c>sub</c>, RFC 7519 section 4.1.2), or the name identifier,
+/// or the name; otherwise the client application: <c>client_id</c> (RFC 8693 section 4.3), <c>azp</c> or <c>appid</c>. Each with its issuer, or with the authentication type if the claim was issued locally.</para>
+/// <para>3. An anonymous caller: the shared partition.</para>
+/// <para>The cases have different tags and all parts have length prefixes, so none can imitate another: a client is never equal to a user with the same name.</para>
 /// </remarks>
 internal static class CallerPartition
 {
@@ -21,7 +21,7 @@ internal static class CallerPartition
 
     private static readonly string[] ClientClaims = ["client_id", "azp", "appid"];
 
-    // Some issuers leave the subject out of a user's token too, and then its client alone would be shared by all users of that client.
+    // Some issuers omit the subject from a user's token too. Without these claims, all users of a client would share its partition.
     private static readonly string[] PersonClaims = ["preferred_username", "upn", ClaimTypes.Upn, "unique_name", "email", ClaimTypes.Email];
 
     public static void Append(HttpContext context, IdempotencyPolicy policy, ref PooledBytes input)
@@ -35,7 +35,7 @@ internal static class CallerPartition
 
         var isAuthenticated = false;
         var isIdentified = false;
-        // The framework's context makes a user, nobody, when it is asked for one and has none: so its feature is asked.
+        // The framework's context creates an anonymous user if it has none, so the feature is read instead.
         var user = context.GetType() == typeof(DefaultHttpContext) ? context.Features.Find<IHttpAuthenticationFeature>()?.User : context.User;
         foreach (var identity in user?.Identities ?? [])
         {
@@ -45,7 +45,7 @@ internal static class CallerPartition
             }
 
             isAuthenticated = true;
-            // A name that is the client's (NameClaimType = "client_id") is no user's.
+            // A name that is the client's (NameClaimType = "client_id") does not identify a user.
             var subject = identity.FindFirst("sub") ?? identity.FindFirst(ClaimTypes.NameIdentifier)
                 ?? (ClientClaims.Contains(identity.NameClaimType) ? null : identity.FindFirst(identity.NameClaimType));
             var client = subject is null ? FirstOf(identity, ClientClaims) : null;
@@ -66,12 +66,12 @@ internal static class CallerPartition
         }
         else if (!isIdentified)
         {
-            // Sharing a partition among callers who cannot be told apart would hand one the other's responses; so this fails, and says how to go on.
-            throw new InvalidOperationException("The authenticated caller has no subject ('sub'), name identifier, name or client ('client_id', 'azp', 'appid') that keeps its idempotency keys apart from those of other callers. Have the authentication handler issue one of these claims, or set IdempotencyPolicy.Partition.");
+            // If callers that cannot be distinguished shared a partition, one could receive another's responses. So this fails, with the fix.
+            throw new InvalidOperationException("The authenticated caller has no subject ('sub'), name identifier, name or client ('client_id', 'azp', 'appid') claim to separate its idempotency keys from those of other callers. Issue one of these claims, or set IdempotencyPolicy.Partition.");
         }
     }
 
-    /// <summary>The same for a request that is named rather than there.</summary>
+    /// <summary>The partition of a request that an operator describes.</summary>
     public static void Append(IdempotencyRecordQuery request, ref PooledBytes input)
     {
         var (tag, first, second) = request switch

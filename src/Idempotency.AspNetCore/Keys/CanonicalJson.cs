@@ -8,17 +8,17 @@ using System.Text.Unicode;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Writes the canonical form of a JSON text: two texts have the same form exactly when <c>JsonElement.DeepEquals</c> says they are equal.</summary>
+/// <summary>Writes the canonical form of a JSON text. Two texts have the same form exactly if <c>JsonElement.DeepEquals</c> returns true for them.</summary>
 /// <remarks>
-/// <para>The form, which the demo page computes too and which therefore never changes:</para>
+/// <para>The form, which the demo page computes too and which never changes:</para>
 /// <para>1. No white space. 2. Arrays in order. 3. Members sorted by the bytes of their names as written here (rule 4), shorter first.
 /// 4. Strings in UTF-8 with nothing escaped but <c>"</c>, <c>\</c> and U+0000 to U+001F: <c>\" \\ \b \t \n \f \r</c>, others <c>\u00xx</c> in lower case.
 /// 5. Numbers as exact decimals: sign, digits without leading or trailing zeros, then <c>e</c> and the exponent unless that is zero; zero is <c>0</c>.
 /// So <c>1</c>, <c>1.0</c> and <c>10e-1</c> are <c>1</c>; <c>100</c> is <c>1e2</c>; <c>-1.50</c> is <c>-15e-1</c>.</para>
-/// <para>What has no form, because readers disagree on what it means or it is not JSON (RFC 8259): duplicate names, lone surrogates,
+/// <para>Texts without a form, because readers disagree on their meaning or they are not JSON (RFC 8259): duplicate names, lone surrogates,
 /// invalid UTF-8, a byte order mark, more than 64 levels, trailing data, an exponent beyond 32 bits.</para>
-/// <para>One pass and its own scanner: a reader that hands out tokens, a tree and a writer would each visit every byte again.
-/// Work is O(n log n) whatever the text holds, and there is no hash table to flood.</para>
+/// <para>It makes one pass with its own scanner: a reader that returns tokens, a tree and a writer would each visit every byte again.
+/// The work is O(n log n) for any text, and there is no hash table to flood.</para>
 /// </remarks>
 internal ref struct CanonicalJson
 {
@@ -40,11 +40,11 @@ internal ref struct CanonicalJson
         _members = ArrayPool<Member>.Shared.Rent(32);
     }
 
-    /// <summary>A member of an object that is being written: where it starts, where its name ends, and where it ends, in the output.</summary>
+    /// <summary>A member of an object that is being written: its start, the end of its name, and its end, in the output.</summary>
     private record struct Member(int Start, int NameEnd, int End);
 
-    /// <summary>Appends the canonical form, or nothing when there is none.</summary>
-    /// <returns>Whether there is one.</returns>
+    /// <summary>Appends the canonical form, or nothing if there is none.</summary>
+    /// <returns>Whether there is a canonical form.</returns>
     public static bool TryAppend(ReadOnlySpan<byte> json, ref PooledBytes output)
     {
         if (!Utf8.IsValid(json))
@@ -228,8 +228,8 @@ internal ref struct CanonicalJson
         return isValue;
     }
 
-    /// <summary>Puts the members of the object just written in order.</summary>
-    /// <returns>False when two have the same name.</returns>
+    /// <summary>Sorts the members of the object that was just written.</summary>
+    /// <returns>False if two have the same name.</returns>
     private bool Sort(Span<Member> members)
     {
         var start = members[0].Start;
@@ -283,7 +283,7 @@ internal ref struct CanonicalJson
         }
     }
 
-    // Not Span.Sort: it allocates a delegate for every call, that is for every unsorted object of a body.
+    // Not Span.Sort, which allocates a delegate for every call, that is, for every unsorted object of a body.
     private readonly void HeapSort(Span<Member> members)
     {
         for (var i = (members.Length / 2) - 1; i >= 0; i--)
@@ -459,7 +459,7 @@ internal ref struct CanonicalJson
         return true;
     }
 
-    /// <summary>Writes one character, which is not half of a pair, by rule 4.</summary>
+    /// <summary>Writes one character that is not a surrogate, by rule 4.</summary>
     private void Write(char character)
     {
         var escaped = character switch
@@ -506,7 +506,7 @@ internal ref struct CanonicalJson
 
         if (Peek() is not ('.' or 'e' or 'E') && whole[^1] != '0')
         {
-            Append(_json[start.._next]); // most numbers: a whole one that is in its final form
+            Append(_json[start.._next]); // most numbers are integers in their final form
             return true;
         }
 
@@ -537,7 +537,7 @@ internal ref struct CanonicalJson
             return false;
         }
 
-        // The value is the digits of both parts, read as one whole number, times ten to the exponent. Zeros at either end go.
+        // The value is the digits of both parts, read as one integer, times ten to the exponent. Leading and trailing zeros are removed.
         exponent -= fraction.Length;
         var trailing = fraction.Length - fraction.TrimEnd((byte)'0').Length;
         fraction = fraction[..^trailing];

@@ -5,8 +5,8 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>Features by their type.</summary>
 /// <remarks>
-/// Not <c>Get&lt;T&gt;</c> and <c>Set&lt;T&gt;</c>: those are generic methods of an interface, which the runtime resolves through a table at every call. The indexer is
-/// a plain call, and a protected request makes some twenty of them.
+/// The generic <c>Get&lt;T&gt;</c> and <c>Set&lt;T&gt;</c> are not used: they are generic interface methods, which the runtime resolves through a table at every call. The indexer is
+/// a plain call, and a protected request makes about twenty of them.
 /// </remarks>
 internal static class FeatureAccess
 {

@@ -5,21 +5,21 @@ using Microsoft.Net.Http.Headers;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What of a form tells it from another: everything but the antiforgery token, which each rendering of a page has anew, and the boundary of a multipart form, which each sending has.</summary>
+/// <summary>The content that identifies a form: everything except the antiforgery token, which changes each time a page is rendered, and the boundary of a multipart form, which changes each time it is sent.</summary>
 /// <remarks>
-/// The parts are taken as they were sent, header by header and byte by byte, because fingerprints outlive releases. The framework's reader, which <see cref="FormFields"/> uses, parses headers into a dictionary and
-/// applies the application's limits: right for what the handler will see, but not the same bytes in the next version of the framework.
+/// The parts are used as they were sent, header by header and byte by byte, because fingerprints outlive releases. The framework's reader, which <see cref="FormFields"/> uses, parses headers into a dictionary and
+/// applies the application's limits: that matches what the handler sees, but its bytes can change with the next version of the framework.
 /// </remarks>
 internal static class FormContent
 {
     public const string UrlEncoded = "application/x-www-form-urlencoded";
     public const string Multipart = "multipart/form-data";
 
-    // No value of a Content-Type header has it, so no body as it was sent is ever taken for one in parts.
+    // No Content-Type header can have this value, so a body as sent never equals one in parts.
     private const string InParts = Multipart + "\0parts";
 
-    /// <summary>What counts of a form, or null where that is the body as it was sent: it is no form, has nothing to leave out, or cannot be taken apart.</summary>
-    /// <returns>What takes the place of the media type, and of the body.</returns>
+    /// <summary>The content that identifies a form, or null if that is the body as sent: it is not a form, has nothing to leave out, or cannot be parsed.</summary>
+    /// <returns>The replacements of the media type and the body.</returns>
     public static (string MediaType, ReadOnlyMemory<byte> Bytes)? Of(HttpContext context, RequestBody body)
     {
         var contentType = context.Request.ContentType;
@@ -30,7 +30,7 @@ internal static class FormContent
 
         if (contentType.StartsWith(Multipart, StringComparison.OrdinalIgnoreCase))
         {
-            // What was parsed has no token any more (RequestBody), and never had a boundary.
+            // A parsed form has no token any more (see RequestBody), and no boundary.
             return body.IsParsedForm ? (InParts, body.Bytes)
                 : MultipartContent(contentType, body.Bytes.Span, AntiforgeryCheck.TokenFieldOf(context)) is { } parts ? (InParts, parts)
                 : null;
@@ -70,7 +70,7 @@ internal static class FormContent
     private static bool IsNamed(ReadOnlySpan<byte> encoded, string field) =>
         encoded.Length >= field.Length && WebUtility.UrlDecode(Encoding.UTF8.GetString(encoded)).Equals(field, StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>The parts, each with its length before it, without the token's (RFC 2046 section 5.1.1).</summary>
+    /// <summary>The parts, each with a length prefix, without the part of the token (RFC 2046 section 5.1.1).</summary>
     private static byte[]? MultipartContent(string contentType, ReadOnlySpan<byte> body, string? token)
     {
         if (!MediaTypeHeaderValue.TryParse(contentType, out var parsed) || HeaderUtilities.RemoveQuotes(parsed.Boundary) is not { Length: > 0 } boundary)
@@ -82,13 +82,13 @@ internal static class FormContent
         var content = new PooledBytes(body.Length + 64);
         try
         {
-            // The first delimiter may stand at the very start; what comes before it is no part.
+            // The first delimiter can be at the very start; content before it is not a part.
             var rest = body.StartsWith(delimiter.AsSpan(2)) ? body[(delimiter.Length - 2)..] : After(body, delimiter);
             while (true)
             {
                 if (rest.StartsWith("--"u8))
                 {
-                    return content.Written.ToArray(); // what comes after the last part is none
+                    return content.Written.ToArray(); // content after the last part is not a part
                 }
 
                 var line = rest.IndexOf("\r\n"u8);
@@ -97,7 +97,7 @@ internal static class FormContent
                     return null;
                 }
 
-                var partAndRest = rest[line..]; // from its line's end: a part without headers or content ends right there
+                var partAndRest = rest[line..]; // from the end of the line, where a part without headers or content ends too
                 var end = partAndRest.IndexOf(delimiter);
                 if (end < 0)
                 {

@@ -12,23 +12,23 @@ using Microsoft.Net.Http.Headers;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The fields of a form, for selectors: what the handler will see in <c>Request.Form</c>, without the files.</summary>
+/// <summary>The fields of a form, for selectors: those that the handler sees in <c>Request.Form</c>, without files.</summary>
 /// <remarks>
-/// It is read from the bytes that are in memory, and not by the framework's form feature: that would read files too, to disk where they are large. The limits are those of the endpoint, or of the application's
+/// It is read from the buffered bytes and not with the framework's form feature, which would read files too, and write large ones to disk. The limits are those of the endpoint, or of the application's
 /// <see cref="FormOptions"/>.
 /// </remarks>
 internal static class FormFields
 {
-    /// <summary>The fields; null when the body is no form, or there is an error.</summary>
+    /// <summary>Reads the fields; null if the body is not a form, or there is an error.</summary>
     /// <param name="context">The request.</param>
     /// <param name="body">Its body.</param>
-    /// <param name="error">Why the form cannot be read, for the client; null when it can.</param>
+    /// <param name="error">The reason why the form cannot be read, for the client; null if it can.</param>
     public static IEnumerable<KeyValuePair<string, StringValues>>? Of(HttpContext context, RequestBody body, out string? error)
     {
         error = null;
         if (body.Bytes.IsEmpty)
         {
-            return null; // whatever its media type, nothing is nothing
+            return null; // an empty body is nothing, regardless of its media type
         }
 
         if (body.IsParsedForm)
@@ -95,7 +95,7 @@ internal static class FormFields
 
             if (!disposition.IsFormDisposition())
             {
-                continue; // a file: the reader passes over it
+                continue; // a file: the reader skips it
             }
 
             var name = HeaderUtilities.RemoveQuotes(disposition.Name).ToString();
@@ -103,17 +103,17 @@ internal static class FormFields
             fields.Append(name, value);
             if (fields.ValueCount > limits.ValueCountLimit || name.Length > limits.KeyLengthLimit || value.Length > limits.ValueLengthLimit)
             {
-                throw new InvalidDataException("It has too many fields, or one that is too long.");
+                throw new InvalidDataException("It has too many fields, or a field that is too long.");
             }
         }
 
         return fields.GetResults();
     }
 
-    // The readers only have asynchronous methods, but what they read is in memory: each task is complete when it is returned.
+    // The readers only have asynchronous methods, but their input is in memory: each task is complete when it is returned.
     private static T Now<T>(Task<T> read) => read.GetAwaiter().GetResult();
 
-    // UTF-7 is never decoded (RFC 7578 section 5.1.2 asks for UTF-8; the framework does the same).
+    // UTF-7 is never decoded (RFC 7578 section 5.1.2 requires UTF-8; the framework does the same).
     private static Encoding EncodingOf(MediaTypeHeaderValue type) => type.Encoding is { CodePage: not 65000 } encoding ? encoding : Encoding.UTF8;
 
     private static FormOptions LimitsOf(HttpContext context)

@@ -3,13 +3,13 @@ using Microsoft.Extensions.Primitives;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Reads the key that a client wrote.</summary>
+/// <summary>Parses the key that a client sent.</summary>
 /// <remarks>
 /// <para>The grammar:</para>
-/// <para>1. One field line. Two are refused, and so is a comma outside quotes: RFC 9110 section 5.3 lets any intermediary join two lines with one.</para>
+/// <para>1. One field line. Two are rejected, and so is a comma outside quotes, because any intermediary can join two lines with one (RFC 9110 section 5.3).</para>
 /// <para>2. Either a structured-field string (RFC 9651 section 3.3.3), <c>"abc"</c>, in which only <c>\"</c> and <c>\\</c> are escapes, without parameters;
-/// or bare, <c>abc</c>, without quotes, commas and semicolons, which would be a list or parameters to a structured-field parser.</para>
-/// <para>3. What stands for is 1 to 255 characters of printable ASCII (0x20 to 0x7E).</para>
+/// or bare, <c>abc</c>, without quotes, commas and semicolons, which a structured-field parser would read as a list or parameters.</para>
+/// <para>3. The key has 1 to 255 printable ASCII characters (0x20 to 0x7E).</para>
 /// </remarks>
 internal static class IdempotencyKey
 {
@@ -17,14 +17,14 @@ internal static class IdempotencyKey
 
     private static readonly SearchValues<char> NotBare = SearchValues.Create("\",;");
 
-    /// <summary>The key, or what is wrong with it. The header is there: its absence is for the policy to judge.</summary>
+    /// <summary>Parses the key, or returns an error. The header is present; whether it can be missing is decided by the policy.</summary>
     public static bool TryParse(StringValues header, out string key, out string error)
     {
         key = "";
         error = "";
         if (header.Count != 1)
         {
-            error = "It was sent in more than one field line. Send it once.";
+            error = "It was sent more than once. Send it once.";
             return false;
         }
 
@@ -38,7 +38,7 @@ internal static class IdempotencyKey
         }
         else if (value.ContainsAny(NotBare))
         {
-            error = "A key with a quotation mark, a comma or a semicolon must be a structured-field string: in quotation marks, with nothing after them.";
+            error = "A key that contains a quotation mark, a comma or a semicolon must be sent as a structured-field string: in quotation marks, with nothing after them.";
             return false;
         }
         else
@@ -47,8 +47,8 @@ internal static class IdempotencyKey
         }
 
         error = key.Length == 0 ? "It is empty. Send 1 to 255 characters, for example a UUID."
-            : key.Length > MaxLength ? $"It is longer than {MaxLength} characters. Send a shorter one, for example a UUID."
-            : key.AsSpan().ContainsAnyExceptInRange(' ', '~') ? "It has characters other than printable ASCII (0x20 to 0x7E)."
+            : key.Length > MaxLength ? $"It is longer than {MaxLength} characters. Send a shorter key, for example a UUID."
+            : key.AsSpan().ContainsAnyExceptInRange(' ', '~') ? "It contains characters other than printable ASCII (0x20 to 0x7E)."
             : "";
         return error.Length == 0;
     }
@@ -70,8 +70,8 @@ internal static class IdempotencyKey
             {
                 key = unescaped.ToString();
                 error = rest[(i + 1)..].TrimStart(' ') is [';', ..]
-                    ? "It has parameters. Send the quoted string alone."
-                    : "Something follows its closing quotation mark. Send the quoted string alone.";
+                    ? "It has parameters. Send only the quoted string."
+                    : "It has text after its closing quotation mark. Send only the quoted string.";
                 if (i == rest.Length - 1)
                 {
                     error = "";
@@ -86,7 +86,7 @@ internal static class IdempotencyKey
                 if (i == rest.Length || rest[i] is not ('"' or '\\'))
                 {
                     key = "";
-                    error = "A backslash in a quoted key escapes a quotation mark or a backslash, and nothing else.";
+                    error = "In a quoted key, a backslash can only escape a quotation mark or a backslash.";
                     return false;
                 }
             }

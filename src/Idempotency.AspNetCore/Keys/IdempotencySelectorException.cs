@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>A selector cannot be applied to a document: the request is answered with 400 <c>idempotency-key-invalid</c>, and its handler is not run.</summary>
-/// <param name="message">What the client is told: the reason, without anything of the document itself. The expression is told beside it.</param>
-/// <param name="innerException">What brought it about, if anything.</param>
+/// <summary>A selector cannot be applied to a document: the request is rejected with 400 <c>idempotency-key-invalid</c>, and its handler does not run.</summary>
+/// <param name="message">The reason, which the client receives with the expression. It must not contain content of the document.</param>
+/// <param name="innerException">The exception that caused it, if any.</param>
 public sealed class IdempotencySelectorException(string message, Exception? innerException = null) : Exception(message, innerException);

@@ -1,18 +1,18 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>Which request this is, or why there is none to protect. Exactly one of the members is set.</summary>
+/// <summary>The identified request, or the reason why there is none to protect. Exactly one member is set.</summary>
 internal readonly record struct Identification
 {
     /// <summary>The request, with its key.</summary>
     public IdentifiedRequest? Request { get; private init; }
 
-    /// <summary>Why it is rejected.</summary>
+    /// <summary>The problem with which it is rejected.</summary>
     public IdempotencyProblem? Problem { get; private init; }
 
-    /// <summary>It has no key and needs none. Its body, to be given to the handler.</summary>
+    /// <summary>The body, for the handler, of a request that has no key and needs none.</summary>
     public RequestBody? WithoutKey { get; private init; }
 
-    /// <summary>The status with which the framework answers a body that cannot be read.</summary>
+    /// <summary>The status with which the framework responds to a body that cannot be read.</summary>
     public int? UnreadableBodyStatus { get; private init; }
 
     public static Identification Of(IdentifiedRequest request) => new() { Request = request };

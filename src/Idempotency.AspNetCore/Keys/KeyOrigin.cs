@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>Where a request's key is from. The values are part of what stores keep.</summary>
+/// <summary>The source of a request's key. The values are part of the stored format.</summary>
 internal enum KeyOrigin : byte
 {
     /// <summary>The key header.</summary>
@@ -9,6 +9,6 @@ internal enum KeyOrigin : byte
     /// <summary>The whole body.</summary>
     Body = 2,
 
-    /// <summary>What <see cref="IdempotencyPolicy.KeySelector"/> selects.</summary>
+    /// <summary>The values selected by <see cref="IdempotencyPolicy.KeySelector"/>.</summary>
     Selection = 3,
 }

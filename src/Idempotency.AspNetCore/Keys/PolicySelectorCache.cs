@@ -5,7 +5,7 @@ namespace Idempotency.AspNetCore;
 /// <summary>The selectors of policies, each compiled once.</summary>
 internal sealed class PolicySelectorCache(IEnumerable<IIdempotencySelectorLanguage> languages)
 {
-    // By reference: two equal policies may well have their own entry, while comparing records on every request would cost more than it saves.
+    // By reference: two equal policies can have an entry each, because comparing records on every request would cost more.
     private readonly ConditionalWeakTable<IdempotencyPolicy, PolicySelectors> _selectors = [];
     private readonly IIdempotencySelectorLanguage? _language = languages.LastOrDefault();
 

@@ -1,14 +1,14 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>The query in one order: <c>?b=2&amp;a=1</c> and <c>?a=1&amp;b=2</c> are the same query.</summary>
+/// <summary>Sorts the query: <c>?b=2&amp;a=1</c> and <c>?a=1&amp;b=2</c> are the same query.</summary>
 /// <remarks>
-/// <para>1. Parameters are sorted by name, and those with the same name stay in the order in which they were sent, which a handler can see. 2. A name is what the framework makes of it: up to the first <c>=</c>,
-/// unescaped, with a space for <c>+</c>, and not case-sensitive. <c>a</c>, <c>A</c> and <c>%61</c> are the same name. 3. Each parameter stays as it was sent: only the order is made one.</para>
-/// <para>A query whose parameters come sorted is left as it is.</para>
+/// <para>1. Parameters are sorted by name; those with the same name stay in the order in which they were sent, which a handler can see. 2. Names are compared as the framework reads them: up to the first <c>=</c>,
+/// unescaped, with a space for <c>+</c>, and not case-sensitive. <c>a</c>, <c>A</c> and <c>%61</c> are the same name. 3. Each parameter stays as it was sent: only the order changes.</para>
+/// <para>A query whose parameters are already sorted is not changed.</para>
 /// </remarks>
 internal static class QueryText
 {
-    /// <summary>The query, with its question mark, in order.</summary>
+    /// <summary>The sorted query, with its question mark.</summary>
     public static string Ordered(string query)
     {
         if (!query.Contains('&', StringComparison.Ordinal))

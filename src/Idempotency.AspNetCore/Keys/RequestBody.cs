@@ -7,13 +7,13 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The body of a request, read to its end before anything is claimed, and there for the handler again.</summary>
+/// <summary>The body of a request. It is read to its end before anything is claimed, and is then available to the handler.</summary>
 internal readonly struct RequestBody
 {
-    // The array that holds the bytes, when they were taken from the connection and the handler must get them from here.
+    // The array with the bytes, if they were read from the connection and the handler must read them from here.
     private readonly byte[]? _taken;
 
-    // Where a body that can be read again stood.
+    // The position of a body that can be read again.
     private readonly long? _position;
 
     private RequestBody(ReadOnlyMemory<byte> bytes, byte[]? taken = null, long? position = null, bool isParsedForm = false, bool isTooLarge = false)
@@ -27,17 +27,17 @@ internal readonly struct RequestBody
 
     public ReadOnlyMemory<byte> Bytes { get; }
 
-    /// <summary>Whether the bytes are not what was sent, but what an earlier middleware parsed from it.</summary>
+    /// <summary>Whether the bytes are not the body as sent, but what earlier middleware parsed from it.</summary>
     public bool IsParsedForm { get; }
 
-    /// <summary>Whether the body is over the limit; then nothing else is known of it.</summary>
+    /// <summary>Whether the body exceeds the limit; then nothing else is known about it.</summary>
     public bool IsTooLarge { get; }
 
-    /// <summary>Reads the body. Before a handler runs, <see cref="GiveBackTo"/> must put it where it was.</summary>
+    /// <summary>Reads the body. Before a handler runs, <see cref="GiveBackTo"/> must restore it.</summary>
     /// <remarks>
-    /// <para>The handler gets a copy in memory rather than the connection: a client that goes away then takes nothing from it, and no server's
-    /// limit on unread data (or HTTP/2 window) is in the way. The array is not pooled: a handler may keep the stream for longer than the request.</para>
-    /// <para>What fails while reading (the client went away, the server's own limit) is an <see cref="IOException"/>, and nothing is claimed yet.</para>
+    /// <para>The handler gets a copy in memory instead of the connection: a disconnect of the client then takes nothing from it, and no server
+    /// limit on unread data (or HTTP/2 window) interferes. The array is not pooled, because a handler can hold the stream longer than the request.</para>
+    /// <para>An error while reading (the client disconnected, or a limit of the server) is an <see cref="IOException"/>, and nothing is claimed yet.</para>
     /// </remarks>
     public static ValueTask<RequestBody> ReadAsync(HttpContext context, long limit)
     {
@@ -58,18 +58,18 @@ internal readonly struct RequestBody
             return RewindAsync(request, limit, context.RequestAborted);
         }
 
-        // Antiforgery, for one, reads forms before this middleware may: the stream is at its end, and only the form tells requests apart.
+        // Antiforgery, for example, reads forms before this middleware can: the stream is at its end, and only the form identifies the request.
         return AntiforgeryCheck.FormOf(context) is { } form
             ? ReadFormAsync(form, AntiforgeryCheck.TokenFieldOf(context), limit, context.RequestAborted)
             : TryReadArrived(request, announced, limit, out var body) ? ValueTask.FromResult(body)
             : BufferAsync(request, limit, context.RequestAborted);
     }
 
-    /// <summary>A body that has come with the head, as most have: nothing to wait for, so no state machine, and no token of the server's to be made.</summary>
+    /// <summary>Reads a body that arrived with the headers, as most do: there is nothing to wait for, so no state machine is needed, and no token of the server.</summary>
     private static bool TryReadArrived(HttpRequest request, long? announced, long limit, out RequestBody body)
     {
         body = default;
-        // Unannounced, it seldom ends where it stands. A client that waits for 100 Continue is told so by the reader's asynchronous side.
+        // A body without a length seldom ends where it stands. A client that waits for 100 Continue gets it from the reader's asynchronous methods.
         if (announced is null || request.Headers.Expect.Count > 0)
         {
             return false;
@@ -83,7 +83,7 @@ internal readonly struct RequestBody
 
         if (!read.IsCompleted || read.IsCanceled || read.Buffer.Length > limit)
         {
-            reader.AdvanceTo(read.Buffer.Start); // as if it had not been looked at
+            reader.AdvanceTo(read.Buffer.Start); // as if it had not been examined
             return false;
         }
 
@@ -93,7 +93,7 @@ internal readonly struct RequestBody
         return true;
     }
 
-    /// <summary>Leaves a body that reads as it did before; also once more, for a handler that runs again.</summary>
+    /// <summary>Restores the body as it was before; also again, for a handler that runs again.</summary>
     public void GiveBackTo(HttpContext context)
     {
         if (_taken is not null)
@@ -108,7 +108,7 @@ internal readonly struct RequestBody
             }
             catch (Exception gone) when (gone is ObjectDisposedException or NotSupportedException or IOException)
             {
-                // The first run has closed it.
+                // The first run closed it.
                 BufferedBody.Install(context, Bytes.ToArray(), Bytes.Length);
                 context.Request.Body.Position = position;
             }
@@ -117,7 +117,7 @@ internal readonly struct RequestBody
 
     private static async ValueTask<RequestBody> BufferAsync(HttpRequest request, long limit, CancellationToken aborted)
     {
-        // Through the reader: what a middleware before us has looked at without consuming it is still there, and not in the stream.
+        // With the reader: data that earlier middleware examined without consuming is still in it, and not in the stream.
         var (bytes, length) = await ReadToEndAsync(request.BodyReader, request.ContentLength, limit, aborted);
         if (length > limit)
         {
@@ -127,7 +127,7 @@ internal readonly struct RequestBody
         return new RequestBody(bytes.AsMemory(0, (int)length), taken: bytes);
     }
 
-    /// <summary>Somebody before us made the body seekable (<c>EnableBuffering</c>): it is read from its start and put back where it stood.</summary>
+    /// <summary>Reads a body that earlier middleware made seekable (<c>EnableBuffering</c>): from its start, and restores its position.</summary>
     private static async ValueTask<RequestBody> RewindAsync(HttpRequest request, long limit, CancellationToken aborted)
     {
         var body = request.Body;
@@ -178,7 +178,7 @@ internal readonly struct RequestBody
         const byte Field = 1;
         const byte File = 2;
         using var bytes = new MemoryStream();
-        long content = 0; // without the prefixes: never more than what was sent
+        long content = 0; // without the length prefixes: never more than was sent
         foreach (var (name, values) in form)
         {
             if (name.Equals(antiforgeryToken, StringComparison.OrdinalIgnoreCase))

@@ -12,17 +12,18 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>The document that selectors are applied to.</summary>
 /// <remarks>
-/// <para>1. <c>body</c>: a JSON body as it is, <c>null</c> when there is none; a form as an object of its fields, each a string, or an array where a field comes more than once, without its files; any other body as a
-/// string, in base64 when it is not UTF-8. JSON is what says so and is (RFC 8259, at most 64 levels). 2. <c>headers</c>: names in lower case, the field lines of one name joined with a comma and a space (RFC 9110 section 5.3). 3. <c>query</c>:
-/// a string, or an array where a name comes more than once. 4. <c>route</c>: the route's values as strings. 5. <c>method</c> and
-/// <c>path</c>, with its base, as sent but unescaped. 6. <c>user</c>: the claims of authenticated identities by type, a string, or an array where a type comes more than once.</para>
-/// <para>Of a function's call there is <c>body</c> alone: its payload.</para>
+/// <para>1. <c>body</c>: a JSON body as it is, <c>null</c> if there is none; a form as an object of its fields, each a string, or an array if a field is sent more than once, without its files; any other body as a
+/// string, in base64 if it is not UTF-8. A body is JSON if its media type says so and it can be parsed (RFC 8259, at most 64 levels). 2. <c>headers</c>: names in lower case, the field lines of one
+/// name joined with a comma and a space (RFC 9110 section 5.3). 3. <c>query</c>:
+/// a string, or an array if a name is sent more than once. 4. <c>route</c>: the route values as strings. 5. <c>method</c> and
+/// <c>path</c>, including the path base, as sent but unescaped. 6. <c>user</c>: the claims of authenticated identities by type, a string, or an array if there are several of a type.</para>
+/// <para>For a function call, there is only <c>body</c>: its payload.</para>
 /// </remarks>
 internal static class RequestEnvelope
 {
     public static FrozenSet<string> Members { get; } = FrozenSet.Create(StringComparer.Ordinal, "body", "headers", "query", "route", "method", "path", "user");
 
-    // As deep as System.Text.Json reads a body for a handler; the envelope around it is one level more.
+    // The depth to which System.Text.Json reads a body for a handler; the envelope around it adds one level.
     private const int MaxBodyDepth = 64;
     private static readonly JsonDocumentOptions Depth = new() { MaxDepth = MaxBodyDepth + 1 };
 
@@ -39,7 +40,7 @@ internal static class RequestEnvelope
         return json.ToDocument();
     }
 
-    /// <summary>The payload of a function's call alone.</summary>
+    /// <summary>The payload of a function call alone.</summary>
     public static JsonDocument BodyOf(ReadOnlyMemory<byte> payload) => BodyOf(payload, isJson: true);
 
     private static JsonDocument BodyOf(ReadOnlyMemory<byte> body, bool isJson)
@@ -55,7 +56,7 @@ internal static class RequestEnvelope
         return json.ToDocument();
     }
 
-    /// <summary>The envelope of a request, with those of its members that are read.</summary>
+    /// <summary>The envelope of a request, with only the members that are read.</summary>
     public static JsonDocument Of(HttpContext context, RequestBody body, IEnumerable<KeyValuePair<string, StringValues>>? form, IReadOnlyCollection<string> members)
     {
         var request = context.Request;
@@ -82,7 +83,7 @@ internal static class RequestEnvelope
         return json.ToDocument();
     }
 
-    /// <summary>The envelope of a call of a function.</summary>
+    /// <summary>The envelope of a function call.</summary>
     public static JsonDocument Of(ReadOnlyMemory<byte> payload)
     {
         using var json = new NewDocument();
@@ -98,7 +99,7 @@ internal static class RequestEnvelope
         body = WithoutMark(body);
         if (isJson && IsJson(body.Span))
         {
-            writer.WriteRawValue(body.Span, skipInputValidation: true); // it has just been validated, and numbers stay as they are written
+            writer.WriteRawValue(body.Span, skipInputValidation: true); // it has just been validated, and numbers keep their notation
         }
         else
         {
@@ -164,7 +165,7 @@ internal static class RequestEnvelope
 
     private static void WriteString(Utf8JsonWriter writer, string? value) => writer.WriteStringValue(value is null ? null : Clean(value));
 
-    // Half a pair has no place in UTF-8: the writer would refuse it, and one replacement for all would make one text of two.
+    // An unpaired surrogate cannot be encoded in UTF-8: the writer would reject it, and replacing all of them with the same character would make two texts equal.
     private static string Clean(string text)
     {
         for (var i = 0; i < text.Length; i++)
@@ -187,7 +188,7 @@ internal static class RequestEnvelope
 
     private static bool IsJson(ReadOnlySpan<byte> body)
     {
-        if (!Utf8.IsValid(body)) // of what is in strings the reader does not look at that
+        if (!Utf8.IsValid(body)) // the reader does not validate the content of strings
         {
             return false;
         }

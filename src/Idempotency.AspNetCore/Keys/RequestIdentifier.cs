@@ -2,13 +2,13 @@ using Microsoft.AspNetCore.Http;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Finds out which request this is: its key, its body and its fingerprint.</summary>
+/// <summary>Identifies a request: its key, its body and its fingerprint.</summary>
 internal sealed class RequestIdentifier(PolicySelectorCache selectors)
 {
     /// <summary>Reads the key and the body.</summary>
     /// <remarks>
-    /// 1. A key header is judged before the body is read: a client that waits for 100 Continue is spared sending it. 2. So is a missing one, where the
-    /// key can be nowhere else. 3. The body is read within the limit. 4. Without a header the key is what the policy selects of the request, or the whole body.
+    /// 1. A key header is parsed before the body is read, so that a client that waits for 100 Continue need not send the body. 2. So is a missing header, if the
+    /// key cannot come from elsewhere. 3. The body is read within the limit. 4. Without a header, the key is selected from the request, or is the whole body.
     /// </remarks>
     public async ValueTask<Identification> IdentifyAsync(HttpContext context, IdempotencyPolicy policy)
     {
@@ -33,7 +33,7 @@ internal sealed class RequestIdentifier(PolicySelectorCache selectors)
         }
         catch (IOException exception)
         {
-            // As the framework answers what it cannot read for a handler: the server's own limits have a status; a client that left needs none.
+            // The framework responds in the same way to a body that a handler cannot read: the server's own limits have a status; a client that disconnected needs none.
             return Identification.UnreadableBody((exception as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest);
         }
 
@@ -55,8 +55,8 @@ internal sealed class RequestIdentifier(PolicySelectorCache selectors)
             : Identification.NoKey(body);
     }
 
-    /// <summary>Computes what a duplicate must equal.</summary>
-    /// <returns>Null when there is a fingerprint; else why the request is rejected.</returns>
+    /// <summary>Computes the fingerprint that a duplicate must have.</summary>
+    /// <returns>Null if there is a fingerprint; otherwise the problem with which the request is rejected.</returns>
     public IdempotencyProblem? TryFingerprint(HttpContext context, IdempotencyPolicy policy, in IdentifiedRequest request, out Fingerprint fingerprint) =>
         selectors.Of(policy).TryFingerprint(context, policy, request.Body, out fingerprint, out var error) ? null : IdempotencyProblem.SelectorInapplicable(error);
 }

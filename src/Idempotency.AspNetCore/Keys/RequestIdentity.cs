@@ -3,28 +3,29 @@ using Microsoft.Net.Http.Headers;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Which request this is: where its record is kept (the stored key), and what a retry of it must equal (the fingerprint).</summary>
+/// <summary>Identifies a request: the key of its record (the stored key), and the content that a retry must repeat (the fingerprint).</summary>
 internal static class RequestIdentity
 {
-    // Both layouts are part of what stores keep: a change of either needs a new first byte, or retries across a deployment become strangers.
-    // What layout 1 says of a request never changes either, but for requests that were told apart by mistake: the query's order (see QueryText)
-    // and the media type of nothing. Each of those now has the fingerprint of the one among them that needed no mending.
-    // Bytes from 128 up are those of FunctionIdentity.
+    // Both layouts are part of the stored format: a change needs a new first byte; otherwise, retries across a deployment would not match.
+    // The content of layout 1 never changes either, except for requests that were distinguished by mistake: by the order of the query (see QueryText)
+    // and by the media type of an empty body. Each of those now has the fingerprint of the one among them that was correct.
+    // Bytes from 128 are those of FunctionIdentity.
     private const byte KeyVersion = 1;
     private const byte FingerprintVersion = 1;
 
-    // A fingerprint of what a selector selects, and nothing else.
+    // A fingerprint of selected values only.
     private const byte SelectedFingerprintVersion = 2;
 
-    // Any other fingerprint, and the headers that the policy names.
+    // Any other fingerprint, combined with the headers that the policy names.
     private const byte HeadersFingerprintVersion = 3;
 
-    // Which form the body has. A raw body never equals a canonical one, whatever its bytes.
+    // The form of the body. A raw body never equals a canonical one, whatever its bytes.
     private const byte Canonical = 1;
     private const byte Raw = 2;
     private const byte ParsedForm = 3;
 
-    /// <summary>SHA-256 of the request's partition, target and key. Layout: version, tagged partition, method, path, source of the key, key; and the query when the key is the body. See <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
+    /// <summary>SHA-256 of the request's partition, target and key. Layout: version, tagged partition, method, path, source of the key, key; and the query when the key is the body. See
+    /// <see cref="PooledBytes.AddPart(ReadOnlySpan{char})"/>.</summary>
     public static StoreKey StoreKeyOf(HttpContext context, IdempotencyPolicy policy, string key, KeyOrigin origin)
     {
         var input = new PooledBytes(512);
@@ -36,7 +37,7 @@ internal static class RequestIdentity
             AppendKey(origin, key, ref input);
             if (origin == KeyOrigin.Body)
             {
-                // A client that chose a key can choose another for another query; one whose body is the key cannot. Where the key is selected, the expression says whether it takes part.
+                // A client that chooses a key can choose another one for another query; a client whose body is the key cannot. If the key is selected, the expression decides whether the query counts.
                 input.AddPart(QueryText.Ordered(context.Request.QueryString.Value ?? ""));
             }
 
@@ -48,7 +49,7 @@ internal static class RequestIdentity
         }
     }
 
-    /// <summary>The same for a request that is named rather than there: one with a key header.</summary>
+    /// <summary>The stored key of a request with a key header that an operator describes.</summary>
     public static StoreKey StoreKeyOf(IdempotencyRecordQuery request, string key)
     {
         var input = new PooledBytes(512);
@@ -66,14 +67,14 @@ internal static class RequestIdentity
         }
     }
 
-    /// <summary>The key of a request that is its own key: the SHA-256 of its canonical JSON body in hexadecimal, or, when it has no canonical form, of its bytes after <c>raw-</c>. Null when a form has nothing but what does not count.</summary>
+    /// <summary>The key of a request whose body is its key: the SHA-256 of its canonical JSON body in hexadecimal; if it has no canonical form, <c>raw-</c> and the SHA-256 of its bytes. Null if a form has no content that counts.</summary>
     public static string? KeyOf(HttpContext context, RequestBody body)
     {
         var content = FormContent.Of(context, body)?.Bytes ?? body.Bytes;
         return content.IsEmpty ? null : KeyOf(content.Span, HasJson(context.Request, body));
     }
 
-    /// <summary>The same of any content.</summary>
+    /// <summary>The same key for any content.</summary>
     public static string KeyOf(ReadOnlySpan<byte> content, bool isJson)
     {
         var input = new PooledBytes((2 * content.Length) + 64);
@@ -87,8 +88,9 @@ internal static class RequestIdentity
         }
     }
 
-    /// <summary>SHA-256 of what the policy's <see cref="IdempotencyPolicy.Fingerprint"/> covers. Layout: version, method, path, query, media type, content encoding, form of the body, body; of canonical JSON without the encoding.</summary>
-    /// <remarks>What it depends on beside the stored key's target, <see cref="SeenRequest"/> compares.</remarks>
+    /// <summary>SHA-256 of the parts that the policy's <see cref="IdempotencyPolicy.Fingerprint"/> covers. Layout: version, method, path, query, media type, content encoding, form of the body, body;
+    /// for canonical JSON, without the encoding.</summary>
+    /// <remarks><see cref="SeenRequest"/> compares everything that it depends on beyond the stored key.</remarks>
     public static Fingerprint FingerprintOf(HttpContext context, IdempotencyPolicy policy, RequestBody body)
     {
         if (policy.Fingerprint == RequestFingerprintMode.None)
@@ -106,7 +108,7 @@ internal static class RequestIdentity
 
             if (body.Bytes.IsEmpty)
             {
-                // Nothing is nothing, whatever its media type. (Some clients name one for a DELETE, and their proxies remove it.)
+                // An empty body is nothing, regardless of its media type. (Some clients send one with a DELETE, and their proxies remove it.)
                 input.AddPart("");
                 input.AddPart("");
                 input.Add(Raw);
@@ -126,7 +128,7 @@ internal static class RequestIdentity
                 input.RollBackTo(beforeMediaType);
             }
 
-            // Parameters (a charset, a boundary) and encodings say how bytes are meant, so they count where bytes do.
+            // Parameters (a charset, a boundary) and encodings define the meaning of bytes, so they count if bytes do.
             var form = FormContent.Of(context, body);
             input.AddPart(form?.MediaType ?? request.ContentType ?? "");
             input.AddPart(request.Headers.ContentEncoding.ToString());
@@ -140,7 +142,7 @@ internal static class RequestIdentity
         }
     }
 
-    /// <summary>The same where a selector says what counts. Layout: version, method, path, the hash of what is selected, if anything is.</summary>
+    /// <summary>The fingerprint if a selector is used. Layout: version, method, path, and the hash of the selected values, if any.</summary>
     public static Fingerprint FingerprintOfSelection(HttpContext context, string? selected)
     {
         var input = new PooledBytes(512);
@@ -157,10 +159,10 @@ internal static class RequestIdentity
         }
     }
 
-    /// <summary>A fingerprint, and the request headers that count beside what it covers. Layout: version, fingerprint, then for each name: name, whether it is there, value.</summary>
+    /// <summary>Combines a fingerprint with request headers. Layout: version, fingerprint, then for each name: name, whether it is present, value.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="headers">Names in lower case and in order, each once.</param>
-    /// <param name="fingerprint">What it is without them.</param>
+    /// <param name="headers">Names in lower case and sorted, each once.</param>
+    /// <param name="fingerprint">The fingerprint without them.</param>
     public static Fingerprint WithHeaders(HttpRequest request, ReadOnlySpan<string> headers, Fingerprint fingerprint)
     {
         var input = new PooledBytes(512);
@@ -174,7 +176,7 @@ internal static class RequestIdentity
                 var isThere = request.Headers.TryGetValue(header, out var lines);
                 input.AddPart(header);
                 input.Add((byte)(isThere ? 1 : 0));
-                // As intermediaries may join them (RFC 9110 section 5.3), and as selectors see them.
+                // Joined as intermediaries can join them (RFC 9110 section 5.3), and as selectors see them.
                 input.AddPart(lines.Count > 1 ? string.Join(", ", (IEnumerable<string?>)lines) : lines.ToString());
             }
 
@@ -198,11 +200,11 @@ internal static class RequestIdentity
         input.AddPart(key);
     }
 
-    // Joined, because where the base ends is the application's affair: to the client it is one path.
+    // Joined, because the position of the path base is internal to the application: to the client, it is one path.
     public static string PathOf(HttpRequest request) =>
         request.PathBase.HasValue ? request.PathBase.Value + request.Path.Value : request.Path.Value ?? "";
 
-    /// <summary>Whether a request's body is meant to be JSON, and here as it was sent.</summary>
+    /// <summary>Whether the body of a request is JSON by its media type, and available as sent.</summary>
     public static bool HasJson(HttpRequest request, RequestBody body) => !body.IsParsedForm && IsJson(request.ContentType, out _);
 
     /// <summary>Whether the body is JSON in UTF-8: <c>application/json</c>, <c>text/json</c> or <c>…+json</c>, with no charset but utf-8 (RFC 8259 section 8.1).</summary>
@@ -227,7 +229,7 @@ internal static class RequestIdentity
             return false;
         }
 
-        // Other parameters are part of the type (RFC 9110 section 8.3.1): some applications tell versions by them.
+        // Other parameters are part of the type (RFC 9110 section 8.3.1): some applications use them for versions.
         mediaType = string.Join(';', parsed.Parameters
             .Where(parameter => !parameter.Name.Equals("charset", StringComparison.OrdinalIgnoreCase))
             .Select(parameter => $"{parameter.Name.ToString().ToLowerInvariant()}={parameter.Value}")

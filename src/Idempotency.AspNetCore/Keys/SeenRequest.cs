@@ -3,11 +3,11 @@ using Microsoft.AspNetCore.Http;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A request as it was sent, kept beside its answer: a retry that is the same to the byte needs no fingerprint to be recognised.</summary>
-/// <remarks>It holds everything that <see cref="RequestIdentity.FingerprintOf"/> depends on, less the method and the path, which the stored key covers.</remarks>
+/// <summary>A request as it was sent, cached with its response: a byte-identical retry is recognized without computing a fingerprint.</summary>
+/// <remarks>It contains everything that <see cref="RequestIdentity.FingerprintOf"/> depends on except the method and the path, which the stored key covers.</remarks>
 internal sealed class SeenRequest
 {
-    // Larger bodies are not kept: the cache is for answers.
+    // Larger bodies are not cached, because the cache is for responses.
     private const int LargestBody = 64 * 1024;
 
     private readonly RequestFingerprintMode _mode;
@@ -24,21 +24,21 @@ internal sealed class SeenRequest
         _contentType = context.Request.ContentType;
         _contentEncoding = context.Request.Headers.ContentEncoding;
         _isParsedForm = body.IsParsedForm;
-        // A body of unannounced length comes in an array that is larger than it, up to 2048 times: only the body is kept, and counted.
+        // A body of unknown length comes in an array that can be up to 2048 times larger: only the body is cached and counted.
         _body = MemoryMarshal.TryGetArray(body.Bytes, out var array) && array.Array!.Length > body.Bytes.Length ? body.Bytes.ToArray() : body.Bytes;
     }
 
     /// <summary>The memory it takes, in bytes.</summary>
     public long Size => 150 + _body.Length + (2 * ((_query?.Length ?? 0) + (_contentType?.Length ?? 0) + (_contentEncoding?.Length ?? 0)));
 
-    /// <summary>The length of the array that is kept, for tests: never more than is counted.</summary>
+    /// <summary>The length of the cached array, for tests: never more than is counted.</summary>
     internal int MemoryTaken => MemoryMarshal.TryGetArray(_body, out var array) ? array.Array!.Length : 0;
 
-    /// <summary>Keeps a request, unless it is too large, or more of it may count than is compared here.</summary>
+    /// <summary>Creates the entry, unless the request is too large, or other parts of it count than are compared here.</summary>
     public static SeenRequest? Of(HttpContext context, IdempotencyPolicy policy, RequestBody body) =>
         body.Bytes.Length <= LargestBody && CoversAll(policy) ? new SeenRequest(context, policy.Fingerprint, body) : null;
 
-    /// <summary>Whether a request is the same to the byte, and so has the same fingerprint. When not, its fingerprint may still be the same.</summary>
+    /// <summary>Whether a request is byte-identical, and therefore has the same fingerprint. If not, its fingerprint can still be the same.</summary>
     public bool Equals(HttpContext context, IdempotencyPolicy policy, RequestBody body) =>
         _mode == policy.Fingerprint && CoversAll(policy)
         && _isParsedForm == body.IsParsedForm

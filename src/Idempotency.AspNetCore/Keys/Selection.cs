@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>What of a document counts. Nothing, when there is neither a hash nor an error.</summary>
-/// <param name="Hash">The SHA-256 of its canonical form in hexadecimal.</param>
-/// <param name="Error">Why the selector cannot be applied, for the client: names the expression, and nothing of the document.</param>
+/// <summary>The values selected from a document. Nothing was selected if there is neither a hash nor an error.</summary>
+/// <param name="Hash">The SHA-256 of their canonical form in hexadecimal.</param>
+/// <param name="Error">The reason why the selector cannot be applied, for the client. It contains the expression, and nothing of the document.</param>
 internal readonly record struct Selection(string? Hash, string? Error = null);

@@ -4,10 +4,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A policy's compiled selector, and what it is applied to.</summary>
+/// <summary>A compiled selector of a policy, and the document that it is applied to.</summary>
 /// <remarks>
-/// The rule, decided from the expression alone: 1. it names a member of the envelope at its root: it is applied to the envelope, and a root name that is no such member is a
-/// mistake (it would select nothing, ever); 2. it names none: it is applied to the body.
+/// The rule depends only on the expression: 1. if it names a member of the envelope at its root, it is applied to the envelope, and any other root name is an
+/// error (it would never select anything); 2. otherwise it is applied to the body.
 /// </remarks>
 internal sealed class Selector
 {
@@ -17,14 +17,14 @@ internal sealed class Selector
     private readonly IReadOnlyCollection<string>? _members;
     private readonly bool _readsBody;
 
-    /// <exception cref="InvalidOperationException">There is no language, or the expression is not valid in it: the message names the fix.</exception>
+    /// <exception cref="InvalidOperationException">There is no language, or the expression is not valid: the message names the fix.</exception>
     public Selector(IIdempotencySelectorLanguage? language, string setting, string expression, string who)
     {
         _expression = expression;
         _setting = setting;
         if (language is null)
         {
-            throw new InvalidOperationException($"{who} has the {setting} '{expression}', but there is no language for it. Add the package Idempotency.AspNetCore.JmesPath and call AddIdempotency().AddJmesPath().");
+            throw new InvalidOperationException($"{who} sets {setting} to '{expression}', but no selector language is registered. Add the package Idempotency.AspNetCore.JmesPath and call AddIdempotency().AddJmesPath().");
         }
 
         try
@@ -33,7 +33,7 @@ internal sealed class Selector
         }
         catch (FormatException invalid)
         {
-            throw new InvalidOperationException($"{who} has the {setting} '{expression}', which is not valid. {invalid.Message}", invalid);
+            throw new InvalidOperationException($"{who} sets {setting} to '{expression}', which is not valid. {invalid.Message}", invalid);
         }
 
         var names = _compiled.RootNames;
@@ -42,7 +42,7 @@ internal sealed class Selector
         {
             var member = names.First(RequestEnvelope.Members.Contains);
             throw new InvalidOperationException(
-                $"{who} has the {setting} '{expression}', which names '{member}' of the request's envelope beside '{strangers[0]}', which is not there. Write 'body.' before '{strangers[0]}', which is a member of the body, and before '{member}' if that is one too. The envelope has {string.Join(", ", RequestEnvelope.Members.Order())}.");
+                $"{who} sets {setting} to '{expression}', which refers to '{member}' in the request envelope and to '{strangers[0]}', which the envelope does not have. Write 'body.' before '{strangers[0]}' to select it from the body, and before '{member}' if it is in the body too. The members of the envelope are {string.Join(", ", RequestEnvelope.Members.Order())}.");
         }
 
         _members = names.Count > 0 && strangers.Count == 0 ? names : null;
@@ -50,24 +50,24 @@ internal sealed class Selector
         Headers = _members?.Contains("headers") == true ? [.. _compiled.NamesUnder("headers").Where(HttpToken.IsValid)] : [];
     }
 
-    /// <summary>The request headers that it is seen to read.</summary>
+    /// <summary>The request headers that it is known to read.</summary>
     public IReadOnlyCollection<string> Headers { get; }
 
-    /// <summary>What it selects of a request.</summary>
+    /// <summary>Selects from a request.</summary>
     public Selection Of(HttpContext context, RequestBody body)
     {
         string? error = null;
         var form = _readsBody ? FormFields.Of(context, body, out error) : null;
         if (error is not null)
         {
-            return new Selection(null, $"{Name} selects from the body, which is a form that cannot be read. {error}");
+            return new Selection(null, $"{Name} selects from the body, but the form in it cannot be read. {error}");
         }
 
         using var document = _members is null ? RequestEnvelope.BodyOf(context.Request, body, form) : RequestEnvelope.Of(context, body, form, _members);
         return Of(document.RootElement);
     }
 
-    /// <summary>What it selects of a function's payload.</summary>
+    /// <summary>Selects from a function's payload.</summary>
     public Selection Of(ReadOnlyMemory<byte> payload)
     {
         using var document = _members is null ? RequestEnvelope.BodyOf(payload) : RequestEnvelope.Of(payload);
@@ -87,7 +87,7 @@ internal sealed class Selector
         }
         catch (IdempotencySelectorException inapplicable)
         {
-            return new Selection(null, $"{Name} cannot be applied. {inapplicable.Message}");
+            return new Selection(null, $"{Name} could not be applied to the request. {inapplicable.Message}");
         }
     }
 }

@@ -1,18 +1,18 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>What happens to a key whose owner vanished: its process crashed, or it lost the store for longer than its lease.</summary>
+/// <summary>What happens to an abandoned claim: one whose lease ended without completion, because its process crashed or lost the store for longer than the lease.</summary>
 public enum AbandonedBehavior
 {
     /// <summary>
-    /// The next request with the key takes the claim over and runs the handler (or the function) again, with
+    /// The next request with the key takes over the claim and runs the handler (or the function) again, with
     /// <see cref="IIdempotentRun.TookOver"/> set and <see cref="IIdempotentRun.Attempt"/> one higher. The default.
     /// </summary>
     TakeOver,
 
     /// <summary>
-    /// The key is answered 409 <c>idempotency-outcome-unknown</c>, or with <see cref="IdempotencyOutcomeUnknownException"/>, until its retention is over: for effects that must never happen twice,
-    /// even at the price of somebody looking into it. An attempt that recorded steps (<c>IIdempotentRun.StepAsync</c>) is resumed all the same when every step that it began is recorded: put all effects
-    /// of such a handler into steps.
+    /// Requests with the key are rejected with 409 <c>idempotency-outcome-unknown</c> (calls with <see cref="IdempotencyOutcomeUnknownException"/>) until the retention ends. For effects that must
+    /// never happen twice, at the cost of a manual check. An attempt with recorded steps (<c>IIdempotentRun.StepAsync</c>) is still resumed if every step that it started was recorded, so put all effects of
+    /// such a handler into steps.
     /// </summary>
     Refuse,
 }

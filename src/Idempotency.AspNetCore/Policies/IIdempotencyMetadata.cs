@@ -1,11 +1,11 @@
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// Endpoint metadata that makes an endpoint take part. <see cref="IdempotentAttribute"/> and <c>WithIdempotency()</c> add it.
+/// Endpoint metadata that opts an endpoint in to idempotency. <see cref="IdempotentAttribute"/> and <c>WithIdempotency()</c> add it.
 /// </summary>
 /// <remarks>
-/// Which policy counts: 1. with a <see cref="DisableIdempotencyAttribute"/> anywhere on the endpoint, none; 2. otherwise the last
-/// <see cref="IIdempotencyMetadata"/>: its <see cref="Policy"/>, else the policy registered under its <see cref="PolicyName"/>, else
+/// The policy is resolved in this order: 1. if the endpoint has a <see cref="DisableIdempotencyAttribute"/>, there is none; 2. otherwise the last
+/// <see cref="IIdempotencyMetadata"/> decides: its <see cref="Policy"/>, or the policy registered as <see cref="PolicyName"/>, or
 /// <see cref="IdempotencyOptions.DefaultPolicy"/>.
 /// </remarks>
 public interface IIdempotencyMetadata
@@ -13,18 +13,18 @@ public interface IIdempotencyMetadata
     /// <summary>The name of a policy registered with <see cref="IdempotencyOptions.AddPolicy"/>, or null.</summary>
     string? PolicyName { get; }
 
-    /// <summary>The policy itself, or null to go by <see cref="PolicyName"/>.</summary>
+    /// <summary>The policy itself, or null to use <see cref="PolicyName"/>.</summary>
     IdempotencyPolicy? Policy { get; }
 
-    /// <summary>What is the key, in place of the policy's own <see cref="IdempotencyPolicy.KeySelector"/>; null to leave that.</summary>
+    /// <summary>Overrides <see cref="IdempotencyPolicy.KeySelector"/> of the policy. Null keeps it.</summary>
     string? KeySelector => null;
 
-    /// <summary>What of a retry must equal the first request, in place of the policy's own <see cref="IdempotencyPolicy.FingerprintSelector"/>; null to leave that.</summary>
+    /// <summary>Overrides <see cref="IdempotencyPolicy.FingerprintSelector"/> of the policy. Null keeps it.</summary>
     string? FingerprintSelector => null;
 
-    /// <summary>The request headers that are part of the fingerprint, in place of the policy's own <see cref="IdempotencyPolicy.FingerprintHeaders"/>; null to leave those.</summary>
+    /// <summary>Overrides <see cref="IdempotencyPolicy.FingerprintHeaders"/> of the policy. Null keeps them.</summary>
     IReadOnlyCollection<string>? FingerprintHeaders => null;
 
-    /// <summary>The HTTP methods that are protected, in place of the policy's own <see cref="IdempotencyPolicy.Methods"/>; null to leave those.</summary>
+    /// <summary>Overrides <see cref="IdempotencyPolicy.Methods"/> of the policy. Null keeps them.</summary>
     IReadOnlyCollection<string>? Methods => null;
 }

@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>The middleware has seen the request, and lets it run unprotected on purpose.</summary>
+/// <summary>Set when the middleware has seen the request and deliberately lets it run unprotected.</summary>
 internal sealed class IdempotencyBypassed
 {
     public static IdempotencyBypassed Instance { get; } = new();

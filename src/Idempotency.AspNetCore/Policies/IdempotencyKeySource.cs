@@ -6,9 +6,9 @@ public enum IdempotencyKeySource
     /// <summary>The request header named by <see cref="IdempotencyPolicy.HeaderName"/>. The default.</summary>
     Header,
 
-    /// <summary>The request body: two requests with the same canonical JSON body are the same request. A request without a body has no key.</summary>
+    /// <summary>The request body: requests with the same canonical JSON body have the same key. A request without a body has no key.</summary>
     Body,
 
-    /// <summary>The header when the client sent one, else the body.</summary>
+    /// <summary>The header if the client sent one, otherwise the body.</summary>
     HeaderOrBody,
 }

@@ -5,201 +5,202 @@ using Microsoft.AspNetCore.Routing;
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// How an endpoint, or a function, is protected. What is about requests and responses, a function passes over. Immutable; derive one from another with <c>policy with { Retention = TimeSpan.FromHours(1) }</c>.
+/// Defines how an endpoint or a function is protected. Functions ignore the options that concern HTTP requests and responses. Immutable: derive a policy with <c>policy with { Retention = TimeSpan.FromHours(1) }</c>.
 /// </summary>
 public sealed record IdempotencyPolicy
 {
-    /// <summary>Where the key comes from. Default: <see cref="IdempotencyKeySource.Header"/>.</summary>
+    /// <summary>The source of the key. Default: <see cref="IdempotencyKeySource.Header"/>.</summary>
     public IdempotencyKeySource KeySource { get; init; } = IdempotencyKeySource.Header;
 
     /// <summary>
-    /// Whether a request without a key is refused with 400 <c>idempotency-key-missing</c> (true, the default) or runs unprotected (false).
-    /// A malformed key is refused either way.
+    /// Whether a request without a key is rejected with 400 <c>idempotency-key-missing</c> (true, the default) or runs unprotected (false).
+    /// A malformed key is always rejected.
     /// </summary>
     public bool KeyRequired { get; init; } = true;
 
     /// <summary>
-    /// The request header that carries the key. Default: <c>Idempotency-Key</c> (draft-ietf-httpapi-idempotency-key-header).
-    /// Its value is 1 to 255 printable ASCII characters, bare (<c>abc</c>) or as a structured-field string (<c>"abc"</c>, RFC 9651 section 3.3.3): the same key.
+    /// The request header with the key. Default: <c>Idempotency-Key</c> (draft-ietf-httpapi-idempotency-key-header).
+    /// Its value has 1 to 255 printable ASCII characters, bare (<c>abc</c>) or as a structured-field string (<c>"abc"</c>, RFC 9651 section 3.3.3). Both forms are the same key.
     /// </summary>
     public string HeaderName { get; init; } = "Idempotency-Key";
 
     /// <summary>
-    /// What of the request is its key, as an expression: the key is the SHA-256 of what it selects. Null (the default): the header, or the
-    /// whole body, as <see cref="KeySource"/> says. With one, no header is read unless that is <see cref="IdempotencyKeySource.HeaderOrBody"/>, where a header comes first.
+    /// An expression that selects the key from the request: the key is the SHA-256 of the selected values. Null (the default): the key is the header or the
+    /// whole body, according to <see cref="KeySource"/>. With a selector, the header is read only if <see cref="KeySource"/> is <see cref="IdempotencyKeySource.HeaderOrBody"/>, and then takes precedence.
     /// </summary>
     /// <remarks>
-    /// <para>The language comes with a package: JMESPath with <c>AddIdempotency().AddJmesPath()</c> of <c>Idempotency.AspNetCore.JmesPath</c>. The expression is
-    /// compiled at start-up, which fails when it is not valid.</para>
-    /// <para>It is applied to the request's envelope when it names one of its members at the root (<c>body</c>, <c>headers</c>, <c>query</c>, <c>route</c>,
-    /// <c>method</c>, <c>path</c>, <c>user</c>); all of its root names must be such members then. Any other is applied to the body: <c>[transaction_id, user_id]</c> is <c>body.[transaction_id, user_id]</c>.</para>
-    /// <para>A form is an object of its fields, without its files: each field is a string, or an array of strings where it is sent more than once. A form that cannot be read, or exceeds the limits of <c>FormOptions</c>, is
+    /// <para>The expression language comes from a package: JMESPath with <c>AddIdempotency().AddJmesPath()</c> from <c>Idempotency.AspNetCore.JmesPath</c>. The expression is
+    /// compiled at start-up, which fails if it is not valid.</para>
+    /// <para>An expression whose root names are all members of the request envelope (<c>body</c>, <c>headers</c>, <c>query</c>, <c>route</c>,
+    /// <c>method</c>, <c>path</c>, <c>user</c>) is applied to the envelope; mixing them with other root names fails at start-up. Any other expression is applied to the body:
+    /// <c>[transaction_id, user_id]</c> is <c>body.[transaction_id, user_id]</c>.</para>
+    /// <para>A form is an object of its fields, without files: each field is a string, or an array of strings if it is sent more than once. A form that cannot be read or exceeds the limits of <c>FormOptions</c> is
     /// rejected with 400 <c>idempotency-key-invalid</c>.</para>
-    /// <para>A request of which nothing is selected has no key. <see cref="Fingerprint"/> still covers the whole request unless <see cref="FingerprintSelector"/> says what of it counts, or it is <see cref="RequestFingerprintMode.None"/>.</para>
-    /// <para>Of a function's call it selects from an <see cref="IdempotentPayload"/> given as the key, which is the envelope's <c>body</c>.</para>
+    /// <para>A request from which nothing is selected has no key. <see cref="Fingerprint"/> still covers the whole request, unless <see cref="FingerprintSelector"/> is set or the mode is <see cref="RequestFingerprintMode.None"/>.</para>
+    /// <para>For a function call, the expression selects from an <see cref="IdempotentPayload"/> that is passed as the key, which is the <c>body</c> of the envelope.</para>
     /// </remarks>
     public string? KeySelector { get; init; }
 
     /// <summary>
-    /// What of a retry must equal the first request, as an expression in the language and by the rules of <see cref="KeySelector"/>: everything that it does not select may differ. Null
-    /// (the default): what <see cref="Fingerprint"/> says. Of a function's call it selects from <see cref="IdempotentCallOptions.Payload"/>.
+    /// An expression that selects the values that a retry must repeat; all other values can differ. It follows the rules of <see cref="KeySelector"/>. Null
+    /// (the default): <see cref="Fingerprint"/> decides. For a function call, it selects from <see cref="IdempotentCallOptions.Payload"/>.
     /// </summary>
-    /// <remarks>What is absent in the first request must be absent in the retry.</remarks>
+    /// <remarks>A value that is absent in the first request must be absent in the retry.</remarks>
     public string? FingerprintSelector { get; init; }
 
     /// <summary>
-    /// The names of request headers that are part of the fingerprint: a retry must carry the same values, or none where the first request had none. For headers that select what the endpoint does,
-    /// such as <c>X-Api-Version</c>. Default: none. Names are not case-sensitive, and their order does not matter. They count in every <see cref="Fingerprint"/> mode and beside a <see cref="FingerprintSelector"/>.
+    /// The request headers that are part of the fingerprint: a retry must have the same values, or none if the first request had none. For headers that change what the endpoint does,
+    /// such as <c>X-Api-Version</c>. Default: none. Names are not case-sensitive, and their order does not matter. The headers count in every <see cref="Fingerprint"/> mode and in addition to a <see cref="FingerprintSelector"/>.
     /// </summary>
     /// <remarks>
-    /// The field lines of one name are one value, joined with a comma and a space (RFC 9110 section 5.3), and a header that is missing differs from one that is empty. With <see cref="ClientCaching"/>, <c>Vary</c> names them.
-    /// A function has no headers and ignores them.
+    /// Several field lines with the same name are one value, joined with a comma and a space (RFC 9110 section 5.3). A missing header differs from an empty one. With <see cref="ClientCaching"/>, <c>Vary</c> names them.
+    /// Functions have no headers and ignore this option.
     /// </remarks>
     public IReadOnlyCollection<string> FingerprintHeaders { get; init; } = [];
 
     /// <summary>
-    /// The HTTP methods that are protected; requests with any other method pass through as if the endpoint had no idempotency. Null (the default): all methods but <c>GET</c>, <c>HEAD</c>, <c>OPTIONS</c> and
-    /// <c>TRACE</c>, which change nothing (RFC 9110 section 9.2.1). Names are not case-sensitive. An empty list is rejected at start-up. A function ignores it.
+    /// The HTTP methods that are protected. Requests with other methods pass through as if the endpoint had not opted in. Null (the default): all methods except <c>GET</c>, <c>HEAD</c>, <c>OPTIONS</c> and
+    /// <c>TRACE</c>, which are safe (RFC 9110 section 9.2.1). Names are not case-sensitive. An empty list fails at start-up. Functions ignore this option.
     /// </summary>
-    /// <remarks>To protect a method that reads as well, list it with the others: <c>Methods = ["GET", "POST"]</c>.</remarks>
+    /// <remarks>To protect a safe method too, list it with the others: <c>Methods = ["GET", "POST"]</c>.</remarks>
     public IReadOnlyCollection<string>? Methods
     {
         get;
-        init => field = value is null or string[] ? value : value.ToArray(); // searched for every request, and an array is searched without an allocation
+        init => field = value as string[] ?? value?.ToArray(); // searched for every request, and an array is searched without an allocation
     }
 
     /// <summary>
-    /// Separates callers: one partition's key can never fetch, block or poison another's. Null (the default) means the authenticated user
-    /// (issuer and subject, or name identifier), else the authenticated client application (issuer and <c>client_id</c>, <c>azp</c> or <c>appid</c>), and one shared partition for anonymous callers. A function that returns null chooses the
-    /// shared partition too. Do not use a client's address or a raw <c>Authorization</c> header: both change between retries. An API that
-    /// tells tenants apart by host name must name the tenant here: the host is no part of the key.
+    /// Returns the partition of the caller. A key in one partition can never return, block or change the record of another partition. Null (the default): the authenticated user
+    /// (issuer and subject, or name identifier), otherwise the authenticated client application (issuer and <c>client_id</c>, <c>azp</c> or <c>appid</c>), and one shared partition for anonymous callers. A function that returns
+    /// null selects the shared partition too. Do not use the client's address or a raw <c>Authorization</c> header, because both change between retries. An API that separates tenants by host name
+    /// must return the tenant here: the host is not part of the key.
     /// </summary>
     public Func<HttpContext, string?>? Partition { get; init; }
 
-    /// <summary>What of a retry must equal the first request. Default: <see cref="RequestFingerprintMode.ExactJson"/>.</summary>
+    /// <summary>The parts of the request that a retry must repeat. Default: <see cref="RequestFingerprintMode.ExactJson"/>.</summary>
     public RequestFingerprintMode Fingerprint { get; init; } = RequestFingerprintMode.ExactJson;
 
-    /// <summary>How long an answer is kept, counted from its completion. Default: 24 hours. More than zero, at most 10 years.</summary>
+    /// <summary>How long a response is recorded, counted from its completion. Default: 24 hours. More than zero, at most 10 years.</summary>
     public TimeSpan Retention { get; init; } = TimeSpan.FromHours(24);
 
     /// <summary>
-    /// The lease of a claim. It is renewed every third of it while the handler runs, so it limits how long a crashed owner blocks its key,
-    /// not how long a handler may take. Default: 60 seconds. At least 30 milliseconds, at most one day.
+    /// The lease of a claim. It is renewed every third of its duration while the handler runs, so it limits how long a crashed process blocks its key,
+    /// not how long a handler can run. Default: 60 seconds. At least 30 milliseconds, at most one day.
     /// </summary>
     public TimeSpan ClaimDuration { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>What a duplicate is told while the first request runs. Default: <see cref="InProgressBehavior.Reject"/>.</summary>
+    /// <summary>What happens to a duplicate while the first request is running. Default: <see cref="InProgressBehavior.Reject"/>.</summary>
     public InProgressBehavior WhenInProgress { get; init; } = InProgressBehavior.Reject;
 
-    /// <summary>How long a duplicate waits under <see cref="InProgressBehavior.Wait"/>. Default: 30 seconds. Zero to one day.</summary>
+    /// <summary>How long a duplicate waits with <see cref="InProgressBehavior.Wait"/>. Default: 30 seconds. Zero to one day.</summary>
     public TimeSpan WaitTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>What happens to a key whose owner vanished. Default: <see cref="AbandonedBehavior.TakeOver"/>.</summary>
+    /// <summary>What happens to an abandoned claim. Default: <see cref="AbandonedBehavior.TakeOver"/>.</summary>
     public AbandonedBehavior WhenAbandoned { get; init; } = AbandonedBehavior.TakeOver;
 
     /// <summary>
-    /// Whether the answer is recorded in the transaction of the handler's own writes, so that there is never one without the other. Default:
-    /// <see cref="IdempotencyTransaction.Separate"/>. <see cref="IdempotencyTransaction.SameAsHandler"/> needs a store in the application's own database (<see cref="ITransactionalIdempotencyStore"/>); without one the
-    /// application does not start.
+    /// Whether the response is recorded in the transaction of the handler's own writes, so that both are committed or neither is. Default:
+    /// <see cref="IdempotencyTransaction.Separate"/>. <see cref="IdempotencyTransaction.SameAsHandler"/> requires a store in the application's own database (<see cref="ITransactionalIdempotencyStore"/>); without one,
+    /// start-up fails.
     /// </summary>
     public IdempotencyTransaction Transaction { get; init; } = IdempotencyTransaction.Separate;
 
     /// <summary>
-    /// How often a handler under <see cref="IdempotencyTransaction.SameAsHandler"/> is run again, whole and in a new transaction, after the database has undone its
-    /// transaction in favour of another (a serialization failure, a deadlock). Default: 0, and the answer is 503 <c>idempotency-transaction-conflict</c> with nothing done. At most 10.
+    /// How often a handler with <see cref="IdempotencyTransaction.SameAsHandler"/> runs again, as a whole and in a new transaction, after the database rolled back its
+    /// transaction because of a conflict (a serialization failure or a deadlock). Default: 0, which rejects the request with 503 <c>idempotency-transaction-conflict</c> and no changes. At most 10.
     /// </summary>
     /// <remarks>
-    /// Set it only for handlers whose effects are all in that transaction: a mail that was sent is sent again. The run finds the request's body and the response as the first one did, and nothing in the unit of work;
-    /// what the first one left in <c>HttpContext.Items</c> or in other services of the scope is still there.
+    /// Set it only for handlers whose effects are all in that transaction: an email, for example, would be sent again. Each run gets the original request body, an empty response and an empty unit of work;
+    /// changes that an earlier run made to <c>HttpContext.Items</c> or to other services of the scope remain.
     /// </remarks>
     public int TransactionRetries { get; init; }
 
-    /// <summary>What happens when the store cannot be asked. Default: <see cref="StoreUnavailableBehavior.Reject"/>.</summary>
+    /// <summary>What happens when the store is unavailable. Default: <see cref="StoreUnavailableBehavior.Reject"/>.</summary>
     public StoreUnavailableBehavior WhenStoreUnavailable { get; init; } = StoreUnavailableBehavior.Reject;
 
     /// <summary>
-    /// Decides, from the finished response and its body, whether the response is recorded (true) or the key is freed so that a retry runs
-    /// again (false). Null (the default) means <see cref="IsStoredByDefault"/>.
+    /// Decides from the finished response whether it is recorded (true), or whether the claim is released so that a retry runs
+    /// again (false). Null (the default): <see cref="IsStoredByDefault"/> decides.
     /// </summary>
     /// <remarks>
-    /// <para>To record the 500 as well: <c>ShouldStore = response => response.StatusCode == 500 || response.IsStoredByDefault</c>. To free the key of a GraphQL request that failed with 200:
+    /// <para>To record status 500 too: <c>ShouldStore = response => response.StatusCode == 500 || response.IsStoredByDefault</c>. To release the claim of a GraphQL request that failed with 200:
     /// <c>ShouldStore = response => response.IsStoredByDefault &amp;&amp; !HasErrors(response.Body)</c>.</para>
-    /// <para>Whatever it says, these are never recorded: 1xx; 206, 304, 412 and 416, which answer the range or precondition of one request; what an authentication scheme made of a challenge or a
-    /// forbid (a 401, a 403, the redirect of a cookie scheme); what is not a success after a failed antiforgery check; and a redirect of this very request to another scheme or host. An
-    /// exception always frees the key. When the function itself throws, the default rule decides.</para>
-    /// <para>A response that streams is judged before its first byte is sent, with an empty <see cref="RecordableResponse.Body"/>.</para>
+    /// <para>Regardless of this function, the following are never recorded: 1xx; 206, 304, 412 and 416, which depend on the range or precondition of one request; the result of a challenge or
+    /// forbid of an authentication scheme (a 401, a 403, the redirect of a cookie scheme); an unsuccessful response after a failed antiforgery check; and a redirect of the same request to another scheme or host. An
+    /// exception always releases the claim. If this function throws, the default rule applies.</para>
+    /// <para>For a streamed response, the function is called before the first byte is sent, with an empty <see cref="RecordableResponse.Body"/>.</para>
     /// </remarks>
     public Func<RecordableResponse, bool>? ShouldStore { get; init; }
 
     /// <summary>
-    /// Decides, before a recorded response is replayed, whether this caller may still have it. On false the request is rejected with 403 <c>idempotency-replay-forbidden</c>, and nothing of the
-    /// record is returned. Null (the default): every caller who presents the key in the same partition gets the replay.
+    /// Decides, before a recorded response is replayed, whether this caller is allowed to receive it. If it returns false, the request is rejected with 403 <c>idempotency-replay-forbidden</c>, and nothing of the
+    /// record is returned. Null (the default): every caller in the same partition who sends the key receives the replay.
     /// </summary>
     /// <remarks>
-    /// <para>A replay passes what stands before <c>UseIdempotency()</c>, such as <c>UseAuthorization()</c>. Checks behind it, such as endpoint filters, MVC's filters and those in the handler,
-    /// run with the handler alone: repeat here what must also hold at the time of a replay.</para>
-    /// <para>It runs for each replay over HTTP, and for a run whose claim was lost to another and which is answered with the recorded response. It may read the request's body. What it throws
-    /// reaches the application's exception handling. Functions (<see cref="IIdempotentExecutor"/>) do not call it.</para>
+    /// <para>A replay passes the middleware before <c>UseIdempotency()</c>, such as <c>UseAuthorization()</c>. Checks after it (endpoint filters, MVC filters, and checks in the handler)
+    /// run only with the handler: repeat the ones that must also apply to replays here.</para>
+    /// <para>The function runs for each replay over HTTP, and for a run that lost its claim and therefore returns the recorded response. It can read the request body. Its exceptions
+    /// reach the application's exception handling. Functions (<see cref="IIdempotentExecutor"/>) do not call it.</para>
     /// </remarks>
     public Func<HttpContext, ValueTask<bool>>? AuthorizeReplay { get; init; }
 
     /// <summary>
-    /// The largest request body, in bytes; a larger one is answered 413 <c>idempotency-body-too-large</c> before any claim. The body is
-    /// held in memory while the request runs. Default: 1 MiB (1 048 576).
+    /// The maximum request body size in bytes. A larger body is rejected with 413 <c>idempotency-body-too-large</c> before any claim. The body is
+    /// buffered in memory while the request runs. Default: 1 MiB (1 048 576).
     /// </summary>
     public long MaxRequestBodySize { get; init; } = 1024 * 1024;
 
     /// <summary>
-    /// The largest response body that is kept, in bytes. A larger one streams to the first caller in full and is never run again: a retry
-    /// is answered 409 <c>idempotency-response-unavailable</c>. Of a function: the JSON of its result, likewise. Default: 1 MiB (1 048 576).
+    /// The maximum size of a recorded response body in bytes. A larger response is streamed to the first caller and does not run again: a retry
+    /// is rejected with 409 <c>idempotency-response-unavailable</c>. For a function, the limit applies to the JSON of its result. Default: 1 MiB (1 048 576).
     /// </summary>
     public long MaxResponseBodySize { get; init; } = 1024 * 1024;
 
     /// <summary>
-    /// Whether a response whose buffering the endpoint disabled is held and recorded like any other, up to <see cref="MaxResponseBodySize"/>, from where it streams. Default: false, and such a
-    /// response streams at once and is recorded without its body: a retry is rejected with 409 <c>idempotency-response-unavailable</c>.
+    /// Whether a response whose buffering the endpoint disabled is buffered and recorded anyway, up to <see cref="MaxResponseBodySize"/>. Default: false, which streams such a
+    /// response immediately and records it without its body: a retry is rejected with 409 <c>idempotency-response-unavailable</c>.
     /// </summary>
-    /// <remarks>For endpoints that disable buffering on every response, as reverse proxies such as YARP do. Not for endless streams: the client sees nothing before the response ends or reaches the limit.</remarks>
+    /// <remarks>For endpoints that disable buffering for every response, such as reverse proxies (YARP). Not for endless streams: the client receives nothing until the response ends or reaches the limit.</remarks>
     public bool HoldUnbufferedResponses { get; init; }
 
     /// <summary>
-    /// Whether a handler whose client disconnects runs on and its answer is recorded: <c>HttpContext.RequestAborted</c> does not fire for
-    /// a disconnect then. It still fires for a timeout of <c>UseRequestTimeouts()</c> before this middleware; a token that other middleware has
-    /// put in its place cannot be told from a disconnect, and does not reach the handler. Default: true.
+    /// Whether a handler continues after its client disconnects, so that its response is recorded: <c>HttpContext.RequestAborted</c> is then not canceled by
+    /// a disconnect. It is still canceled by a timeout of <c>UseRequestTimeouts()</c> before this middleware. A token that other middleware
+    /// sets in its place cannot be distinguished from a disconnect and does not reach the handler. Default: true.
     /// </summary>
     public bool CompleteAfterDisconnect { get; init; } = true;
 
     /// <summary>
-    /// The top-level member, with the value <c>true</c>, that a replayed JSON object carries. Null switches it off: replays are then
-    /// byte for byte what the first response was. Default: <c>serverCacheHit</c>.
+    /// The name of the top-level member with the value <c>true</c> that is added to a replayed JSON object. Null turns it off; replays are then
+    /// identical to the first response, byte for byte. Default: <c>serverCacheHit</c>.
     /// </summary>
     /// <remarks>
-    /// Only a body of the media type <c>application/json</c> that is an object in UTF-8 carries it: formats with a type of their own (<c>application/problem+json</c>, <c>application/vnd.api+json</c>) need not
-    /// allow other members. A body is left as it is when the handler vouched for its bytes: with a strong <c>ETag</c> (RFC 9110 section 8.8.1), or with <c>Content-Encoding</c>,
+    /// It is added only to objects in UTF-8 with the media type <c>application/json</c>: formats with their own media type (<c>application/problem+json</c>, <c>application/vnd.api+json</c>) might not
+    /// allow other members. A body is not changed if the handler sent a strong <c>ETag</c> (RFC 9110 section 8.8.1), <c>Content-Encoding</c>,
     /// <c>Content-Range</c>, <c>Content-MD5</c>, <c>Digest</c>, <c>Content-Digest</c> or <c>Repr-Digest</c>.
     /// </remarks>
     public string? ReplayFlagName { get; init; } = "serverCacheHit";
 
-    /// <summary>Whether recorded answers carry an <c>ETag</c> (the handler's own, else one that names the record). Default: true.</summary>
+    /// <summary>Whether recorded responses have an <c>ETag</c>: the handler's own, or one that is generated from the record. Default: true.</summary>
     public bool EmitETag { get; init; } = true;
 
     /// <summary>
-    /// Whether a replay of a 2xx to GET, HEAD or POST whose ETag is listed in <c>If-None-Match</c> is answered 304 without a body. <c>*</c> does not count: it
-    /// belongs to the request ("create only if absent"), not to a cached response. With other methods (PUT, PATCH, DELETE) the whole header is a precondition of
+    /// Whether a replay of a 2xx response to GET, HEAD or POST returns 304 without a body if <c>If-None-Match</c> lists its ETag. <c>*</c> does not match: it
+    /// belongs to the request ("create only if absent"), not to a cached response. For other methods (PUT, PATCH, DELETE), the header is a precondition of
     /// the operation (RFC 9110 section 13.1.2), and the first response is replayed. Default: true.
     /// </summary>
     public bool AnswerNotModified { get; init; } = true;
 
     /// <summary>
-    /// Whether the client may cache the answer: <c>Cache-Control: private, max-age=&lt;seconds of retention left&gt;</c> and <c>Vary</c> with
-    /// the key header, the <see cref="FingerprintHeaders"/> and the headers that a selector names, unless the handler set its own <c>Cache-Control</c>, or middleware
-    /// outside did (its <c>no-store</c> stands on the first response and on replays). Default: false, and replays carry <c>Cache-Control: no-store</c>.
+    /// Whether the client can cache the response. If true, responses have <c>Cache-Control: private, max-age=&lt;seconds of retention left&gt;</c>, and <c>Vary</c> with
+    /// the key header, the <see cref="FingerprintHeaders"/> and the headers that a selector reads, unless the handler set <c>Cache-Control</c>, or middleware
+    /// outside did (its <c>no-store</c> applies to the first response and to replays). Default: false, and replays have <c>Cache-Control: no-store</c>.
     /// </summary>
     public bool ClientCaching { get; init; }
 
     /// <summary>
-    /// Response headers that are neither stored nor replayed, beside those that never are (cookies, hop-by-hop, per-request and
-    /// security headers; see the README). Names, not case-sensitive. Default: none.
+    /// Additional response headers that are not recorded. Cookies and hop-by-hop, per-request and
+    /// security headers are never recorded. Names are not case-sensitive. Default: none.
     /// </summary>
     public IReadOnlyCollection<string> ExcludedHeaders { get; init; } = [];
 
@@ -208,24 +209,24 @@ public sealed record IdempotencyPolicy
         ? methods.Contains(method, StringComparer.OrdinalIgnoreCase)
         : !(HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method));
 
-    /// <summary>Whether a request is protected. Over HTTP/2 and HTTP/3 a WebSocket is opened with CONNECT (RFC 8441, RFC 9220): that is the GET of HTTP/1.1.</summary>
+    /// <summary>Whether a request is protected. Over HTTP/2 and HTTP/3, a WebSocket is opened with CONNECT (RFC 8441, RFC 9220), the counterpart of GET in HTTP/1.1.</summary>
     internal bool Covers(HttpRequest request) =>
         Covers(HttpMethods.IsConnect(request.Method) && request.HttpContext.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } ? HttpMethods.Get : request.Method);
 
-    /// <summary>Whether requests to an endpoint can be protected at all: not where it only takes methods that are not covered.</summary>
+    /// <summary>Whether requests to an endpoint can be protected: not if it accepts only methods that are not covered.</summary>
     internal bool CoversAnyOf(Endpoint endpoint) =>
         endpoint.Metadata.GetMetadata<IHttpMethodMetadata>() is not { HttpMethods: { Count: > 0 } methods } || methods.Any(Covers);
 
-    /// <summary>Whether a request names its key in the header.</summary>
+    /// <summary>Whether the key can be in a header.</summary>
     internal bool TakesKeyFromHeader => KeySource == IdempotencyKeySource.HeaderOrBody || (KeySource == IdempotencyKeySource.Header && KeySelector is null);
 
-    /// <summary>Whether a request without such a header has a key in what it is.</summary>
+    /// <summary>Whether the key can be in the content of a request.</summary>
     internal bool TakesKeyFromContent => KeySource != IdempotencyKeySource.Header || KeySelector is not null;
 
     /// <summary>
-    /// Whether a status is recorded when <see cref="ShouldStore"/> is null. Recorded: 2xx, 3xx and 4xx, except 206, 304, 412 and 416 (the answer to a range or a precondition of one request, never
-    /// recorded) and 401, 403, 407, 408, 409, 421, 423, 424, 425, 428, 429 and 499 (a retry may well succeed). Not recorded: 5xx, after which a retry runs again.
+    /// Whether a status is recorded if <see cref="ShouldStore"/> is null. Recorded: 2xx, 3xx and 4xx, except 206, 304, 412 and 416 (which depend on a range or precondition of one request and are never
+    /// recorded) and 401, 403, 407, 408, 409, 421, 423, 424, 425, 428, 429 and 499 (a retry can succeed). Not recorded: 5xx, after which a retry runs again.
     /// </summary>
-    /// <param name="statusCode">The response's status code.</param>
+    /// <param name="statusCode">The status code of the response.</param>
     public static bool IsStoredByDefault(int statusCode) => RecordedStatuses.IsRecordedByDefault(statusCode);
 }

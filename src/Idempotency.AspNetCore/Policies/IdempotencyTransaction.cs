@@ -1,21 +1,21 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>In which transaction an answer is recorded.</summary>
+/// <summary>The transaction in which a response is recorded.</summary>
 public enum IdempotencyTransaction
 {
     /// <summary>
-    /// In one of the store's own, after the handler. A process that dies between the two leaves an effect without a record: what then happens to the key,
-    /// <see cref="IdempotencyPolicy.WhenAbandoned"/> decides.
+    /// The store's own transaction, after the handler. If the process dies between the two, there is an effect without a record, and
+    /// <see cref="IdempotencyPolicy.WhenAbandoned"/> decides what happens to the key.
     /// </summary>
     Separate,
 
     /// <summary>
-    /// In the handler's: it runs inside a transaction on the scope's unit of work, its answer is recorded there, and both are committed together before the answer is sent. An
-    /// exception, a status that is not stored or a lost claim rolls everything back.
+    /// The transaction of the handler. The handler runs in a transaction on the scope's unit of work, its response is recorded there, and both are committed together before the response is sent. An
+    /// exception, a status that is not recorded, or a lost claim rolls everything back.
     /// </summary>
     /// <remarks>
-    /// The handler must not commit, roll back or begin a transaction of its own on that unit of work (savepoints are fine), and what it does
-    /// outside the database is not undone. Its answer is held until the commit, whatever its length; an endpoint that streams by intent (server-sent events) cannot be protected so.
+    /// The handler must not commit, roll back or begin a transaction on that unit of work; savepoints are allowed. Effects outside the database are not rolled back.
+    /// The response is buffered until the commit, whatever its size, so an endpoint that streams by design (server-sent events) cannot use this option.
     /// </remarks>
     SameAsHandler,
 }

@@ -1,22 +1,22 @@
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// Makes an action, a controller or a minimal API's handler run once per idempotency key. The same as <c>WithIdempotency()</c>.
+/// Opts an action, a controller or a minimal API handler in to idempotency: it runs once per idempotency key. The same as <c>WithIdempotency()</c>.
 /// </summary>
 /// <remarks>
-/// On a controller: all of its actions, but not requests that only read; see <see cref="IdempotencyPolicy.Methods"/>. Where it would have no effect (on the handler method of a Razor page, a hub method, a class whose
-/// methods are mapped, a method that is no action) the application does not start.
+/// On a controller, it applies to all actions, except for requests with safe methods; see <see cref="IdempotencyPolicy.Methods"/>. Where it would have no effect (on a handler method of a Razor page, on a hub method, on a class whose
+/// methods are mapped, or on a method that is not an action), start-up fails.
 /// </remarks>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method, AllowMultiple = false, Inherited = true)]
 public sealed class IdempotentAttribute : Attribute, IIdempotencyMetadata
 {
-    /// <summary>Protects the endpoint by <see cref="IdempotencyOptions.DefaultPolicy"/>.</summary>
+    /// <summary>Protects the endpoint with <see cref="IdempotencyOptions.DefaultPolicy"/>.</summary>
     public IdempotentAttribute()
     {
     }
 
-    /// <summary>Protects the endpoint by a named policy.</summary>
-    /// <param name="policyName">The name given to <see cref="IdempotencyOptions.AddPolicy"/>. An unknown name fails at start-up.</param>
+    /// <summary>Protects the endpoint with a named policy.</summary>
+    /// <param name="policyName">The name that was passed to <see cref="IdempotencyOptions.AddPolicy"/>. An unknown name fails at start-up.</param>
     public IdempotentAttribute(string policyName)
     {
         ArgumentException.ThrowIfNullOrEmpty(policyName);
@@ -27,7 +27,7 @@ public sealed class IdempotentAttribute : Attribute, IIdempotencyMetadata
     public string? PolicyName { get; }
 
     /// <inheritdoc/>
-    /// <remarks>See <see cref="IdempotencyPolicy.KeySelector"/> for the language and its package. An expression that is not valid fails at start-up.</remarks>
+    /// <remarks>See <see cref="IdempotencyPolicy.KeySelector"/> for the language and its package. An invalid expression fails at start-up.</remarks>
     public string? KeySelector { get; init; }
 
     /// <inheritdoc/>

@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>What <c>WithIdempotency(IdempotencyPolicy)</c> puts on an endpoint.</summary>
+/// <summary>The metadata that <c>WithIdempotency(IdempotencyPolicy)</c> adds to an endpoint.</summary>
 internal sealed class PolicyMetadata(IdempotencyPolicy policy) : IIdempotencyMetadata
 {
     public string? PolicyName => null;

@@ -13,11 +13,11 @@ internal sealed class PolicyResolver(IOptions<IdempotencyOptions> options)
 
     public bool Enabled => _options.Enabled;
 
-    /// <summary>The policy of an endpoint, or null when it does not take part.</summary>
-    /// <exception cref="InvalidOperationException">It names a policy that is not registered. Start-up validation reports this first.</exception>
+    /// <summary>The policy of an endpoint, or null if it did not opt in.</summary>
+    /// <exception cref="InvalidOperationException">The endpoint names a policy that is not registered. Start-up validation reports this first.</exception>
     public IdempotencyPolicy? Of(Endpoint endpoint)
     {
-        // 1. Disable wins, wherever it stands. 2. Otherwise the last metadata counts: group < inner group < attribute < call on the endpoint.
+        // 1. Disable wins, wherever it is. 2. Otherwise the last metadata counts: group < inner group < attribute < call on the endpoint.
         if (endpoint.Metadata.GetMetadata<IIdempotencyMetadata>() is not { } metadata
             || endpoint.Metadata.GetMetadata<DisableIdempotencyAttribute>() is not null)
         {
@@ -27,16 +27,16 @@ internal sealed class PolicyResolver(IOptions<IdempotencyOptions> options)
         var policy = metadata.Policy
             ?? (metadata.PolicyName is not { } name ? _options.DefaultPolicy : Find(name) ?? throw Unknown($"Endpoint '{endpoint.DisplayName}'", name));
 
-        // 3. What the metadata says beside the policy's name counts more. Kept by metadata: a policy is known by its reference.
+        // 3. Settings in the metadata override those of the policy. Cached by metadata: policies are compared by reference.
         return metadata is { KeySelector: null, FingerprintSelector: null, FingerprintHeaders: null, Methods: null } ? policy : Refined(policy, metadata);
     }
 
     /// <summary>The policy of a function.</summary>
-    /// <exception cref="InvalidOperationException">It names a policy that is not registered.</exception>
+    /// <exception cref="InvalidOperationException">The function names a policy that is not registered.</exception>
     public IdempotencyPolicy Of(string operation, string? policyName) =>
         policyName is null ? _options.DefaultPolicy : Find(policyName) ?? throw Unknown($"The operation '{operation}'", policyName);
 
-    /// <summary>What a protected endpoint's policy is called, for people.</summary>
+    /// <summary>The display name of a protected endpoint's policy.</summary>
     public static string NameOf(Endpoint endpoint) => endpoint.Metadata.GetMetadata<IIdempotencyMetadata>() switch
     {
         { Policy: not null } => "its own policy",

@@ -2,12 +2,12 @@ using Microsoft.AspNetCore.Http;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>A finished response, for <see cref="IdempotencyPolicy.ShouldStore"/> to judge: its status and headers are final, and nothing has been sent.</summary>
+/// <summary>A finished response, as passed to <see cref="IdempotencyPolicy.ShouldStore"/>: its status and headers are final, and nothing has been sent.</summary>
 public readonly struct RecordableResponse
 {
-    /// <summary>Describes a response; the library does so for each one, and a test of a policy may.</summary>
+    /// <summary>Creates the description of a response. The library does so for each response; tests of a policy can too.</summary>
     /// <param name="httpContext">The request and its response.</param>
-    /// <param name="body">The body.</param>
+    /// <param name="body">The response body.</param>
     public RecordableResponse(HttpContext httpContext, ReadOnlyMemory<byte> body)
     {
         ArgumentNullException.ThrowIfNull(httpContext);
@@ -15,18 +15,18 @@ public readonly struct RecordableResponse
         Body = body;
     }
 
-    /// <summary>The request, and its response with the final status and headers.</summary>
+    /// <summary>The request, and the response with its final status and headers.</summary>
     public HttpContext HttpContext { get; }
 
     /// <summary>
-    /// The body as the endpoint wrote it: encoded where a middleware behind <c>UseIdempotency()</c> compressed it. Empty when the response has none, answers HEAD, or streams to the
-    /// client (it is over <see cref="IdempotencyPolicy.MaxResponseBodySize"/>, or its buffering was disabled). Valid during the call only: copy what you keep.
+    /// The body as the endpoint wrote it, encoded if middleware after <c>UseIdempotency()</c> compressed it. Empty if the response has no body, responds to HEAD, or is streamed to the
+    /// client because it exceeds <see cref="IdempotencyPolicy.MaxResponseBodySize"/> or its buffering was disabled. Valid only during the call: copy the data that you need longer.
     /// </summary>
     public ReadOnlyMemory<byte> Body { get; }
 
-    /// <summary>The response's status code.</summary>
+    /// <summary>The status code of the response.</summary>
     public int StatusCode => HttpContext.Response.StatusCode;
 
-    /// <summary>What is decided without a <see cref="IdempotencyPolicy.ShouldStore"/>, by <see cref="IdempotencyPolicy.IsStoredByDefault"/>. A function that only makes an exception begins or ends with it.</summary>
+    /// <summary>The default decision, by <see cref="IdempotencyPolicy.IsStoredByDefault"/>. Use it in a <see cref="IdempotencyPolicy.ShouldStore"/> that only adds exceptions to the default rule.</summary>
     public bool IsStoredByDefault => IdempotencyPolicy.IsStoredByDefault(StatusCode);
 }

@@ -1,18 +1,18 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>What of a request must be the same for a retry to be the same request. Another request under the same key is answered 422.</summary>
+/// <summary>The parts of a request that are compared to detect a reused key. A different request with the same key is rejected with 422.</summary>
 public enum RequestFingerprintMode
 {
     /// <summary>
-    /// Method, path, query, media type (with its parameters, but for a charset of utf-8) and body; JSON bodies are compared by value (member order, white space, escapes and number
-    /// notation do not matter, and numbers are exact decimals), anything else byte for byte. The default.
-    /// Of a form, in every mode, the antiforgery token and the boundary of a multipart form do not count: a page rendered anew has others.
+    /// Method, path, query, media type (with its parameters, except a charset of utf-8) and body. JSON bodies are compared by value: member order, white space, escapes and number
+    /// notation do not matter, and numbers are exact decimals. Other bodies are compared byte for byte. The default.
+    /// In every mode, the antiforgery token of a form and the boundary of a multipart form are ignored, because they change each time a page is rendered or sent.
     /// </summary>
     ExactJson,
 
-    /// <summary>Method, path, query, media type and body, byte for byte (of a form, without what is named above).</summary>
+    /// <summary>Method, path, query, media type and body, byte for byte (of a form, without the parts named above).</summary>
     Raw,
 
-    /// <summary>Nothing: whatever a retry carries, it gets the first answer. The key alone (with caller, method and path) decides.</summary>
+    /// <summary>Nothing is compared: every retry receives the first response. Only the key decides, with the caller, method and path.</summary>
     None,
 }

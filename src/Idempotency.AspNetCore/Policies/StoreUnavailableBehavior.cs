@@ -1,16 +1,16 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>What happens to a request, or a call of a function, when the store cannot be asked.</summary>
+/// <summary>What happens to a request, or to a function call, when the store is unavailable.</summary>
 public enum StoreUnavailableBehavior
 {
     /// <summary>
-    /// 503 <c>idempotency-store-unavailable</c> with <c>Retry-After</c>, or <see cref="IdempotencyStoreUnavailableException"/>; nothing runs. The default.
+    /// It is rejected with 503 <c>idempotency-store-unavailable</c> and <c>Retry-After</c>, or with <see cref="IdempotencyStoreUnavailableException"/>. Nothing runs. The default.
     /// </summary>
     Reject,
 
     /// <summary>
-    /// The handler runs without protection and its answer carries <c>Idempotency-Stored: false</c>. Availability is bought with duplicates:
-    /// choose it only where a duplicate is harmless. A record that is there but cannot be read is refused all the same.
+    /// The handler runs unprotected, and its response has <c>Idempotency-Stored: false</c>. This trades duplicates for availability:
+    /// choose it only if a duplicate does no harm. A request whose record exists but cannot be read is still rejected.
     /// </summary>
     Execute,
 }

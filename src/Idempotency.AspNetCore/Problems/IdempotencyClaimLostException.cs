@@ -1,9 +1,9 @@
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// The run has lost its claim: it could not renew it in time, and somebody else took it over or removed it. From
-/// <see cref="IIdempotentRun.MarkEffectsStartedAsync"/>, before an effect. What to do: have no effect; let the exception end the run. The other attempt's
-/// answer counts.
+/// The run lost its claim: it could not renew the claim in time, and another attempt took it over or an operator deleted it. Thrown by
+/// <see cref="IIdempotentRun.MarkEffectsStartedAsync"/> and by steps, before an effect. Do not start the effect; let the exception end the run. The response of the other attempt
+/// counts.
 /// </summary>
 public sealed class IdempotencyClaimLostException : IdempotencyException
 {
@@ -13,13 +13,13 @@ public sealed class IdempotencyClaimLostException : IdempotencyException
     {
     }
 
-    /// <summary>Creates the exception with what has happened.</summary>
+    /// <summary>Creates the exception with a message that describes the error.</summary>
     public IdempotencyClaimLostException(string message)
         : base(message)
     {
     }
 
-    /// <summary>Creates the exception with what has happened and why.</summary>
+    /// <summary>Creates the exception with a message and the exception that caused it.</summary>
     public IdempotencyClaimLostException(string message, Exception? innerException)
         : base(message, innerException)
     {

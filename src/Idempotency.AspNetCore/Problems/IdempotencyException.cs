@@ -1,36 +1,36 @@
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// A call of <see cref="IIdempotentExecutor"/> was refused, or has no result to give. The derived exceptions say which, and what to do;
-/// for a queue's consumer <see cref="RetryAfter"/> is enough: with it, the message is to come again; without, repeating does not help.
+/// A call of <see cref="IIdempotentExecutor"/> was rejected, or has no result to return. The derived exceptions describe the reason and what to do.
+/// A queue consumer only needs <see cref="RetryAfter"/>: if it is set, deliver the message again; if it is null, a retry does not help.
 /// </summary>
 /// <remarks>No message contains the key.</remarks>
 public abstract class IdempotencyException : Exception
 {
     /// <summary>Creates the exception.</summary>
     private protected IdempotencyException()
-        : this("The call was refused.")
+        : this("The call was rejected.")
     {
     }
 
-    /// <summary>Creates the exception with what has happened.</summary>
+    /// <summary>Creates the exception with a message that describes the error.</summary>
     private protected IdempotencyException(string message)
         : base(message)
     {
     }
 
-    /// <summary>Creates the exception with what has happened and why.</summary>
+    /// <summary>Creates the exception with a message and the exception that caused it.</summary>
     private protected IdempotencyException(string message, Exception? innerException)
         : base(message, innerException)
     {
     }
 
     /// <summary>
-    /// What happened, for programs: the <c>code</c> member of the same problem over HTTP, for example <c>idempotency-key-reused</c>. It is also the outcome
+    /// The reason, as a stable code: the <c>code</c> member of the same problem over HTTP, for example <c>idempotency-key-reused</c>. It is also the outcome
     /// in the metric <c>idempotency.calls</c>. <c>idempotency-claim-lost</c> has no counterpart over HTTP.
     /// </summary>
     public abstract string Code { get; }
 
-    /// <summary>When the same call, repeated, may well succeed: after this long. Null when repeating it does not help.</summary>
+    /// <summary>The time after which a retry of the same call can succeed. Null if a retry does not help.</summary>
     public TimeSpan? RetryAfter { get; init; }
 }

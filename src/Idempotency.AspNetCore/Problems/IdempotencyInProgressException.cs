@@ -1,27 +1,27 @@
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// The first call with the key is still running, here or on another server, and its result is not there yet. What to do: call again after
-/// <see cref="IdempotencyException.RetryAfter"/>, to get it; a queue's consumer lets the message come again. Or have the policy wait:
-/// <see cref="InProgressBehavior.Wait"/>; then this is thrown when <see cref="IdempotencyPolicy.WaitTimeout"/> is over. Over HTTP: 409
+/// A call with the key is already in progress, here or on another server, and has no result yet. Call again after
+/// <see cref="IdempotencyException.RetryAfter"/> to get the result; in a queue consumer, deliver the message again. With
+/// <see cref="InProgressBehavior.Wait"/>, this is thrown after <see cref="IdempotencyPolicy.WaitTimeout"/>. Over HTTP: 409
 /// <c>idempotency-request-in-progress</c>.
 /// </summary>
-/// <remarks>Also thrown, rarely, to a call that has run the work, when its claim lapsed meanwhile and another attempt, which took over, is running: that one's result will count.</remarks>
+/// <remarks>In rare cases it is thrown to a call that ran the work: its claim was abandoned in the meantime, and the attempt that took over is still running. The result of that attempt counts.</remarks>
 public sealed class IdempotencyInProgressException : IdempotencyException
 {
     /// <summary>Creates the exception.</summary>
     public IdempotencyInProgressException()
-        : this("The first call with this idempotency key is still running.")
+        : this("A call with this idempotency key is already in progress.")
     {
     }
 
-    /// <summary>Creates the exception with what has happened.</summary>
+    /// <summary>Creates the exception with a message that describes the error.</summary>
     public IdempotencyInProgressException(string message)
         : base(message)
     {
     }
 
-    /// <summary>Creates the exception with what has happened and why.</summary>
+    /// <summary>Creates the exception with a message and the exception that caused it.</summary>
     public IdempotencyInProgressException(string message, Exception? innerException)
         : base(message, innerException)
     {

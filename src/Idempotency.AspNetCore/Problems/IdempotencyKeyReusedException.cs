@@ -1,25 +1,25 @@
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// The key of a call was used with another payload before (<see cref="IdempotentCallOptions.Payload"/>). Nothing was run, and the first call's record is
-/// untouched. What to do: nothing that repeats it; two different things have one key, or a message was changed. A queue's consumer puts it
-/// aside for somebody to look at. Over HTTP: 422 <c>idempotency-key-reused</c>.
+/// The key was already used with a different payload (<see cref="IdempotentCallOptions.Payload"/>). Nothing was run, and the record of the first call is
+/// unchanged. Do not retry: two different operations share a key, or a message was modified. In a queue consumer, move the message to a dead-letter queue.
+/// Over HTTP: 422 <c>idempotency-key-reused</c>.
 /// </summary>
 public sealed class IdempotencyKeyReusedException : IdempotencyException
 {
     /// <summary>Creates the exception.</summary>
     public IdempotencyKeyReusedException()
-        : this("The idempotency key was used for another call.")
+        : this("The idempotency key was already used for a different call.")
     {
     }
 
-    /// <summary>Creates the exception with what has happened.</summary>
+    /// <summary>Creates the exception with a message that describes the error.</summary>
     public IdempotencyKeyReusedException(string message)
         : base(message)
     {
     }
 
-    /// <summary>Creates the exception with what has happened and why.</summary>
+    /// <summary>Creates the exception with a message and the exception that caused it.</summary>
     public IdempotencyKeyReusedException(string message, Exception? innerException)
         : base(message, innerException)
     {

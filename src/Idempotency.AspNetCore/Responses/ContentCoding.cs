@@ -5,25 +5,25 @@ using Microsoft.Net.Http.Headers;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Takes the content coding off a recorded body (RFC 9110 section 8.4) for a client that does not accept it: it was negotiated with another one.</summary>
-/// <remarks>gzip, br and deflate; another coding, a damaged body and one that is over the limit when decoded are replayed as they were recorded.</remarks>
+/// <summary>Removes the content coding of a recorded body (RFC 9110 section 8.4) for a client that does not accept it, because the coding was negotiated with another client.</summary>
+/// <remarks>gzip, br and deflate. A body with another coding, a damaged body, or one that exceeds the limit when decoded, is replayed as recorded.</remarks>
 internal static class ContentCoding
 {
-    /// <summary>Whether a client does not accept what a response is encoded with, and accepts it plain (RFC 9110 section 12.5.3).</summary>
-    /// <param name="contentEncoding">The response's codings.</param>
-    /// <param name="vary">Its <c>Vary</c>.</param>
-    /// <param name="acceptEncoding">The request's header.</param>
+    /// <summary>Whether a client does not accept the coding of a response, and accepts it without a coding (RFC 9110 section 12.5.3).</summary>
+    /// <param name="contentEncoding">The codings of the response.</param>
+    /// <param name="vary">The <c>Vary</c> header of the response.</param>
+    /// <param name="acceptEncoding">The <c>Accept-Encoding</c> header of the request.</param>
     public static bool IsRefused(StringValues contentEncoding, StringValues vary, StringValues acceptEncoding)
     {
         if (acceptEncoding.Count == 0)
         {
-            // To the letter everything is accepted then, and a handler that always encodes means it. One that negotiates sends such a client no coding: few without the header can decode.
+            // Strictly, everything is accepted then, and a handler that always encodes relies on it. A handler that negotiates sends such a client no coding, because few clients without the header can decode.
             return HeaderList.Contains(vary, HeaderNames.AcceptEncoding) || HeaderList.Contains(vary, "*");
         }
 
         if (!StringWithQualityHeaderValue.TryParseList(acceptEncoding, out var accepted) && !StringValues.IsNullOrEmpty(acceptEncoding))
         {
-            return false; // it says nothing
+            return false; // the header is empty
         }
 
         accepted ??= [];
@@ -36,10 +36,10 @@ internal static class ContentCoding
         return !acceptsAll && IsAccepted(accepted, "identity", otherwise: true);
     }
 
-    /// <summary>The body without its codings, or null when it stays as it is.</summary>
+    /// <summary>Decodes the body, or returns null if it stays as it is.</summary>
     /// <param name="body">The body.</param>
     /// <param name="contentEncoding">Its codings, in the order in which they were applied.</param>
-    /// <param name="limit">How many bytes it may become: a few encoded bytes can mean any number.</param>
+    /// <param name="limit">The maximum decoded size in bytes, because a few encoded bytes can expand to any size.</param>
     public static ReadOnlyMemory<byte>? Decode(ReadOnlyMemory<byte> body, StringValues contentEncoding, long limit)
     {
         var decoded = body;
@@ -47,11 +47,11 @@ internal static class ContentCoding
         {
             var plain = coding switch
             {
-                // The last four bytes are the length (RFC 1952). A file of several members fails this, and stays as it is.
+                // The last four bytes are the length (RFC 1952). A file with several members fails this check and stays as it is.
                 "gzip" => decoded.Length > 4 && TryDecode(decoded, limit, static encoded => new GZipStream(encoded, CompressionMode.Decompress), mayReadOn: true) is { } whole
                     && BinaryPrimitives.ReadUInt32LittleEndian(decoded.Span[^4..]) == whole.Length ? whole : null,
                 "br" => TryDecode(decoded, limit, static encoded => new BrotliStream(encoded, CompressionMode.Decompress)),
-                // The zlib format; some send the bare one in it.
+                // The zlib format. Some senders use the raw format.
                 "deflate" => TryDecode(decoded, limit, static encoded => new ZLibStream(encoded, CompressionMode.Decompress))
                     ?? TryDecode(decoded, limit, static encoded => new DeflateStream(encoded, CompressionMode.Decompress)),
                 _ => null,
@@ -67,7 +67,7 @@ internal static class ContentCoding
         return decoded;
     }
 
-    // One decoder looks for more after the end (mayReadOn). Others do so only when the end is missing, and pass over that in silence.
+    // One decoder looks for more data after the end (mayReadOn). Others do so only when the end is missing, and then fail silently.
     private static byte[]? TryDecode(ReadOnlyMemory<byte> encoded, long limit, Func<Stream, Stream> open, bool mayReadOn = false)
     {
         try
@@ -90,7 +90,7 @@ internal static class ContentCoding
         }
         catch (Exception damaged) when (damaged is InvalidDataException or InvalidOperationException)
         {
-            return null; // InvalidOperationException: what the Brotli decoder says
+            return null; // InvalidOperationException comes from the Brotli decoder
         }
     }
 
@@ -127,7 +127,7 @@ internal static class ContentCoding
 
     private sealed class WatchedStream(byte[] bytes) : MemoryStream(bytes, writable: false)
     {
-        /// <summary>Whether more was asked for than there is.</summary>
+        /// <summary>Whether the decoder tried to read past the end.</summary>
         public bool WasReadOn { get; private set; }
 
         public override int Read(byte[] buffer, int offset, int count)

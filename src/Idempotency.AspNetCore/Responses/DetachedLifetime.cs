@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.Timeouts;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The lifetime a protected handler sees: its client may go away, the request does not.</summary>
+/// <summary>The lifetime that a protected handler sees: a disconnect of the client does not abort the request.</summary>
 internal sealed class DetachedLifetime : IHttpRequestLifetimeFeature, IHttpResetFeature
 {
     private readonly HttpContext _context;
@@ -22,7 +22,7 @@ internal sealed class DetachedLifetime : IHttpRequestLifetimeFeature, IHttpReset
         _isDetached = isDetached;
     }
 
-    /// <summary>Whether the handler itself cut the connection, which says "no answer".</summary>
+    /// <summary>Whether the handler itself aborted the connection, so that there is no response.</summary>
     public bool WasAborted { get; private set; }
 
     public CancellationToken RequestAborted
@@ -68,8 +68,8 @@ internal sealed class DetachedLifetime : IHttpRequestLifetimeFeature, IHttpReset
         _reset!.Reset(errorCode);
     }
 
-    // A disconnect must not reach the handler, but a request timeout set up outside must, and both arrive in the same token: the timeout's own
-    // is taken from its feature. Made only for handlers that look at the token.
+    // A disconnect must not reach the handler, but a request timeout of outer middleware must, and both use the same token. The timeout's own token
+    // is taken from its feature. Created only for handlers that read the token.
     private CancellationTokenSource Source()
     {
         if (Volatile.Read(ref _source) is { } made)

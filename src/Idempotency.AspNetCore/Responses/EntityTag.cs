@@ -5,12 +5,12 @@ using Microsoft.Net.Http.Headers;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The validator of an answer (RFC 9110 section 8.8.3).</summary>
+/// <summary>The entity tag of a response (RFC 9110 section 8.8.3).</summary>
 internal static class EntityTag
 {
     private const int Length = 16;
 
-    // Some for each thread, because the system's generator takes longer to be asked than to answer.
+    // Several per thread, because calling the system's generator takes longer than generating the bytes.
     private const int MasksAtOnce = 64;
 
     [ThreadStatic]
@@ -19,15 +19,15 @@ internal static class EntityTag
     [ThreadStatic]
     private static int MasksLeft;
 
-    /// <summary>A tag for the answer that a claim's run gives, which is recorded with it.</summary>
+    /// <summary>Creates the tag for the response of a claim's run. It is recorded with the response.</summary>
     /// <remarks>
-    /// <para>It names the record rather than its content: a record never changes, so what no other has tells its answer from every other under the key, also from the
-    /// one that comes when this one's retention is over (section 8.8.3 leaves the making to the server), and takes no hash of the body.</para>
-    /// <para>Under a mask of the system's generator that is used once, so it tells nothing: neither the owner, which comes from a generator whose
-    /// numbers to come follow from those that are shown, nor anything of the next tag. The owner is in it because a process restored from a snapshot repeats its masks.</para>
+    /// <para>It identifies the record rather than its content: a record never changes, so a unique value distinguishes its response from every other response under the key, including
+    /// one that is recorded after this one's retention (section 8.8.3 leaves the choice to the server), without hashing the body.</para>
+    /// <para>It is masked with a one-time value of the system's generator, so it reveals neither the owner, which comes from a generator whose
+    /// next values can be predicted from earlier ones, nor the next tag. The owner is included because a process that is restored from a snapshot repeats its masks.</para>
     /// </remarks>
     /// <param name="claim">The claim.</param>
-    /// <param name="isWeak">Whether a replay may have other bytes (the replay flag): same meaning, but not byte for byte.</param>
+    /// <param name="isWeak">Whether the bytes of a replay may differ (because of the replay flag) while the meaning is the same.</param>
     public static string Of(OwnedClaim claim, bool isWeak)
     {
         Span<byte> identity = stackalloc byte[Length];
@@ -58,7 +58,7 @@ internal static class EntityTag
     /// <summary>Whether <c>If-None-Match</c> lists the tag, by weak comparison (RFC 9110 section 13.1.2).</summary>
     public static bool IsListed(StringValues ifNoneMatch, string tag)
     {
-        // "*" is no tag of an answer but a condition of the request ("create only if absent"): its retry gets the first answer.
+        // "*" is not a tag but a condition of the request ("create only if absent"): its retry receives the first response.
         if (!EntityTagHeaderValue.TryParse(tag, out var own) || !EntityTagHeaderValue.TryParseList(ifNoneMatch, out var listed))
         {
             return false;

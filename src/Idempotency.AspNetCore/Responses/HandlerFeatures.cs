@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The features that a protected handler finds, and that are gone when it has ended.</summary>
+/// <summary>The features that a protected handler gets. They are removed when it ends.</summary>
 internal readonly struct HandlerFeatures : IDisposable
 {
     private readonly HttpContext _context;
@@ -18,14 +18,14 @@ internal readonly struct HandlerFeatures : IDisposable
         _capture = capture;
     }
 
-    /// <summary>Whether the handler itself cut the connection, which says "no response".</summary>
+    /// <summary>Whether the handler itself aborted the connection, so that there is no response.</summary>
     public bool WasAborted => _lifetime.WasAborted;
 
-    /// <summary>Puts the features in place.</summary>
+    /// <summary>Installs the features.</summary>
     /// <param name="context">The request.</param>
-    /// <param name="run">What the handler can know of its run.</param>
-    /// <param name="capture">The response, which is in place.</param>
-    /// <param name="isDetached">Whether a disconnect of the client does not reach the handler.</param>
+    /// <param name="run">Describes the run to the handler.</param>
+    /// <param name="capture">The response capture, which is already installed.</param>
+    /// <param name="isDetached">Whether a disconnect of the client is hidden from the handler.</param>
     public static HandlerFeatures Install(HttpContext context, IIdempotencyFeature run, ResponseCapture capture, bool isDetached)
     {
         var lifetime = DetachedLifetime.Install(context, isDetached);

@@ -5,7 +5,7 @@ namespace Idempotency.AspNetCore;
 /// <summary>Headers whose value is a list of names (RFC 9110 section 5.6.1).</summary>
 internal static class HeaderList
 {
-    /// <summary>Whether a name is listed, in whatever case and field line.</summary>
+    /// <summary>Whether a name is listed in any field line. Names are not case-sensitive.</summary>
     public static bool Contains(StringValues header, string name)
     {
         foreach (var line in header)

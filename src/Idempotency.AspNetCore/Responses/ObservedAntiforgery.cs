@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The application's antiforgery service: tells a protected run that a check behind the middleware (a filter's, the handler's) failed, so that the 400 that comes of it is not recorded.</summary>
+/// <summary>Wraps the application's antiforgery service to detect a failed check after the middleware (by a filter or the handler), so that the resulting 400 is not recorded.</summary>
 internal sealed class ObservedAntiforgery(IAntiforgery inner) : IAntiforgery
 {
     public AntiforgeryTokenSet GetAndStoreTokens(HttpContext httpContext) => inner.GetAndStoreTokens(httpContext);

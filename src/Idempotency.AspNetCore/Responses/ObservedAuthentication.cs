@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The application's authentication service, through which every challenge and forbid goes, whatever asks for it: results of minimal APIs and MVC, filters, <c>HttpContext.ForbidAsync()</c>, schemes that forward to others.</summary>
-/// <remarks>Only here can a scheme's response be told from the handler's own: a cookie scheme's redirect to its login page looks like any other redirect.</remarks>
+/// <summary>Wraps the application's authentication service, which handles every challenge and forbid: of results in minimal APIs and MVC, of filters, of <c>HttpContext.ForbidAsync()</c>, and of schemes that forward to others.</summary>
+/// <remarks>Only here can a scheme's response be distinguished from the handler's own: a cookie scheme's redirect to its login page looks like any other redirect.</remarks>
 internal sealed class ObservedAuthentication(IAuthenticationService inner) : IAuthenticationService
 {
     public Task<AuthenticateResult> AuthenticateAsync(HttpContext context, string? scheme) => inner.AuthenticateAsync(context, scheme);
@@ -25,14 +25,14 @@ internal sealed class ObservedAuthentication(IAuthenticationService inner) : IAu
 
     private static async Task RefuseAsync(RequestExecution run, Func<HttpContext, string?, AuthenticationProperties?, Task> refuse, HttpContext context, string? scheme, AuthenticationProperties? properties)
     {
-        run.IsRefusedByScheme = true; // before: what the scheme writes may be so long that it streams
+        run.IsRefusedByScheme = true; // before the call, because the scheme may write so much that the response streams
         try
         {
             await refuse(context, scheme, properties);
         }
         catch
         {
-            run.IsRefusedByScheme = false; // no response came of it; the handler may catch this and give its own
+            run.IsRefusedByScheme = false; // there was no response; the handler may catch the exception and return its own
             throw;
         }
     }

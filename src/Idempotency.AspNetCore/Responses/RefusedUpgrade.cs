@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Stands in front of the server's upgrade while a protected handler runs: a WebSocket is no answer that can be given again.</summary>
+/// <summary>Replaces the server's upgrade feature while a protected handler runs, because a WebSocket has no response to replay.</summary>
 internal sealed class RefusedUpgrade : IHttpUpgradeFeature, IHttpWebSocketFeature, IHttpExtendedConnectFeature
 {
     private readonly HttpContext _context;
@@ -27,7 +27,7 @@ internal sealed class RefusedUpgrade : IHttpUpgradeFeature, IHttpWebSocketFeatur
 
     public string? Protocol => _connect?.Protocol;
 
-    /// <summary>Puts the refusal in place, for the requests with which one can begin: those that offer an upgrade (RFC 9110 section 7.8) and CONNECT (RFC 8441).</summary>
+    /// <summary>Installs the replacement for requests that can be upgraded: those that offer an upgrade (RFC 9110 section 7.8), and CONNECT (RFC 8441).</summary>
     public static RefusedUpgrade? Install(HttpContext context)
     {
         if (context.Features.Find<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true } && !HttpMethods.IsConnect(context.Request.Method))
@@ -68,5 +68,5 @@ internal sealed class RefusedUpgrade : IHttpUpgradeFeature, IHttpWebSocketFeatur
     public ValueTask<Stream> AcceptAsync() => throw Refusal();
 
     private InvalidOperationException Refusal() => new(
-        $"Endpoint '{_context.GetEndpoint()?.DisplayName}' is protected by idempotency and cannot become a WebSocket or another protocol: a connection is no answer that can be given again. Take the endpoint out with .DisableIdempotency().");
+        $"Endpoint '{_context.GetEndpoint()?.DisplayName}' is protected by idempotency and cannot be upgraded to a WebSocket or another protocol, because a connection has no response to replay. Exclude the endpoint with .DisableIdempotency().");
 }

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Rejects a request with a problem: the application's way when it has one (<c>AddProblemDetails()</c>), else plainly.</summary>
+/// <summary>Rejects a request with a problem: through the application's <c>IProblemDetailsService</c> if there is one (<c>AddProblemDetails()</c>), otherwise directly.</summary>
 internal sealed class Rejections(Telemetry telemetry, ILogger<Rejections> logger)
 {
     public async Task RejectAsync(HttpContext context, IdempotencyProblem problem)
@@ -28,17 +28,17 @@ internal sealed class Rejections(Telemetry telemetry, ILogger<Rejections> logger
             return;
         }
 
-        // No service, a client that accepts no JSON, or a writer that wrote nothing: the code still is the response, and a machine may read it.
+        // There is no service, the client does not accept JSON, or a writer wrote nothing. Clients still need the code.
         var json = Json(problem);
         response.ContentType = "application/problem+json";
         response.ContentLength = json.Length;
         await response.BodyWriter.WriteAsync(json);
     }
 
-    /// <summary>Lets the application write the problem, and reports whether there is a body.</summary>
+    /// <summary>Lets the application write the problem, and returns whether there is a body.</summary>
     /// <remarks>
-    /// The service's own word does not tell: the writer of <c>AddControllersWithViews()</c> says that it wrote, and writes nothing, when the endpoint is no controller's or no formatter matches. So the body is
-    /// held until it is known. It is small.
+    /// The return value of the service is not reliable: the writer of <c>AddControllersWithViews()</c> reports success without writing anything if the endpoint is not a controller action or no formatter matches. The body is
+    /// therefore buffered until it is known. It is small.
     /// </remarks>
     private static async Task<bool> IsWrittenAsync(IProblemDetailsService service, ProblemDetailsContext problem)
     {
@@ -49,7 +49,7 @@ internal sealed class Rejections(Telemetry telemetry, ILogger<Rejections> logger
         try
         {
             await service.TryWriteAsync(problem);
-            await response.BodyWriter.FlushAsync(); // or what is left in the writer is lost
+            await response.BodyWriter.FlushAsync(); // otherwise, data left in the writer is lost
         }
         finally
         {
@@ -65,14 +65,14 @@ internal sealed class Rejections(Telemetry telemetry, ILogger<Rejections> logger
         return true;
     }
 
-    /// <summary>Responds as the framework does to a body that cannot be read for a handler.</summary>
+    /// <summary>Responds as the framework does to a body that cannot be read.</summary>
     public static Task RejectUnreadableBodyAsync(HttpContext context, int status)
     {
         context.Response.StatusCode = status;
         return Task.CompletedTask;
     }
 
-    /// <summary>Rejects a request without a valid antiforgery token, as frameworks do. Where the handler does not run, it cannot reject it itself.</summary>
+    /// <summary>Rejects a request without a valid antiforgery token, as frameworks do. If the handler does not run, it cannot reject the request itself.</summary>
     public Task RejectForgeryAsync(HttpContext context)
     {
         telemetry.RequestEnded(context, Telemetry.Forged);
@@ -80,10 +80,10 @@ internal sealed class Rejections(Telemetry telemetry, ILogger<Rejections> logger
         return Task.CompletedTask;
     }
 
-    /// <summary>Rejects a gRPC call that a proxy has led to a protected endpoint.</summary>
+    /// <summary>Rejects a gRPC call that a proxy forwarded to a protected endpoint.</summary>
     public Task RejectGrpcAsync(HttpContext context)
     {
-        Log.GrpcRefused(logger, context.GetEndpoint()?.DisplayName);
+        Log.GrpcRejected(logger, context.GetEndpoint()?.DisplayName);
         UnsuitableEndpoints.RejectGrpcCall(context.Response);
         return Task.CompletedTask;
     }
@@ -102,10 +102,10 @@ internal sealed class Rejections(Telemetry telemetry, ILogger<Rejections> logger
         },
     };
 
-    /// <summary>The problem as it is written plainly; also the example in an OpenAPI document.</summary>
+    /// <summary>The problem as JSON; also the example in an OpenAPI document.</summary>
     internal static ReadOnlyMemory<byte> Json(IdempotencyProblem problem)
     {
-        var json = new ArrayBufferWriter<byte>(1024); // room for all of it: many duplicates at once get as many of these
+        var json = new ArrayBufferWriter<byte>(1024); // enough for the whole document, because many duplicates can be rejected at once
         using (var writer = new Utf8JsonWriter(json))
         {
             writer.WriteStartObject();

@@ -3,27 +3,27 @@ using Microsoft.Extensions.Primitives;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The member that tells a client that a JSON answer is a replay.</summary>
+/// <summary>The member that marks a JSON response as a replay.</summary>
 internal sealed class ReplayFlag(string name)
 {
-    // With these the handler vouches for its very bytes (or sends only some of them): they are left alone.
+    // With these headers, the handler vouches for the exact bytes (or sends only a part of them), so they are not changed.
     private static readonly string[] VouchForBytes = ["Content-Encoding", "Content-Range", "Content-MD5", "Digest", "Content-Digest", "Repr-Digest"];
 
     private readonly byte[] _member = [(byte)'"', .. JsonEncodedText.Encode(name).EncodedUtf8Bytes, (byte)'"', (byte)':', .. "true"u8];
 
-    /// <summary>Whether a response with these headers may carry the flag, whatever its body.</summary>
+    /// <summary>Whether a response with these headers can have the flag, regardless of its body.</summary>
     /// <param name="headers">The headers.</param>
-    /// <param name="valuesOf">Looks one up by its name; empty when it is not there.</param>
+    /// <param name="valuesOf">Returns the values of a header; empty if it is not set.</param>
     public static bool MayCarry<THeaders>(THeaders headers, Func<THeaders, string, StringValues> valuesOf)
     {
-        // Not into other types in JSON (…+json): their formats say what members there are.
+        // Not for other JSON types (…+json): their formats define the members.
         if (!RequestIdentity.IsJson(valuesOf(headers, "Content-Type").ToString(), out var mediaType)
             || !(mediaType == "application/json" || mediaType.StartsWith("application/json;", StringComparison.Ordinal)))
         {
             return false;
         }
 
-        // A strong validator promises the same bytes (RFC 9110 section 8.8.1).
+        // A strong validator promises identical bytes (RFC 9110 section 8.8.1).
         if (valuesOf(headers, "ETag").ToString() is { Length: > 0 } tag && !tag.StartsWith("W/", StringComparison.Ordinal))
         {
             return false;
@@ -40,15 +40,15 @@ internal sealed class ReplayFlag(string name)
         return true;
     }
 
-    /// <summary>The body with the flag: the value of a top-level member of that name is replaced, else one is added last; every other byte stays.</summary>
-    /// <returns>Null when the body is not a JSON object.</returns>
+    /// <summary>Adds the flag to the body: the value of a top-level member with that name is replaced, otherwise the member is added at the end; all other bytes stay the same.</summary>
+    /// <returns>Null if the body is not a JSON object.</returns>
     public byte[]? AddTo(ReadOnlySpan<byte> body)
     {
         var values = new List<(int Start, int End)>();
         int afterLast;
         try
         {
-            // As deep as it likes: the writer was the application's own.
+            // No depth limit, because the application wrote the JSON.
             var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = int.MaxValue });
             if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
             {
@@ -76,7 +76,7 @@ internal sealed class ReplayFlag(string name)
         }
         catch (Exception notJson) when (notJson is JsonException or InvalidOperationException)
         {
-            return null; // InvalidOperationException: half a surrogate pair in an escaped name
+            return null; // InvalidOperationException: an unpaired surrogate in an escaped name
         }
 
         return values.Count > 0 ? Replace(body, values) : Insert(body, afterLast);
@@ -84,7 +84,7 @@ internal sealed class ReplayFlag(string name)
 
     private byte[] Insert(ReadOnlySpan<byte> body, int at)
     {
-        // Right after the opening brace means there is no member yet; what follows a last member is its end.
+        // If it follows the opening brace directly, there is no member yet.
         var isFirst = body[..at].TrimStart(" \t\r\n"u8).Length == 1;
         return [.. body[..at], .. isFirst ? ""u8 : ","u8, .. _member, .. body[at..]];
     }

@@ -6,11 +6,11 @@ using Microsoft.Extensions.Primitives;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>One request's handler under its claim: its response is captured, and recorded before it is sent.</summary>
+/// <summary>The execution of one request's handler under its claim: its response is captured, and recorded before it is sent.</summary>
 internal sealed class RequestExecution(HttpContext context, string key, RequestBody body, OwnedClaim claim, RequestDelegate handler, ResponseRules rules, StoreCalls store, ILogger logger)
     : IdempotentRun, IIdempotencyFeature, IProtectedWork
 {
-    // One for each thread, in use while a response is encoded, which never waits.
+    // One per thread, used while a response is encoded, which is synchronous.
     [ThreadStatic]
     private static List<StoredHeader>? HeaderList;
 
@@ -21,10 +21,10 @@ internal sealed class RequestExecution(HttpContext context, string key, RequestB
 
     public override string Key => key;
 
-    /// <summary>Whether an authentication scheme made the response, of a challenge or a forbid: 401, 403, a redirect, a page.</summary>
+    /// <summary>Whether an authentication scheme produced the response, by a challenge or a forbid: 401, 403, a redirect or a page.</summary>
     public bool IsRefusedByScheme { get; set; }
 
-    /// <summary>Whether an antiforgery check behind the middleware failed. One before it leaves its own feature.</summary>
+    /// <summary>Whether an antiforgery check after the middleware failed. A check before it sets its own feature.</summary>
     public bool HasFailedAntiforgery { get; set; }
 
     public IServiceProvider Services => context.RequestServices;
@@ -34,7 +34,7 @@ internal sealed class RequestExecution(HttpContext context, string key, RequestB
     protected override (StoreKey StoreKey, Fingerprint Fingerprint) Identity => (claim.Key, claim.Request.Fingerprint);
 
     /// <summary>Runs the handler once and sends its response, unless another one counts.</summary>
-    /// <returns>What became of the run. With a record or a problem, nothing has been sent.</returns>
+    /// <returns>The outcome of the run. With a record or a problem, nothing has been sent.</returns>
     public async ValueTask<Completion> RunAsync(RunOnce runOnce)
     {
         try
@@ -42,7 +42,7 @@ internal sealed class RequestExecution(HttpContext context, string key, RequestB
             var completion = await runOnce.RunAsync(claim, this);
             if (_streamed?.Completion is { } earlier && (earlier.Outcome == CompletionOutcome.Superseded || completion.Outcome == CompletionOutcome.Superseded))
             {
-                completion = earlier; // nothing of this response was sent; or all but its end was, marked as not recorded
+                completion = earlier; // nothing of this response was sent, or all but its end was, marked as not recorded
             }
 
             if (completion.Outcome is not (CompletionOutcome.Recorded or CompletionOutcome.NotRecorded or CompletionOutcome.Released))
@@ -70,7 +70,7 @@ internal sealed class RequestExecution(HttpContext context, string key, RequestB
 
     async ValueTask<byte[]?> IProtectedWork.RunAsync()
     {
-        _capture?.Reset(); // of the attempt before, which the database undid
+        _capture?.Reset(); // discards the attempt that the database rolled back
         _capture?.End();
         IsRefusedByScheme = HasFailedAntiforgery = false;
         body.GiveBackTo(context);
@@ -97,14 +97,14 @@ internal sealed class RequestExecution(HttpContext context, string key, RequestB
             }
             catch when (_streamed is { Completion.Outcome: CompletionOutcome.NotRecorded })
             {
-                await claim.CompleteAsync(_streamed.Payload); // most of the response has been sent: another try to record that
+                await claim.CompleteAsync(_streamed.Payload); // most of the response has been sent: try again to record that
                 throw;
             }
         }
 
         if (capture.State != ResponseCapture.Mode.Holding)
         {
-            // Recorded when streaming began, or tried again now: the handler has kept its claim since, and the store may be back.
+            // Recorded when streaming started, or tried again now: the claim has been renewed since, and the store may be available again.
             return _streamed is { Completion.Outcome: not CompletionOutcome.Superseded } ? _streamed.Payload : null;
         }
 
@@ -112,8 +112,8 @@ internal sealed class RequestExecution(HttpContext context, string key, RequestB
         return IsToBeStored(capture.IsOverLimit ? default : capture.Held) ? Encode(capture.IsOverLimit ? (ReadOnlyMemory<byte>?)null : capture.Held) : null;
     }
 
-    /// <summary>More is coming than is held. The response is recorded as it is so far, without a body, before its first byte is sent.</summary>
-    /// <returns>Whether the rest may stream: not when another attempt's response counts.</returns>
+    /// <summary>Called when the response exceeds the buffer. It is recorded without a body before its first byte is sent.</summary>
+    /// <returns>Whether the rest can be streamed: not if another attempt's response counts.</returns>
     public async ValueTask<bool> MayStreamAsync()
     {
         await _capture!.RunOnStartingAsync();
@@ -132,8 +132,8 @@ internal sealed class RequestExecution(HttpContext context, string key, RequestB
     private bool IsToBeStored(ReadOnlyMemory<byte> body)
     {
         var status = context.Response.StatusCode;
-        // Responses to one attempt: no policy can make them responses to another. A success in spite of a failed antiforgery check (the caller may
-        // have proved itself otherwise) has taken effect, and is a response to the request.
+        // These respond to one attempt, and no policy can record them for another. A success despite a failed antiforgery check (the caller may
+        // have been verified in another way) has taken effect, so it is a response to the request.
         if (!RecordedStatuses.MayBeRecorded(status)
             || IsRefusedByScheme
             || (status >= 300 && (HasFailedAntiforgery || AntiforgeryCheck.HasFailed(context)))
@@ -148,27 +148,27 @@ internal sealed class RequestExecution(HttpContext context, string key, RequestB
         }
         catch (Exception exception)
         {
-            // The effect has happened: an error in judging it must not free the key.
+            // The effect has happened, so an error in this function must not release the claim.
             Log.ShouldStoreFailed(logger, claim.Key, exception);
             return IdempotencyPolicy.IsStoredByDefault(status);
         }
     }
 
     /// <summary>
-    /// Whether the answer is a redirection of this very request to another scheme or host (to HTTPS, to the canonical name). It comes back there with
-    /// its key, and would be sent round in a circle by a replay.
+    /// Whether the response redirects the same request to another scheme or host (to HTTPS, or to the canonical host name). The client repeats it there with
+    /// its key, and a replay would redirect it forever.
     /// </summary>
     private bool SendsTheRequestElsewhere(int status)
     {
         var asked = context.Request;
         return status is 301 or 302 or 307 or 308
             && Uri.TryCreate(context.Response.Headers.Location, UriKind.Absolute, out var location)
-            && (location.Scheme == Uri.UriSchemeHttp || location.Scheme == Uri.UriSchemeHttps) // not the file that a bare path is to Uri on some systems
+            && (location.Scheme == Uri.UriSchemeHttp || location.Scheme == Uri.UriSchemeHttps) // on some systems, Uri treats a bare path as a file
             && (!location.Scheme.Equals(asked.Scheme, StringComparison.OrdinalIgnoreCase) || !location.Authority.Equals(asked.Host.Value, StringComparison.OrdinalIgnoreCase))
             && location.PathAndQuery == asked.PathBase.Add(asked.Path).ToUriComponent() + asked.QueryString.ToUriComponent();
     }
 
-    /// <summary>Says on the response what became of its record.</summary>
+    /// <summary>Sets the response headers that show how the response was recorded.</summary>
     private void Mark(Completion completion)
     {
         var response = context.Response;
@@ -177,15 +177,15 @@ internal sealed class RequestExecution(HttpContext context, string key, RequestB
             response.Headers[IdempotencyHeaders.Stored] = "false";
         }
 
-        // After the headers were recorded: how long is left is computed for every replay.
+        // After the headers were recorded, because the rest of the retention is computed for every replay.
         if (_policy.ClientCaching && completion.Outcome == CompletionOutcome.Recorded && StringValues.IsNullOrEmpty(response.Headers.CacheControl))
         {
             ResponseReplay.SetClientCaching(response, rules, _policy.Retention);
         }
     }
 
-    /// <summary>Finishes the response, and encodes it.</summary>
-    /// <param name="body">The body, or null when it is not recorded.</param>
+    /// <summary>Completes the response, and encodes it.</summary>
+    /// <param name="body">The body, or null if it is not recorded.</param>
     private byte[] Encode(ReadOnlyMemory<byte>? body)
     {
         var response = context.Response;
@@ -195,7 +195,7 @@ internal sealed class RequestExecution(HttpContext context, string key, RequestB
         }
         else
         {
-            Log.ResponseNotKept(logger, claim.Key);
+            Log.ResponseBodyNotRecorded(logger, claim.Key);
         }
 
         var reasonPhrase = context.Features.Find<IHttpResponseFeature>()?.ReasonPhrase;
@@ -208,7 +208,7 @@ internal sealed class RequestExecution(HttpContext context, string key, RequestB
             var payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, stored, body, store.CompressionThreshold);
             if (payload.Length > store.MaxPayloadSize)
             {
-                Log.ResponseNotKept(logger, claim.Key);
+                Log.ResponseBodyNotRecorded(logger, claim.Key);
                 payload = StoredResponse.Encode(response.StatusCode, reasonPhrase, stored, null, store.CompressionThreshold);
                 payload = payload.Length <= store.MaxPayloadSize ? payload : StoredResponse.Encode(response.StatusCode, null, [], null, store.CompressionThreshold);
             }
@@ -222,27 +222,27 @@ internal sealed class RequestExecution(HttpContext context, string key, RequestB
         }
     }
 
-    /// <summary>Gives a recorded response its ETag, and a length that is true.</summary>
+    /// <summary>Sets the ETag and the correct length of a recorded response.</summary>
     private ReadOnlyMemory<byte> FinishHeaders(HttpResponse response, ReadOnlyMemory<byte> body)
     {
         var isHead = HttpMethods.IsHead(context.Request.Method);
         body = ResponseCapture.MayHaveBody(response.StatusCode) ? body : default;
         if (response.ContentLength is { } announced && announced != body.Length && !isHead)
         {
-            // The server would cut the connection over the difference, after the effect and with the answer in hand.
+            // The server would otherwise abort the connection because of the mismatch, after the effect and with the response complete.
             response.ContentLength = ResponseCapture.MayHaveBody(response.StatusCode) ? body.Length : null;
         }
 
         if (_policy.EmitETag && StringValues.IsNullOrEmpty(response.Headers.ETag))
         {
-            // Weak where the bytes may differ and the meaning does not: the flag may be added, or, to an error without a body, a page by the middleware outside.
+            // Weak if the bytes can differ while the meaning is the same: the flag can be added, or, to an error without a body, a page by outer middleware.
             var isWeak = (rules.Flag is not null && ReplayFlag.MayCarry(response.Headers, static (headers, name) => headers[name])) || (body.IsEmpty && response.StatusCode >= 400);
             response.Headers.ETag = EntityTag.Of(claim, isWeak);
         }
 
-        return isHead ? default : body; // never sent, so nothing to send again
+        return isHead ? default : body; // never sent, so there is nothing to replay
     }
 
-    /// <summary>A response that streams: its payload, and what became of it before its first byte was sent.</summary>
+    /// <summary>A streamed response: its payload, and how it was recorded before its first byte was sent.</summary>
     private sealed record StreamedResponse(byte[] Payload, Completion Completion);
 }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Runs a request's handler: once under its claim, or without one where the policy says so.</summary>
+/// <summary>Runs the handler of a request: once under its claim, or without a claim if the policy allows it.</summary>
 internal sealed class RequestExecutor(RunOnce runOnce, ResponseRulesCache rules, StoreCalls store, ResponseReplay replays, Rejections rejections, Telemetry telemetry, ILogger<RequestExecutor> logger)
 {
     /// <summary>Runs the handler of a claim, and sends the response that counts.</summary>
@@ -22,8 +22,8 @@ internal sealed class RequestExecutor(RunOnce runOnce, ResponseRulesCache rules,
 
         if (completion.Record is { } record)
         {
-            // We came back too late: the recorded response counts, so that no retry contradicts this one.
-            request.Body.GiveBackTo(context); // AuthorizeReplay may read it
+            // The claim was lost, so the recorded response counts, and no retry contradicts this one.
+            request.Body.GiveBackTo(context); // AuthorizeReplay can read it
             await replays.ReplayAsync(context, claim.Policy, requestBody: null, claim.Key, record);
         }
         else if (completion.Problem is { } problem)
@@ -41,7 +41,7 @@ internal sealed class RequestExecutor(RunOnce runOnce, ResponseRulesCache rules,
         }
     }
 
-    /// <summary>Runs the handler without a claim: the store is unavailable, and the policy says so.</summary>
+    /// <summary>Runs the handler without a claim: the store is unavailable, and the policy allows it.</summary>
     public Task RunUnprotectedAsync(HttpContext context, IdentifiedRequest request, Fingerprint fingerprint, RequestDelegate handler)
     {
         request.Body.GiveBackTo(context);
@@ -60,7 +60,7 @@ internal sealed class RequestExecutor(RunOnce runOnce, ResponseRulesCache rules,
         return BypassAsync(context, handler);
     }
 
-    /// <summary>Runs the handler of a request that is not to be protected, and says so to whoever guards protected endpoints.</summary>
+    /// <summary>Runs the handler of a request that is not to be protected, and records that for the guard of protected endpoints.</summary>
     public static Task BypassAsync(HttpContext context, RequestDelegate handler)
     {
         context.Features.Set(IdempotencyBypassed.Instance);

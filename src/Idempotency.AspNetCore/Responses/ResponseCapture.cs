@@ -6,17 +6,17 @@ using Microsoft.Extensions.Primitives;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Stands in for the server's response while the handler runs: holds the body back, and takes the endpoint's <c>OnStarting</c> callbacks.</summary>
+/// <summary>Replaces the server's response while the handler runs: it holds back the body and takes the endpoint's <c>OnStarting</c> callbacks.</summary>
 /// <remarks>
-/// <para>It replaces the two features themselves rather than <c>Response.Body</c>, because three things must be known that a stream is not
-/// told: a handler that disables buffering (server-sent events), the callbacks that are the endpoint's own (the server keeps one stack for
-/// all), and whether the handler flushed, so that a response it left unstarted stays so for the middleware outside.</para>
-/// <para>To the handler it behaves as the server does: with the first flush its <c>OnStarting</c> callbacks run and the response has started, so the
-/// status is final. (Headers set later are still taken, where a server would throw.) To the outside nothing has started: an exception
-/// finds a clean response.</para>
-/// <para>Three modes. Holding: everything is kept, up to the limit. At the limit, or at once when buffering is disabled, it asks whether it
-/// may stream, which is where the answer is recorded without its body, so that the client sees no byte of an unrecorded answer. Streaming:
-/// everything goes on to the server. Discarding: this answer does not count any more; nothing is sent.</para>
+/// <para>It replaces the two features instead of <c>Response.Body</c>, because a stream does not show three things:
+/// whether a handler disables buffering (server-sent events), which callbacks are the endpoint's own (the server has one stack for
+/// all), and whether the handler flushed, so that a response that it did not start stays so for the outer middleware.</para>
+/// <para>To the handler, it behaves like the server: the first flush runs its <c>OnStarting</c> callbacks and starts the response, so the
+/// status is final. (Headers that are set later are still accepted, where a server would throw.) To the outer middleware, nothing has started: after an exception,
+/// the response is clean.</para>
+/// <para>There are three modes. Holding: everything is buffered, up to the limit. At the limit, or immediately if buffering is disabled, it asks whether it
+/// can stream; then the response is recorded without its body, so that the client sees no byte of an unrecorded response. Streaming:
+/// everything is passed to the server. Discarding: the response no longer counts, and nothing is sent.</para>
 /// </remarks>
 internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpResponseBodyFeature
 {
@@ -62,24 +62,24 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
 
     public Mode State { get; private set; }
 
-    /// <summary>Whether the handler sent something, in its own view: then the response starts even when its body is empty.</summary>
+    /// <summary>Whether the handler sent something, from its own view: the response then starts even if its body is empty.</summary>
     public bool WasFlushed { get; private set; }
 
-    /// <summary>Whether what was held is more than is kept: a handler may write any amount without ever flushing.</summary>
+    /// <summary>Whether the buffered body exceeds the limit: a handler can write any amount without flushing.</summary>
     public bool IsOverLimit => _length > _limit || _bufferingDisabled;
 
-    /// <summary>What was written, while holding.</summary>
+    /// <summary>The buffered body.</summary>
     public ReadOnlyMemory<byte> Held => _buffer.AsMemory(0, _length);
 
     /// <summary>The headers that the outer pipeline had set before the endpoint ran.</summary>
     public Dictionary<string, StringValues> OuterHeaders => _outerHeaders;
 
-    /// <summary>Puts a capture in front of the server's response.</summary>
+    /// <summary>Installs a capture in front of the server's response.</summary>
     /// <param name="context">The request.</param>
-    /// <param name="limit">How many bytes are held at the most.</param>
-    /// <param name="mayStream">Whether more may go out while the handler runs. When not, it is held too.</param>
-    /// <param name="holdsUnbuffered">Whether a response whose buffering is disabled is held all the same, up to the limit.</param>
-    /// <param name="run">Asked once, when more comes, whether the rest may stream.</param>
+    /// <param name="limit">The maximum size to buffer, in bytes.</param>
+    /// <param name="mayStream">Whether a longer response can be streamed while the handler runs. If not, it is buffered too.</param>
+    /// <param name="holdsUnbuffered">Whether a response with disabled buffering is buffered anyway, up to the limit.</param>
+    /// <param name="run">Called once, when the limit is reached, to decide whether the rest can be streamed.</param>
     public static ResponseCapture Install(HttpContext context, long limit, bool mayStream, bool holdsUnbuffered, RequestExecution run)
     {
         var capture = new ResponseCapture(
@@ -95,7 +95,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
         return capture;
     }
 
-    /// <summary>Gives the response back to the server. Callbacks that have not run are handed over, in order, for the server to run.</summary>
+    /// <summary>Restores the server's response. Callbacks that have not run are passed to the server, in order.</summary>
     public void Uninstall()
     {
         _context.Features.Put(_response);
@@ -110,10 +110,10 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
         }
     }
 
-    /// <summary>Forgets the endpoint's callbacks: its answer is not given, and it may run again.</summary>
+    /// <summary>Removes the endpoint's callbacks: its response is not sent, and it may run again.</summary>
     public void DropOnStarting() => _onStarting = null;
 
-    /// <summary>Runs the endpoint's <c>OnStarting</c> callbacks, last registered first as a server does. After it the headers are the endpoint's final ones.</summary>
+    /// <summary>Runs the endpoint's <c>OnStarting</c> callbacks, last registered first, as a server does. The endpoint's headers are then final.</summary>
     public ValueTask RunOnStartingAsync() => _onStarting is { Count: > 0 } ? RunAllOnStartingAsync() : default;
 
     private async ValueTask RunAllOnStartingAsync()
@@ -126,7 +126,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
         }
     }
 
-    /// <summary>Sends what was held, the way the handler sent it. Call it after <see cref="Uninstall"/>.</summary>
+    /// <summary>Sends the buffered body, in the way the handler sent it. Call it after <see cref="Uninstall"/>.</summary>
     public async ValueTask SendHeldAsync()
     {
         var body = MayHaveBody(_response.StatusCode) ? Held : default;
@@ -145,7 +145,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
         }
     }
 
-    /// <summary>Takes back everything the endpoint did to the response, so that another answer can be given.</summary>
+    /// <summary>Undoes everything that the endpoint did to the response, so that another response can be sent.</summary>
     public void Reset()
     {
         _response.StatusCode = StatusCodes.Status200OK;
@@ -157,14 +157,14 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
         }
     }
 
-    /// <summary>Returns the buffer. Whoever writes later, from a task that outlived its request, gets an error and not somebody else's memory.</summary>
+    /// <summary>Returns the buffer. Code that writes later, from a task that outlives its request, gets an error and not other memory.</summary>
     public void End()
     {
         State = Mode.Ended;
         ReturnBuffer();
     }
 
-    /// <summary>204, 205 and 304 have no body (RFC 9110 section 6.4.1); what a handler writes with them is dropped, where a server would throw.</summary>
+    /// <summary>204, 205 and 304 have no body (RFC 9110 section 6.4.1). A body that a handler writes with them is discarded, where a server would throw.</summary>
     public static bool MayHaveBody(int status) => status is >= 200 and not (204 or 205 or 304);
 
     // What the handler sees: the response.
@@ -228,13 +228,13 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
     {
         if (_holdsUnbuffered)
         {
-            _body.DisableBuffering(); // for what goes out in the end
+            _body.DisableBuffering(); // for the final output
             return;
         }
 
         if (!_mayStream)
         {
-            throw new InvalidOperationException($"Endpoint '{_context.GetEndpoint()?.DisplayName}' streams its response, but its policy has the Transaction SameAsHandler: no answer is sent before the transaction is committed. Use IdempotencyTransaction.Separate for it, or answer without streaming.");
+            throw new InvalidOperationException($"Endpoint '{_context.GetEndpoint()?.DisplayName}' streams its response, but its policy sets Transaction to SameAsHandler, so no response can be sent before the transaction is committed. Set Transaction to IdempotencyTransaction.Separate, or do not stream the response.");
         }
 
         _bufferingDisabled = true;
@@ -296,7 +296,7 @@ internal sealed class ResponseCapture : PipeWriter, IHttpResponseFeature, IHttpR
 
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, _buffer.Length - _length);
-        _length += State == Mode.Discarding || _isHead ? 0 : bytes; // an answer to HEAD has no body, whatever the handler writes
+        _length += State == Mode.Discarding || _isHead ? 0 : bytes; // a response to HEAD has no body, whatever the handler writes
     }
 
     public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)

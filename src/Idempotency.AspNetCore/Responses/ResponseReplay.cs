@@ -10,17 +10,17 @@ namespace Idempotency.AspNetCore;
 /// <summary>Replays a recorded response.</summary>
 internal sealed class ResponseReplay(ResponseRulesCache allRules, CompletedRecords completed, Rejections rejections, Telemetry telemetry, ILogger<ResponseReplay> logger)
 {
-    // Of a 304, the headers of the 200 it stands for that a cache needs (RFC 9110 section 15.4.5); the others go with the body.
+    // The headers of the corresponding 200 that a cache needs from a 304 (RFC 9110 section 15.4.5); the others are omitted with the body.
     private static readonly string[] OfNotModified = [HeaderNames.ETag, HeaderNames.CacheControl, HeaderNames.ContentLocation, HeaderNames.Expires, HeaderNames.Vary];
 
-    /// <summary>Whether a request is, to the byte, the one that a record was last replayed to: then its fingerprint is the same, too.</summary>
+    /// <summary>Whether a request is identical, byte for byte, to the one that a record was last replayed to. Its fingerprint is then the same, too.</summary>
     public static bool IsRepeated(CompletedRecord record, HttpContext context, IdempotencyPolicy policy, RequestBody body) =>
         record.Decoded is StoredResponse { Request: { } request } && request.Equals(context, policy, body);
 
-    /// <summary>Replays a record, or says why it cannot be.</summary>
+    /// <summary>Replays a record, or rejects the request if it cannot be replayed.</summary>
     /// <param name="context">The request.</param>
     /// <param name="policy">Its policy.</param>
-    /// <param name="requestBody">Its body; null when the handler may have changed the request, so that it must not be recognised later.</param>
+    /// <param name="requestBody">Its body; null if the handler may have changed the request, so that it must not be recognized later.</param>
     /// <param name="storeKey">The key of the record.</param>
     /// <param name="record">The record.</param>
     public async Task ReplayAsync(HttpContext context, IdempotencyPolicy policy, RequestBody? requestBody, StoreKey storeKey, CompletedRecord record)
@@ -51,7 +51,7 @@ internal sealed class ResponseReplay(ResponseRulesCache allRules, CompletedRecor
         var body = stored.IsBodyKept ? stored.BodyWith(rules.Flag, out isBodyNew) : default;
         if (hasGrown || isBodyNew)
         {
-            completed.Set(storeKey, record); // what was worked out for this replay serves the next, and is counted
+            completed.Set(storeKey, record); // the decoded form is cached for the next replay, and its size counted
         }
 
         if (!stored.IsBodyKept)
@@ -62,7 +62,7 @@ internal sealed class ResponseReplay(ResponseRulesCache allRules, CompletedRecor
 
         if (!record.IsRecorded)
         {
-            context.Response.Headers[IdempotencyHeaders.Stored] = "false"; // as the first response said
+            context.Response.Headers[IdempotencyHeaders.Stored] = "false"; // as in the first response
         }
 
         telemetry.RequestEnded(context, Telemetry.Replayed);
@@ -84,7 +84,7 @@ internal sealed class ResponseReplay(ResponseRulesCache allRules, CompletedRecor
         }
     }
 
-    /// <summary>Sends the recorded status, headers and body, marked as a replay. The outer pipeline adds its own headers as it does to any response.</summary>
+    /// <summary>Sends the recorded status, headers and body, marked as a replay. The outer pipeline adds its own headers as to any response.</summary>
     public static async ValueTask WriteAsync(HttpContext context, IdempotencyPolicy policy, ResponseRules rules, StoredResponse stored, ReadOnlyMemory<byte> body, TimeSpan retentionLeft)
     {
         var response = context.Response;
@@ -126,7 +126,7 @@ internal sealed class ResponseReplay(ResponseRulesCache allRules, CompletedRecor
 
         Mark(response, policy, rules, stored, retentionLeft, isDecoded);
 
-        // An empty answer is left unstarted, as the first was: the middleware outside may add to it (status code pages do).
+        // An empty response is not started, like the first one: outer middleware can add to it (status code pages do).
         if (body.Length > 0 && !HttpMethods.IsHead(context.Request.Method))
         {
             response.ContentLength = body.Length;
@@ -134,7 +134,7 @@ internal sealed class ResponseReplay(ResponseRulesCache allRules, CompletedRecor
         }
     }
 
-    /// <summary>Whether the client has this answer already. With other methods than these <c>If-None-Match</c> is a precondition of the operation (RFC 9110 section 13.1.2), which the first request met or not.</summary>
+    /// <summary>Whether the client already has this response. For other methods, <c>If-None-Match</c> is a precondition of the operation (RFC 9110 section 13.1.2), which the first request met or not.</summary>
     private static bool IsNotModified(HttpRequest request, IdempotencyPolicy policy, StoredResponse stored) =>
         policy.AnswerNotModified
         && stored.Status is >= 200 and < 300
@@ -143,7 +143,7 @@ internal sealed class ResponseReplay(ResponseRulesCache allRules, CompletedRecor
         && stored.Header(HeaderNames.ETag) is [{ } etag]
         && EntityTag.IsListed(ifNoneMatch, etag);
 
-    /// <summary>What clients may keep: nothing, unless the handler or the policy says otherwise.</summary>
+    /// <summary>Sets what clients can cache: nothing, unless the handler or the policy allows it.</summary>
     public static void SetClientCaching(HttpResponse response, ResponseRules rules, TimeSpan retentionLeft)
     {
         response.Headers.CacheControl = "private, max-age=" + ((long)retentionLeft.TotalSeconds).ToString(CultureInfo.InvariantCulture);
@@ -168,14 +168,14 @@ internal sealed class ResponseReplay(ResponseRulesCache allRules, CompletedRecor
             RepresentationHeaders.Decode(response.Headers);
         }
 
-        // Never weaker than the first answer: what the handler says of caching is part of the answer, and an outer no-store stands.
+        // Never weaker than the first response: the handler's cache directives are part of the response, and a no-store of the outer pipeline applies.
         var first = stored.Find(HeaderNames.CacheControl);
         if (first is { Values.Count: > 0 } || HeaderList.Contains(response.Headers.CacheControl, "no-store"))
         {
             return;
         }
 
-        // So does what else the outer pipeline said on the first answer, though not what it says to this request. And what was marked as not recorded was not to be kept.
+        // Other cache directives of the outer pipeline on the first response apply too, but not those for this request. And a response that is marked as not recorded must not be cached.
         if (policy.ClientCaching && first is not { IsAppended: true } && !response.Headers.ContainsKey(IdempotencyHeaders.Stored))
         {
             SetClientCaching(response, rules, retentionLeft);

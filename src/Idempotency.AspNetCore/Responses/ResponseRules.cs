@@ -2,13 +2,13 @@ using System.Collections.Frozen;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What a policy implies for responses, worked out once for each policy.</summary>
+/// <summary>The rules for responses that follow from a policy, computed once per policy.</summary>
 internal sealed class ResponseRules(IdempotencyPolicy policy, IReadOnlyCollection<string> selectedHeaders)
 {
-    /// <summary>The policy's own exclusions.</summary>
+    /// <summary>The headers that the policy excludes.</summary>
     public FrozenSet<string> ExcludedHeaders { get; } = policy.ExcludedHeaders.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The request headers that tell one response from another for a cache: the key's, and those that are part of the key or the fingerprint.</summary>
+    /// <summary>The request headers that a response depends on, for caches: the key header, and those that are part of the key or the fingerprint.</summary>
     public IReadOnlyList<string> VaryingHeaders { get; } =
         [.. (policy.TakesKeyFromHeader ? new[] { policy.HeaderName } : []).Concat(policy.FingerprintHeaders).Concat(selectedHeaders).Distinct(StringComparer.OrdinalIgnoreCase)];
 

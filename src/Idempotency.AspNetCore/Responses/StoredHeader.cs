@@ -6,41 +6,41 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>A response header that the endpoint set.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="Values">Its values, a field line each, in order. None: the endpoint removed what the outer pipeline had set, or, where they are appended, left it as it was.</param>
-/// <param name="IsAppended">Whether the endpoint added them to what the outer pipeline had set, rather than setting the header.</param>
+/// <param name="Values">Its values, one per field line, in order. None: the endpoint removed the values of the outer pipeline, or, if they are appended, left them as they were.</param>
+/// <param name="IsAppended">Whether the endpoint added the values to those of the outer pipeline, instead of setting the header.</param>
 internal readonly record struct StoredHeader(string Name, StringValues Values, bool IsAppended)
 {
     private static readonly FrozenSet<string> NeverStored = new[]
     {
-        // Cookies belong to one browser session; a replay may go to another device of the same user, or come after a logout.
+        // Cookies belong to one browser session; a replay can go to another device of the same user, or come after a sign-out.
         "Set-Cookie", "Set-Cookie2", "Clear-Site-Data",
-        // Hop-by-hop: about the connection the first answer went over (RFC 9110 section 7.6.1). Names listed in Connection are added below.
+        // Hop-by-hop: they describe the connection of the first response (RFC 9110 section 7.6.1). Names listed in Connection are added below.
         "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
-        // Made anew from what is really sent, and when.
+        // Recomputed from the response that is sent, and the time when it is sent.
         "Content-Length", "Date", "Age",
-        // A challenge or its proof is good for one exchange.
+        // A challenge or its proof is valid for one exchange.
         "WWW-Authenticate", "Proxy-Authenticate", "Authentication-Info", "Proxy-Authentication-Info",
-        // Decided for the origin that asks, which may be another one at the replay. (Access-Control-* below.)
+        // Depend on the origin of the request, which can differ for a replay. (Access-Control-* below.)
         "Timing-Allow-Origin",
-        // About the server or the path to it today.
+        // Describe the server, or the current path to it.
         "Strict-Transport-Security", "Server", "Via", "Alt-Svc",
-        // They identify, trace or time one exchange: echoed by a replay, they would name the first request as this one. First the standards', then those of frameworks, clouds and proxies. (X-B3-* below.)
+        // They identify, trace or time one exchange: in a replay, they would identify the first request instead. First those of standards, then those of frameworks, clouds and proxies. (X-B3-* below.)
         "traceparent", "tracestate", "traceresponse", "baggage", "Request-Id", "Correlation-Id", "Correlation-Context", "Request-Context", "Server-Timing",
         "X-Request-Id", "X-RequestId", "X-Correlation-Id", "X-CorrelationId", "Trace-Id", "X-Trace-Id", "X-TraceId", "X-Span-Id", "X-Response-Time", "X-Runtime",
         "client-request-id", "X-Client-Request-Id", "x-ms-request-id", "x-ms-client-request-id", "x-ms-correlation-request-id", "x-ms-correlation-id",
         "x-amz-request-id", "x-amz-id-2", "x-amzn-RequestId", "x-amzn-Trace-Id", "x-amz-cf-id", "X-Cloud-Trace-Context", "CF-Ray", "Fly-Request-Id", "X-Vercel-Id", "X-Datadog-Trace-Id", "X-Datadog-Parent-Id",
         "b3", "uber-trace-id", "sentry-trace", "elastic-apm-traceparent", "newrelic",
-        // They sign what is sent, with a time; a replay differs in both.
+        // They sign the sent message, with a time; a replay differs in both.
         "Signature", "Signature-Input",
-        // Our own marks are made for each answer.
+        // The library's own headers are set for each response.
         IdempotencyHeaders.Replayed, IdempotencyHeaders.Stored,
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>What the endpoint did to the headers that were there before it ran, less what is never stored.</summary>
-    /// <param name="response">The response, after the endpoint's <c>OnStarting</c> callbacks and before the outer pipeline's.</param>
-    /// <param name="before">The headers as they were before the endpoint ran.</param>
+    /// <summary>Collects the changes that the endpoint made to the headers, without those that are never stored.</summary>
+    /// <param name="response">The response, after the endpoint's <c>OnStarting</c> callbacks and before those of the outer pipeline.</param>
+    /// <param name="before">The headers before the endpoint ran.</param>
     /// <param name="rules">The policy's exclusions.</param>
-    /// <param name="stored">Where they are added.</param>
+    /// <param name="stored">Receives the headers.</param>
     public static void AddAll(HttpResponse response, Dictionary<string, StringValues> before, ResponseRules rules, List<StoredHeader> stored)
     {
         var connection = response.Headers.Connection;
@@ -61,7 +61,7 @@ internal readonly record struct StoredHeader(string Name, StringValues Values, b
             }
             else if (StartsWith(values, outer))
             {
-                // Of Cache-Control it counts, too, that there was one which the endpoint let stand: a replay must not say less.
+                // A Cache-Control that the endpoint did not change is recorded too: a replay must not be weaker.
                 if (values.Count > outer.Count || name.Equals("Cache-Control", StringComparison.OrdinalIgnoreCase))
                 {
                     stored.Add(new StoredHeader(name, values.ToArray()[outer.Count..], IsAppended: true));
@@ -82,7 +82,7 @@ internal readonly record struct StoredHeader(string Name, StringValues Values, b
         }
     }
 
-    /// <summary>Does to a response what the endpoint did.</summary>
+    /// <summary>Applies the endpoint's change to a response.</summary>
     public void ApplyTo(IHeaderDictionary headers)
     {
         if (IsAppended)
@@ -103,18 +103,18 @@ internal readonly record struct StoredHeader(string Name, StringValues Values, b
     {
         if (name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))
         {
-            // An answer to HEAD has no body to compute it from: there it is what the handler says of the body that GET would have.
+            // A response to HEAD has no body to compute it from, so it is the length that the handler sets for the body of a GET.
             return HttpMethods.IsHead(response.HttpContext.Request.Method);
         }
 
         return !(NeverStored.Contains(name)
             || name.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase)
-            // How much the caller may still ask is true only at its time.
+            // Only correct at the time of the first response.
             || name.StartsWith("RateLimit", StringComparison.OrdinalIgnoreCase)
             || name.StartsWith("X-RateLimit-", StringComparison.OrdinalIgnoreCase)
             // Of one exchange, as above.
             || name.StartsWith("X-B3-", StringComparison.OrdinalIgnoreCase)
-            // With an error it is advice for that moment; with 2xx and 3xx (202, 301) it is part of the answer.
+            // With an error, it is advice for that time; with 2xx and 3xx (202, 301), it is part of the response.
             || (name.Equals("Retry-After", StringComparison.OrdinalIgnoreCase) && response.StatusCode >= 400)
             || rules.ExcludedHeaders.Contains(name)
             || HeaderList.Contains(connection, name));

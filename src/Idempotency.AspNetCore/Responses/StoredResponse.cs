@@ -3,12 +3,12 @@ using Microsoft.Extensions.Primitives;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>An answer as it is kept.</summary>
+/// <summary>A recorded response.</summary>
 /// <remarks>
 /// <para>The format, version 1. Numbers are little-endian; a varint has seven bits a byte, low ones first; a text is a varint length and UTF-8.</para>
 /// <code>
 /// 1 byte    version: 1
-/// 1 byte    flags: 1 the body is kept, 2 the body is compressed with Brotli (RFC 7932); other bits are zero
+/// 1 byte    flags: 1 the body is recorded, 2 the body is compressed with Brotli (RFC 7932); other bits are zero
 /// 2 bytes   status
 /// text      reason phrase; empty for the standard one
 /// varint    number of headers, then for each:
@@ -19,8 +19,8 @@ namespace Idempotency.AspNetCore;
 /// bytes     the body
 /// 4 bytes   CRC-32C of all that comes before
 /// </code>
-/// <para>A reader that meets another version, a flag it does not know, or a checksum that is wrong, gives no response but a reason: such a
-/// record stands for an effect and is never run again because it could not be read. A new version gets a new number, below 128 (above are those of <see cref="StoredResult"/>), and keeps the old reader.</para>
+/// <para>For an unknown version, an unknown flag or a wrong checksum, a reader returns a reason instead of a response: such a
+/// record stands for an effect and does not run again because it could not be read. A new version gets a new number, below 128 (numbers above are those of <see cref="StoredResult"/>), and the old reader is kept.</para>
 /// </remarks>
 internal sealed class StoredResponse : IDecodedPayload
 {
@@ -49,12 +49,12 @@ internal sealed class StoredResponse : IDecodedPayload
 
     public IReadOnlyList<StoredHeader> Headers { get; }
 
-    /// <summary>False when the body was too large to keep, or streamed.</summary>
+    /// <summary>False if the body was too large to record, or was streamed.</summary>
     public bool IsBodyKept { get; }
 
     public ReadOnlyMemory<byte> Body => _body;
 
-    /// <summary>The request it was last replayed to; null before.</summary>
+    /// <summary>The request that it was last replayed to; null before the first replay.</summary>
     public SeenRequest? Request
     {
         get => Volatile.Read(ref _request);
@@ -63,12 +63,12 @@ internal sealed class StoredResponse : IDecodedPayload
 
     public long ExtraBytes => 200 + (_request?.Size ?? 0) + (100L * Headers.Count) + (_ownsBody ? _body.Length : 0) + (_flagged?.Bytes.Length ?? 0);
 
-    /// <summary>The bytes to keep.</summary>
+    /// <summary>Encodes a response.</summary>
     /// <param name="status">The status.</param>
     /// <param name="reasonPhrase">A reason phrase other than the standard one, or null.</param>
     /// <param name="headers">The headers.</param>
-    /// <param name="body">The body, or null when it is not kept.</param>
-    /// <param name="compressFrom">Bodies of at least this many bytes are compressed if that makes them smaller.</param>
+    /// <param name="body">The body, or null if it is not recorded.</param>
+    /// <param name="compressFrom">Bodies of at least this size in bytes are compressed if they become smaller.</param>
     public static byte[] Encode(int status, string? reasonPhrase, ReadOnlySpan<StoredHeader> headers, ReadOnlyMemory<byte>? body, int compressFrom)
     {
         var head = new PooledBytes(512);
@@ -108,7 +108,7 @@ internal sealed class StoredResponse : IDecodedPayload
         }
     }
 
-    /// <summary>Reads what was kept, or says why it cannot.</summary>
+    /// <summary>Decodes a response, or returns the reason why it cannot be read.</summary>
     public static StoredResponse? Decode(ReadOnlyMemory<byte> payload, out string reason)
     {
         var bytes = payload.Span;
@@ -128,7 +128,7 @@ internal sealed class StoredResponse : IDecodedPayload
         var flags = bytes[1];
         if ((flags & ~(BodyKept | BodyCompressed)) != 0)
         {
-            reason = $"it has flags ({flags:x2}) that this library does not know";
+            reason = $"it has flags ({flags:x2}) that this version of the library does not know";
             return null;
         }
 
@@ -195,9 +195,9 @@ internal sealed class StoredResponse : IDecodedPayload
         return null;
     }
 
-    /// <summary>The body as a replay carries it; worked out at the first replay and kept.</summary>
+    /// <summary>The body of a replay, computed at the first replay and cached.</summary>
     /// <param name="flag">The policy's flag, or null for none.</param>
-    /// <param name="isNew">Whether the work was done now: this object has grown.</param>
+    /// <param name="isNew">Whether it was computed now, so that this object has grown.</param>
     public ReadOnlyMemory<byte> BodyWith(ReplayFlag? flag, out bool isNew)
     {
         isNew = false;

@@ -1,4 +1,4 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>The result of work that has none.</summary>
+/// <summary>The result of work without a result.</summary>
 internal readonly record struct NoResult;

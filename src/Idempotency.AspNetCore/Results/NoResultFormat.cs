@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>Work without a result: that there is a record is all there is to know.</summary>
+/// <summary>Work without a result: only the existence of the record matters.</summary>
 internal sealed class NoResultFormat : ResultFormat<NoResult>
 {
     public static NoResultFormat Instance { get; } = new();

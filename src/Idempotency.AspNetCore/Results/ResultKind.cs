@@ -1,20 +1,20 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>What is kept of a result. The numbers are part of the format of <see cref="StoredResult"/>.</summary>
+/// <summary>The kinds of recorded results. The numbers are part of the format of <see cref="StoredResult"/>.</summary>
 internal enum ResultKind : byte
 {
-    /// <summary>The work has no result: it is done.</summary>
+    /// <summary>The work is complete and has no result.</summary>
     None = 0,
 
-    /// <summary>The result is null: a kind of its own, because not every JSON converter reads <c>null</c> back as null.</summary>
+    /// <summary>The result is null. A separate kind, because not every JSON converter reads <c>null</c> as null.</summary>
     Null = 1,
 
-    /// <summary>The result is there.</summary>
+    /// <summary>The result is recorded.</summary>
     Json = 2,
 
-    /// <summary>The same, compressed with Brotli (RFC 7932).</summary>
+    /// <summary>The result is recorded and compressed with Brotli (RFC 7932).</summary>
     CompressedJson = 3,
 
-    /// <summary>There was a result, and it could not be kept: too large, or not to be written.</summary>
+    /// <summary>The result was not recorded: it was too large, or could not be serialized.</summary>
     NotKept = 4,
 }

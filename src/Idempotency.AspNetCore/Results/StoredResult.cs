@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>The result of a function as it is kept.</summary>
+/// <summary>The recorded result of a function.</summary>
 /// <remarks>
 /// <para>The format, version 1. A varint has seven bits a byte, low ones first.</para>
 /// <code>
@@ -10,8 +10,8 @@ namespace Idempotency.AspNetCore;
 /// bytes     the JSON, in UTF-8
 /// 4 bytes   CRC-32C of all that comes before, little-endian
 /// </code>
-/// <para>A reader that meets another version, a kind it does not know, or a checksum that is wrong, gives no result but a reason: such a
-/// record stands for an effect and is never run again because it could not be read. A new version gets a new number and keeps the old reader.</para>
+/// <para>For an unknown version, an unknown kind or a wrong checksum, a reader returns a reason instead of a result: such a
+/// record stands for an effect and does not run again because it could not be read. A new version gets a new number, and the old reader is kept.</para>
 /// </remarks>
 internal sealed class StoredResult : IDecodedPayload
 {
@@ -26,19 +26,19 @@ internal sealed class StoredResult : IDecodedPayload
         _ownsJson = ownsJson;
     }
 
-    /// <summary>What there is; <see cref="ResultKind.Json"/> whether it was compressed or not.</summary>
+    /// <summary>The kind of the result; <see cref="ResultKind.Json"/> whether it was compressed or not.</summary>
     public ResultKind Kind { get; }
 
     public ReadOnlyMemory<byte> Json { get; }
 
     public long ExtraBytes => 60 + (_ownsJson ? Json.Length : 0);
 
-    /// <summary>The bytes to keep of a result that has no JSON.</summary>
+    /// <summary>Encodes a result without JSON.</summary>
     public static byte[] Encode(ResultKind kind) => RecordBytes.Seal([Version, (byte)kind, 0], []);
 
-    /// <summary>The bytes to keep of a result in JSON.</summary>
+    /// <summary>Encodes a result in JSON.</summary>
     /// <param name="json">The JSON.</param>
-    /// <param name="compressFrom">JSON of at least this many bytes is compressed if that makes it smaller.</param>
+    /// <param name="compressFrom">JSON of at least this size in bytes is compressed if it becomes smaller.</param>
     public static byte[] Encode(ReadOnlySpan<byte> json, int compressFrom)
     {
         var head = new PooledBytes(16);
@@ -58,7 +58,7 @@ internal sealed class StoredResult : IDecodedPayload
         }
     }
 
-    /// <summary>Reads what was kept, or says why it cannot.</summary>
+    /// <summary>Decodes a recorded result, or returns the reason why it cannot be read.</summary>
     public static StoredResult? Decode(ReadOnlyMemory<byte> payload, out string reason)
     {
         var bytes = payload.Span;
@@ -78,7 +78,7 @@ internal sealed class StoredResult : IDecodedPayload
         var kind = (ResultKind)bytes[1];
         if (!Enum.IsDefined(kind))
         {
-            reason = $"it is of a kind ({bytes[1]}) that this library does not know";
+            reason = $"its kind ({bytes[1]}) is unknown to this version of the library";
             return null;
         }
 

@@ -2,7 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What <c>AddIdempotency()</c> returns: stores and extensions hang on it.</summary>
+/// <summary>Configures idempotency: a store, and extensions. <c>AddIdempotency()</c> returns it.</summary>
 public interface IIdempotencyBuilder
 {
     /// <summary>The application's services.</summary>

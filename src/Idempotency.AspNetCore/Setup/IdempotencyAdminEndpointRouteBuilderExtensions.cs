@@ -10,18 +10,18 @@ namespace Microsoft.AspNetCore.Builder;
 public static class IdempotencyAdminEndpointRouteBuilderExtensions
 {
     /// <summary>
-    /// Maps endpoints with which an operator looks at a record, forgets it, and lists abandoned claims. Nothing is mapped without this call, and
-    /// every endpoint requires the authorization policy. They tell no response bodies and no header values.
+    /// Maps endpoints that inspect and delete records and list abandoned claims. They require the authorization policy, and never return response bodies or
+    /// header values.
     /// </summary>
     /// <remarks>
     /// <c>GET {prefix}/records/{storeKey}</c> and <c>DELETE {prefix}/records/{storeKey}</c>, where the stored key is the one in log events and
-    /// spans; <c>POST {prefix}/records/search</c> with <c>{ "method", "path", "key", "partition", "issuer", "subject" }</c> finds it by what a client
-    /// knows (<see cref="IdempotencyRecordQuery"/>); <c>GET {prefix}/abandoned?limit=</c> lists abandoned claims, 100 unless told, at most 10 000.
+    /// spans; <c>POST {prefix}/records/search</c> with <c>{ "method", "path", "key", "partition", "issuer", "subject" }</c> finds a record by the values that a client
+    /// knows (<see cref="IdempotencyRecordQuery"/>); <c>GET {prefix}/abandoned?limit=</c> lists abandoned claims (default limit 100, at most 10 000).
     /// </remarks>
-    /// <param name="endpoints">The application's endpoints.</param>
+    /// <param name="endpoints">The endpoints of the application.</param>
     /// <param name="authorizationPolicy">The name of the authorization policy that callers must meet.</param>
-    /// <param name="prefix">What the paths start with. Default: <c>/idempotency</c>.</param>
-    /// <returns>The endpoints, for more conventions.</returns>
+    /// <param name="prefix">The prefix of the paths. Default: <c>/idempotency</c>.</param>
+    /// <returns>A builder for further conventions.</returns>
     /// <exception cref="InvalidOperationException"><c>AddIdempotency()</c> or <c>AddAuthorization()</c> was not called.</exception>
     public static IEndpointConventionBuilder MapIdempotencyAdmin(this IEndpointRouteBuilder endpoints, string authorizationPolicy, string prefix = "/idempotency")
     {
@@ -30,23 +30,23 @@ public static class IdempotencyAdminEndpointRouteBuilderExtensions
         ArgumentException.ThrowIfNullOrEmpty(prefix);
         if (endpoints.ServiceProvider.GetService<IIdempotencyRecords>() is not { } records)
         {
-            throw new InvalidOperationException("MapIdempotencyAdmin() needs idempotency's services. Call builder.Services.AddIdempotency() first.");
+            throw new InvalidOperationException("The services required by MapIdempotencyAdmin() are not registered. Call builder.Services.AddIdempotency().");
         }
 
         if (endpoints.ServiceProvider.GetService<IAuthorizationPolicyProvider>() is null)
         {
-            throw new InvalidOperationException($"MapIdempotencyAdmin() needs authorization. Call builder.Services.AddAuthorization() with a policy named '{authorizationPolicy}', and app.UseAuthorization().");
+            throw new InvalidOperationException($"MapIdempotencyAdmin() requires authorization. Call builder.Services.AddAuthorization() with a policy named '{authorizationPolicy}', and app.UseAuthorization().");
         }
 
         var admin = new AdminEndpoints(records);
         var group = endpoints.MapGroup(prefix);
         group.MapGet("/records/{storeKey}", AdminEndpoints.Handler(admin.FindAsync));
-        group.MapPost("/records/search", AdminEndpoints.Handler(admin.SearchAsync)); // a body, because addresses get into logs and a key must not
+        group.MapPost("/records/search", AdminEndpoints.Handler(admin.SearchAsync)); // in the body, because URLs are logged and a key must not be
         group.MapDelete("/records/{storeKey}", AdminEndpoints.Handler(admin.ForgetAsync));
         group.MapGet("/abandoned", AdminEndpoints.Handler(admin.ListAbandonedAsync));
-        // Not protected themselves, whatever the group they are mapped in says: an operator's answer must be of now.
+        // Never protected, regardless of the group that they are mapped in: an operator's response must be current.
         group.RequireAuthorization(authorizationPolicy).DisableIdempotency();
-        // Nor open to anyone: what a group around them allows must not outweigh the policy.
+        // Never anonymous: an AllowAnonymous of an outer group must not override the policy.
         ((IEndpointConventionBuilder)group).Finally(static endpoint =>
         {
             foreach (var open in endpoint.Metadata.OfType<IAllowAnonymous>().ToList())

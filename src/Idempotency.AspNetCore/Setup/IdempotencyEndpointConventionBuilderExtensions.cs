@@ -5,23 +5,23 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Microsoft.AspNetCore.Builder;
 
-/// <summary>Makes endpoints take part, or not.</summary>
+/// <summary>Opts endpoints in to idempotency, or out of it.</summary>
 public static class IdempotencyEndpointConventionBuilderExtensions
 {
-    /// <summary>Protects the endpoints by <see cref="IdempotencyOptions.DefaultPolicy"/>.</summary>
+    /// <summary>Protects the endpoints with <see cref="IdempotencyOptions.DefaultPolicy"/>.</summary>
     /// <remarks>
-    /// On a group: all of its endpoints, but not requests that only read; see <see cref="IdempotencyPolicy.Methods"/>. On <c>MapRazorComponents()</c>: its pages, but not the framework's own endpoints beside them.
+    /// On a group, it applies to all endpoints, except for requests with safe methods; see <see cref="IdempotencyPolicy.Methods"/>. On <c>MapRazorComponents()</c>, it applies to the pages, but not to the framework's own endpoints.
     /// </remarks>
     public static TBuilder WithIdempotency<TBuilder>(this TBuilder builder)
         where TBuilder : IEndpointConventionBuilder => builder.Protect(new IdempotentAttribute());
 
-    /// <summary>Protects the endpoints by a named policy.</summary>
+    /// <summary>Protects the endpoints with a named policy.</summary>
     /// <param name="builder">The endpoints.</param>
-    /// <param name="policyName">The name given to <see cref="IdempotencyOptions.AddPolicy"/>. An unknown name fails at start-up.</param>
+    /// <param name="policyName">The name that was passed to <see cref="IdempotencyOptions.AddPolicy"/>. An unknown name fails at start-up.</param>
     public static TBuilder WithIdempotency<TBuilder>(this TBuilder builder, string policyName)
         where TBuilder : IEndpointConventionBuilder => builder.Protect(new IdempotentAttribute(policyName));
 
-    /// <summary>Protects the endpoints by a policy of their own.</summary>
+    /// <summary>Protects the endpoints with their own policy.</summary>
     public static TBuilder WithIdempotency<TBuilder>(this TBuilder builder, IdempotencyPolicy policy)
         where TBuilder : IEndpointConventionBuilder
     {
@@ -29,7 +29,7 @@ public static class IdempotencyEndpointConventionBuilderExtensions
         return builder.Protect(new PolicyMetadata(policy));
     }
 
-    /// <summary>Takes the endpoints out, whatever their group or attributes say.</summary>
+    /// <summary>Excludes the endpoints from idempotency, regardless of their group or attributes.</summary>
     public static TBuilder DisableIdempotency<TBuilder>(this TBuilder builder)
         where TBuilder : IEndpointConventionBuilder
     {
@@ -50,7 +50,7 @@ public static class IdempotencyEndpointConventionBuilderExtensions
 
         builder.Add(endpoint =>
         {
-            // Scripts, the circuit and its connection: they are no pages, and what they need is theirs to decide.
+            // Scripts, the circuit and its connection are not pages, and the framework handles their retries.
             if (builder is RazorComponentsEndpointConventionBuilder && !endpoint.Metadata.OfType<ComponentTypeMetadata>().Any())
             {
                 return;
@@ -66,7 +66,7 @@ public static class IdempotencyEndpointConventionBuilderExtensions
         return builder;
     }
 
-    // Without its services there are no start-up checks either, and the endpoint would silently run twice.
+    // Without the services, there are no start-up checks either, and the endpoint would silently run twice.
     private static void RequireServices(EndpointBuilder endpoint)
     {
         var services = endpoint.ApplicationServices;
@@ -75,8 +75,8 @@ public static class IdempotencyEndpointConventionBuilderExtensions
             return;
         }
 
-        // Every container has a scope factory. Where there is none, the builder of this kind of endpoint was not given the application's services
-        // (a reverse proxy's routes, Razor components): then they are looked for in those of the request, before the endpoint runs.
+        // Every container has a scope factory. If there is none, the builder of this kind of endpoint was not given the application's services
+        // (routes of a reverse proxy, Razor components), and the services of the request are checked before the endpoint runs.
         if (services.GetService<IServiceScopeFactory>() is not null)
         {
             throw NotRegistered(endpoint.DisplayName);
@@ -89,5 +89,5 @@ public static class IdempotencyEndpointConventionBuilderExtensions
     }
 
     private static InvalidOperationException NotRegistered(string? endpoint) =>
-        new($"Endpoint '{endpoint}' asks for idempotency, which is not registered. Call builder.Services.AddIdempotency().");
+        new($"Endpoint '{endpoint}' opts in to idempotency, but the idempotency services are not registered. Call builder.Services.AddIdempotency().");
 }

@@ -3,15 +3,15 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
-/// <summary>Watches the idempotency store.</summary>
+/// <summary>Adds a health check for the idempotency store.</summary>
 public static class IdempotencyHealthChecksBuilderExtensions
 {
-    /// <summary>Adds a health check that reads from the store, whichever it is. It never writes.</summary>
-    /// <param name="builder">What <c>AddHealthChecks()</c> returned.</param>
-    /// <param name="name">The check's name. Default: <c>idempotency-store</c>.</param>
-    /// <param name="failureStatus">What a store that cannot be read is reported as. Default: unhealthy.</param>
-    /// <param name="tags">Tags, to choose checks by.</param>
-    /// <param name="timeout">How long a read may take. Default: 5 seconds.</param>
+    /// <summary>Adds a health check that reads from the store. It never writes.</summary>
+    /// <param name="builder">The health checks builder.</param>
+    /// <param name="name">The name of the check. Default: <c>idempotency-store</c>.</param>
+    /// <param name="failureStatus">The status to report if the store cannot be read. Default: unhealthy.</param>
+    /// <param name="tags">Tags for filtering checks.</param>
+    /// <param name="timeout">The maximum duration of the read. Default: 5 seconds.</param>
     public static IHealthChecksBuilder AddIdempotencyStore(
         this IHealthChecksBuilder builder,
         string name = "idempotency-store",

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Options;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>The bounds of every setting, said once; used for options at start-up and for policies given to an endpoint directly.</summary>
+/// <summary>The bounds of every setting; used for options at start-up and for policies that are passed to an endpoint directly.</summary>
 internal sealed class IdempotencyOptionsValidator(IEnumerable<IIdempotencySelectorLanguage> languages) : IValidateOptions<IdempotencyOptions>
 {
     private static readonly TimeSpan LongestRetention = TimeSpan.FromDays(3653);
@@ -14,12 +14,12 @@ internal sealed class IdempotencyOptionsValidator(IEnumerable<IIdempotencySelect
         var errors = new List<string>();
         if (options.LocalCacheMaxEntries < 0)
         {
-            errors.Add($"{nameof(IdempotencyOptions)}.{nameof(options.LocalCacheMaxEntries)} is {options.LocalCacheMaxEntries}. Set it to zero (no local cache) or more.");
+            errors.Add($"{nameof(IdempotencyOptions)}.{nameof(options.LocalCacheMaxEntries)} is {options.LocalCacheMaxEntries}. Set it to zero (no local cache) or a positive number.");
         }
 
         if (options.LocalCacheMaxBytes < 0)
         {
-            errors.Add($"{nameof(IdempotencyOptions)}.{nameof(options.LocalCacheMaxBytes)} is {options.LocalCacheMaxBytes}. Set it to zero (no local cache) or more.");
+            errors.Add($"{nameof(IdempotencyOptions)}.{nameof(options.LocalCacheMaxBytes)} is {options.LocalCacheMaxBytes}. Set it to zero (no local cache) or a positive number.");
         }
 
         var language = languages.LastOrDefault();
@@ -32,7 +32,7 @@ internal sealed class IdempotencyOptionsValidator(IEnumerable<IIdempotencySelect
         return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
     }
 
-    /// <summary>What is wrong with a policy, each with its remedy; nothing when it is sound.</summary>
+    /// <summary>The errors of a policy, each with its fix; empty if it is valid.</summary>
     public static IEnumerable<string> Errors(IdempotencyPolicy? policy, string who, IIdempotencySelectorLanguage? language)
     {
         if (policy is null)
@@ -43,52 +43,52 @@ internal sealed class IdempotencyOptionsValidator(IEnumerable<IIdempotencySelect
 
         if (policy.Retention <= TimeSpan.Zero || policy.Retention > LongestRetention)
         {
-            yield return $"{who} has the {nameof(policy.Retention)} {policy.Retention}. Set it to more than zero and at most 10 years; the default is 24 hours.";
+            yield return $"{who} sets {nameof(policy.Retention)} to {policy.Retention}. Set it to more than zero and at most 10 years; the default is 24 hours.";
         }
 
         if (policy.ClaimDuration < ShortestLease || policy.ClaimDuration > OneDay)
         {
-            yield return $"{who} has the {nameof(policy.ClaimDuration)} {policy.ClaimDuration}. Set it between 30 milliseconds and one day; the default is 60 seconds.";
+            yield return $"{who} sets {nameof(policy.ClaimDuration)} to {policy.ClaimDuration}. Set it between 30 milliseconds and one day; the default is 60 seconds.";
         }
 
         if (policy.WaitTimeout < TimeSpan.Zero || policy.WaitTimeout > OneDay)
         {
-            yield return $"{who} has the {nameof(policy.WaitTimeout)} {policy.WaitTimeout}. Set it between zero and one day; the default is 30 seconds.";
+            yield return $"{who} sets {nameof(policy.WaitTimeout)} to {policy.WaitTimeout}. Set it between zero and one day; the default is 30 seconds.";
         }
 
         if (policy.MaxRequestBodySize is < 0 or > int.MaxValue / 4)
         {
-            yield return $"{who} has the {nameof(policy.MaxRequestBodySize)} {policy.MaxRequestBodySize}. Set it between 0 and {int.MaxValue / 4} bytes; the body is held in memory.";
+            yield return $"{who} sets {nameof(policy.MaxRequestBodySize)} to {policy.MaxRequestBodySize}. Set it between 0 and {int.MaxValue / 4} bytes; the body is buffered in memory.";
         }
 
         if (policy.MaxResponseBodySize is < 0 or > int.MaxValue / 4)
         {
-            yield return $"{who} has the {nameof(policy.MaxResponseBodySize)} {policy.MaxResponseBodySize}. Set it between 0 and {int.MaxValue / 4} bytes; what is larger streams through anyway.";
+            yield return $"{who} sets {nameof(policy.MaxResponseBodySize)} to {policy.MaxResponseBodySize}. Set it between 0 and {int.MaxValue / 4} bytes; larger responses are streamed.";
         }
 
         if (!HttpToken.IsValid(policy.HeaderName))
         {
-            yield return $"{who} has the {nameof(policy.HeaderName)} '{policy.HeaderName}', which is not a header name (RFC 9110 section 5.1). The default is 'Idempotency-Key'.";
+            yield return $"{who} sets {nameof(policy.HeaderName)} to '{policy.HeaderName}', which is not a valid header name (RFC 9110 section 5.1). The default is 'Idempotency-Key'.";
         }
 
         if (policy.ReplayFlagName is { Length: 0 })
         {
-            yield return $"{who} has an empty {nameof(policy.ReplayFlagName)}. Set it to a member name, or to null to switch the flag off.";
+            yield return $"{who} sets {nameof(policy.ReplayFlagName)} to an empty string. Set it to a member name, or to null to turn the flag off.";
         }
 
         if (policy.ExcludedHeaders is null || policy.ExcludedHeaders.Any(header => !HttpToken.IsValid(header)))
         {
-            yield return $"{who} has {nameof(policy.ExcludedHeaders)} with an entry that is not a header name (RFC 9110 section 5.1). List names only, one each.";
+            yield return $"{who} has an entry in {nameof(policy.ExcludedHeaders)} that is not a valid header name (RFC 9110 section 5.1). List one name per entry.";
         }
 
         if (policy.FingerprintHeaders is null || policy.FingerprintHeaders.Any(header => !HttpToken.IsValid(header)))
         {
-            yield return $"{who} has {nameof(policy.FingerprintHeaders)} with an entry that is not a header name (RFC 9110 section 5.1). List names only, one each.";
+            yield return $"{who} has an entry in {nameof(policy.FingerprintHeaders)} that is not a valid header name (RFC 9110 section 5.1). List one name per entry.";
         }
 
         if (policy.Methods is { Count: 0 } || policy.Methods?.Any(method => !HttpToken.IsValid(method)) == true)
         {
-            yield return $"{who} has {nameof(policy.Methods)} that are empty or have an entry that is not an HTTP method (RFC 9110 section 9.1). List methods such as POST, one each, or set it to null for all but GET, HEAD, OPTIONS and TRACE.";
+            yield return $"{who} has an empty list of {nameof(policy.Methods)}, or an entry that is not a valid HTTP method (RFC 9110 section 9.1). List one method per entry, such as POST, or set it to null for all methods except GET, HEAD, OPTIONS and TRACE.";
         }
 
         if (SelectorError(policy, language, who) is { } selectorError)
@@ -98,13 +98,13 @@ internal sealed class IdempotencyOptionsValidator(IEnumerable<IIdempotencySelect
 
         if (policy.TransactionRetries is < 0 or > 10)
         {
-            yield return $"{who} has the {nameof(policy.TransactionRetries)} {policy.TransactionRetries}. Set it between 0 and 10; each runs the whole handler again.";
+            yield return $"{who} sets {nameof(policy.TransactionRetries)} to {policy.TransactionRetries}. Set it between 0 and 10; each retry runs the whole handler again.";
         }
 
         if (!Enum.IsDefined(policy.KeySource) || !Enum.IsDefined(policy.Fingerprint) || !Enum.IsDefined(policy.WhenInProgress)
             || !Enum.IsDefined(policy.WhenAbandoned) || !Enum.IsDefined(policy.WhenStoreUnavailable) || !Enum.IsDefined(policy.Transaction))
         {
-            yield return $"{who} has an enum value that does not exist. Use the named values of {nameof(IdempotencyKeySource)}, {nameof(RequestFingerprintMode)}, {nameof(InProgressBehavior)}, {nameof(AbandonedBehavior)}, {nameof(StoreUnavailableBehavior)} and {nameof(IdempotencyTransaction)}.";
+            yield return $"{who} has an undefined enum value. Use the named values of {nameof(IdempotencyKeySource)}, {nameof(RequestFingerprintMode)}, {nameof(InProgressBehavior)}, {nameof(AbandonedBehavior)}, {nameof(StoreUnavailableBehavior)} and {nameof(IdempotencyTransaction)}.";
         }
     }
 

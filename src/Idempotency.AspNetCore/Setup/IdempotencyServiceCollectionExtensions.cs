@@ -11,15 +11,15 @@ using Microsoft.Extensions.Options;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
-/// <summary>Registers idempotency.</summary>
+/// <summary>Registers idempotency services.</summary>
 public static class IdempotencyServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds idempotency with records in memory, until a store is chosen with one of the builder's methods. Endpoints opt in after
-    /// <c>app.UseIdempotency()</c>; functions go through <see cref="IIdempotentExecutor"/>, in a host without HTTP too.
+    /// Adds idempotency. Records are in memory until another store is added with a method of the builder. Endpoints opt in after
+    /// <c>app.UseIdempotency()</c>; functions use <see cref="IIdempotentExecutor"/>, also in a host without HTTP.
     /// </summary>
-    /// <param name="services">The application's services.</param>
-    /// <param name="configure">Sets the options; invalid ones fail at start-up.</param>
+    /// <param name="services">The services of the application.</param>
+    /// <param name="configure">Configures the options. Invalid options fail at start-up.</param>
     public static IIdempotencyBuilder AddIdempotency(this IServiceCollection services, Action<IdempotencyOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
@@ -63,19 +63,19 @@ public static class IdempotencyServiceCollectionExtensions
 
     /// <summary>
     /// Adds idempotency with options from configuration, usually <c>builder.Configuration.GetSection("Idempotency")</c>: <c>Enabled</c>,
-    /// <c>LocalCacheMaxEntries</c>, <c>LocalCacheMaxBytes</c>, <c>DefaultPolicy</c>, and <c>Policies</c> by name, each of which starts from the
-    /// default policy. Names are those of <see cref="IdempotencyOptions"/> and <see cref="IdempotencyPolicy"/>; durations are written
+    /// <c>LocalCacheMaxEntries</c>, <c>LocalCacheMaxBytes</c>, <c>DefaultPolicy</c>, and <c>Policies</c> by name, each based on the
+    /// default policy. The names are those of <see cref="IdempotencyOptions"/> and <see cref="IdempotencyPolicy"/>. The format of durations is
     /// <c>hh:mm:ss</c> or <c>d.hh:mm:ss</c>. An unknown or malformed setting fails at start-up.
     /// </summary>
-    /// <param name="services">The application's services.</param>
-    /// <param name="configuration">The section. It is read once, at start-up, which fails if there is no such section.</param>
+    /// <param name="services">The services of the application.</param>
+    /// <param name="configuration">The section. It is read once, at start-up, which fails if the section does not exist.</param>
     public static IIdempotencyBuilder AddIdempotency(this IServiceCollection services, IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         return services.AddIdempotency(options => PolicyConfiguration.Apply(configuration, options));
     }
 
-    /// <summary>Keeps records in a store of your own: a singleton, made by dependency injection. The last store that is added counts; one that it replaces is logged as a warning at start-up.</summary>
+    /// <summary>Uses a custom store: a singleton that dependency injection creates. The last store that is added is used; a replaced store is logged as a warning at start-up.</summary>
     public static IIdempotencyBuilder AddStore<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TStore>(this IIdempotencyBuilder builder)
         where TStore : class, IIdempotencyStore
     {
@@ -85,37 +85,37 @@ public static class IdempotencyServiceCollectionExtensions
         return builder;
     }
 
-    /// <summary>Keeps records in a store of your own that you make yourself, once. The last store that is added counts.</summary>
-    /// <param name="builder">What <c>AddIdempotency()</c> returned.</param>
-    /// <param name="create">Makes the store, from the application's services. It is called when the store is needed first, and the application disposes of what it returns.</param>
+    /// <summary>Uses a custom store that a factory creates once. The last store that is added is used.</summary>
+    /// <param name="builder">The idempotency builder.</param>
+    /// <param name="create">Creates the store from the application's services. It is called when the store is first needed, and the application disposes of the store.</param>
     public static IIdempotencyBuilder AddStore(this IIdempotencyBuilder builder, Func<IServiceProvider, IIdempotencyStore> create)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(create);
         builder.Services.Replace(ServiceDescriptor.Singleton(services => create(services)
-            ?? throw new InvalidOperationException("The function given to AddStore(...) returned null. Return the store.")));
+            ?? throw new InvalidOperationException("The factory passed to AddStore(...) returned null. Return a store.")));
         return builder;
     }
 
-    /// <summary>Keeps records in the memory of this process, which is the default, within bounds of your own.</summary>
+    /// <summary>Stores records in the memory of this process, which is the default, with custom limits.</summary>
     public static IIdempotencyBuilder AddInMemoryStore(this IIdempotencyBuilder builder, Action<InMemoryIdempotencyStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.AddOptions<InMemoryIdempotencyStoreOptions>()
             .Configure(configure ?? (static _ => { }))
-            .Validate(static options => options.MaxRecords > 0, "InMemoryIdempotencyStoreOptions.MaxRecords must be more than zero.")
-            .Validate(static options => options.MaxBytes > 0, "InMemoryIdempotencyStoreOptions.MaxBytes must be more than zero.")
+            .Validate(static options => options.MaxRecords > 0, "InMemoryIdempotencyStoreOptions.MaxRecords must be greater than zero.")
+            .Validate(static options => options.MaxBytes > 0, "InMemoryIdempotencyStoreOptions.MaxBytes must be greater than zero.")
             .ValidateOnStart();
         return builder.AddStore<InMemoryIdempotencyStore>();
     }
 
     /// <summary>
-    /// Encrypts and authenticates recorded responses in the store with ASP.NET Core Data Protection. A record that was changed, or whose
-    /// Data Protection keys are gone, is answered 503 and never run. Servers that share a store must share the keys and the application
-    /// name (<c>AddDataProtection().SetApplicationName(...).PersistKeysTo...</c>), and keep them for at least the longest retention.
+    /// Encrypts and authenticates recorded responses in the store with ASP.NET Core Data Protection. A request whose record was modified, or whose
+    /// Data Protection keys no longer exist, is rejected with 503 and does not run. Servers that share a store must share the keys and the application
+    /// name (<c>AddDataProtection().SetApplicationName(...).PersistKeysTo...</c>), and retain the keys for at least the longest retention.
     /// </summary>
-    /// <param name="builder">What <c>AddIdempotency()</c> returned.</param>
-    /// <param name="configure">Sets the options; for the time in which older, unprotected records are left.</param>
+    /// <param name="builder">The idempotency builder.</param>
+    /// <param name="configure">Configures the options, for example while unprotected records still exist.</param>
     public static IIdempotencyBuilder ProtectResponses(this IIdempotencyBuilder builder, Action<ResponseProtectionOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);

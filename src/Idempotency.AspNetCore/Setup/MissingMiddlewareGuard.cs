@@ -6,19 +6,19 @@ using Microsoft.AspNetCore.Routing.Matching;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Refuses to run a protected endpoint that the middleware has not seen: in another branch of the pipeline, after the endpoints, short-circuited.</summary>
+/// <summary>Prevents a protected endpoint from running if the request did not pass through the middleware: in another branch of the pipeline, after the endpoints, or short-circuited.</summary>
 /// <remarks>
-/// Where the middleware stands relative to every endpoint cannot be known at start-up; silently running twice is not an option. So routing
-/// hands out protected endpoints with a guard around them. It is a policy of the matcher because that reaches every kind of endpoint, and
-/// costs endpoints that are not protected nothing: where endpoints are known beforehand the guard is built into the matcher's tree, and only
-/// with dynamic endpoints and pages it is put around each candidate of a request.
+/// The position of the middleware relative to every endpoint is not known at start-up, and an endpoint must not silently run twice. Routing therefore
+/// returns protected endpoints with a guard around them. It is a matcher policy because that applies to every kind of endpoint and
+/// costs endpoints that are not protected nothing: if endpoints are known in advance, the guard is built into the matcher's tree; only
+/// for dynamic endpoints and pages is it added to each candidate of a request.
 /// </remarks>
 internal sealed class MissingMiddlewareGuard(PolicyResolver policies) : MatcherPolicy, INodeBuilderPolicy, IEndpointSelectorPolicy
 {
     private readonly ConditionalWeakTable<Endpoint, Endpoint> _guarded = [];
     private readonly ConditionalWeakTable<Endpoint, Endpoint>.CreateValueCallback _guard = endpoint => Guard(endpoint, policies);
 
-    /// <summary>Last: after policies that exchange endpoints (dynamic routes).</summary>
+    /// <summary>Last, after policies that replace endpoints (dynamic routes).</summary>
     public override int Order => int.MaxValue;
 
     bool INodeBuilderPolicy.AppliesToEndpoints(IReadOnlyList<Endpoint> endpoints) =>
@@ -44,7 +44,7 @@ internal sealed class MissingMiddlewareGuard(PolicyResolver policies) : MatcherP
         return Task.CompletedTask;
     }
 
-    // What a page's model says of it is known when the page is first asked for.
+    // The metadata of a page's model is known when the page is first requested.
     private static bool IsPage(Endpoint endpoint) => endpoint.Metadata.GetMetadata<PageActionDescriptor>() is not null;
 
     private Endpoint GuardedIfProtected(Endpoint endpoint) => IsProtected(endpoint) ? _guarded.GetValue(endpoint, _guard) : endpoint;
@@ -63,7 +63,7 @@ internal sealed class MissingMiddlewareGuard(PolicyResolver policies) : MatcherP
             policies.Of(endpoint)?.Covers(context.Request) != true
             || context.Features.Find<IIdempotencyFeature>() is not null || context.Features.Find<IdempotencyBypassed>() is not null
                 ? handler(context)
-                : throw new InvalidOperationException($"Endpoint '{endpoint.DisplayName}' asks for idempotency, but UseIdempotency() has not seen the request: it would run unprotected. Call app.UseIdempotency() in the same branch of the pipeline, after routing and before the endpoints, and do not short-circuit the endpoint.");
+                : throw new InvalidOperationException($"Endpoint '{endpoint.DisplayName}' opts in to idempotency, but the request did not pass through UseIdempotency() and would run unprotected. Call app.UseIdempotency() in the same branch of the pipeline, after routing and before the endpoints, and do not short-circuit the endpoint.");
 
         return endpoint is RouteEndpoint route
             ? new RouteEndpoint(Run, route.RoutePattern, route.Order, route.Metadata, route.DisplayName)

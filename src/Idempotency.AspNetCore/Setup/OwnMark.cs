@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>Endpoint metadata: the endpoint was marked itself, and not only through a group.</summary>
+/// <summary>Endpoint metadata: the endpoint itself opted in, and not only its group.</summary>
 internal sealed class OwnMark
 {
     public static OwnMark Here { get; } = new();

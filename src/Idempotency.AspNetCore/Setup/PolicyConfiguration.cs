@@ -5,17 +5,17 @@ namespace Idempotency.AspNetCore;
 
 /// <summary>Reads options from configuration.</summary>
 /// <remarks>
-/// Written out rather than left to the reflection binder, for three reasons: it works with AOT, a misspelt setting is an error
-/// that lists the right names instead of being ignored, and a named policy starts from the default policy of the same section.
+/// This does not use the configuration binder, for three reasons: it works with native AOT, a misspelled setting is an error
+/// that lists the valid names, and a named policy is based on the default policy of the same section.
 /// </remarks>
 internal static class PolicyConfiguration
 {
     public static void Apply(IConfiguration section, IdempotencyOptions options)
     {
-        // A misspelt name of the section would otherwise mean the defaults, and nobody would be told. An empty section ({}) is there.
+        // Otherwise, a misspelled section name would silently use the defaults. An empty section ({}) exists.
         if (section is ConfigurationSection named && !named.Exists() && !named.TryGetValue(null, out _))
         {
-            throw new InvalidOperationException($"The configuration has no section '{named.Path}'. Correct the name passed to GetSection(...), add the section, or call AddIdempotency() without configuration to use the defaults.");
+            throw new InvalidOperationException($"The configuration section '{named.Path}' was not found. Correct the name passed to GetSection(...), add the section, or call AddIdempotency() without configuration to use the defaults.");
         }
 
         foreach (var setting in Members(section, "a section"))
@@ -26,7 +26,7 @@ internal static class PolicyConfiguration
                 case "LOCALCACHEMAXENTRIES": options.LocalCacheMaxEntries = (int)Number(setting, int.MinValue, int.MaxValue); break;
                 case "LOCALCACHEMAXBYTES": options.LocalCacheMaxBytes = Number(setting); break;
                 case "DEFAULTPOLICY": options.DefaultPolicy = Read(setting, options.DefaultPolicy); break;
-                case "POLICIES": break; // below: they derive from the default policy, wherever it stands
+                case "POLICIES": break; // below, because they are based on the default policy, regardless of its position
                 default:
                     throw Unknown(setting, "Enabled, LocalCacheMaxEntries, LocalCacheMaxBytes, DefaultPolicy, Policies");
             }
@@ -70,7 +70,7 @@ internal static class PolicyConfiguration
                 "ANSWERNOTMODIFIED" => policy with { AnswerNotModified = Boolean(setting) },
                 "CLIENTCACHING" => policy with { ClientCaching = Boolean(setting) },
                 "EXCLUDEDHEADERS" => policy with { ExcludedHeaders = Names(setting, "a list of header names") },
-                _ => throw Unknown(setting, "KeySource, KeyRequired, HeaderName, KeySelector, FingerprintSelector, FingerprintHeaders, Methods, Fingerprint, Retention, ClaimDuration, WhenInProgress, WaitTimeout, WhenAbandoned, WhenStoreUnavailable, Transaction, TransactionRetries, MaxRequestBodySize, MaxResponseBodySize, HoldUnbufferedResponses, CompleteAfterDisconnect, ReplayFlagName, EmitETag, AnswerNotModified, ClientCaching, ExcludedHeaders (Partition, ShouldStore and AuthorizeReplay are code)"),
+                _ => throw Unknown(setting, "KeySource, KeyRequired, HeaderName, KeySelector, FingerprintSelector, FingerprintHeaders, Methods, Fingerprint, Retention, ClaimDuration, WhenInProgress, WaitTimeout, WhenAbandoned, WhenStoreUnavailable, Transaction, TransactionRetries, MaxRequestBodySize, MaxResponseBodySize, HoldUnbufferedResponses, CompleteAfterDisconnect, ReplayFlagName, EmitETag, AnswerNotModified, ClientCaching, ExcludedHeaders (Partition, ShouldStore and AuthorizeReplay can only be set in code)"),
             };
         }
 
@@ -79,7 +79,7 @@ internal static class PolicyConfiguration
 
     private static string[] Names(IConfigurationSection setting, string expected) => [.. Members(setting, expected).Select(name => name.Value ?? "")];
 
-    // JSON's null, and its empty list, is a setting without a value and without members.
+    // JSON's null and an empty list both appear as a setting without a value or members.
     private static bool IsNull(IConfigurationSection setting) => string.IsNullOrEmpty(setting.Value) && !setting.GetChildren().Any();
 
     private static string? NoneIfEmpty(IConfigurationSection setting) => string.IsNullOrEmpty(setting.Value) ? null : setting.Value;
@@ -87,7 +87,7 @@ internal static class PolicyConfiguration
     private static bool Boolean(IConfigurationSection setting) =>
         bool.TryParse(setting.Value, out var value) ? value : throw Invalid(setting, "true or false");
 
-    /// <summary>What a section holds; a single value in its place is a mistake that must not be passed over.</summary>
+    /// <summary>The members of a section. A single value in its place is an error.</summary>
     private static IEnumerable<IConfigurationSection> Members(IConfiguration configuration, string expected) =>
         configuration is IConfigurationSection { Value: { Length: > 0 } } setting ? throw Invalid(setting, expected) : configuration.GetChildren();
 
@@ -96,8 +96,8 @@ internal static class PolicyConfiguration
             ? value
             : throw Invalid(setting, "a whole number");
 
-    // TimeSpan would read a bare number as days, where most people mean seconds, and 24:00:00 as 24 days, where everybody means hours. Both are
-    // refused rather than guessed.
+    // TimeSpan would parse a bare number as days, although most people mean seconds, and 24:00:00 as 24 days, although it means 24 hours. Both are
+    // rejected.
     private static TimeSpan Duration(IConfigurationSection setting) =>
         TimeSpan.TryParseExact(setting.Value, [@"hh\:mm\:ss", @"hh\:mm\:ss\.FFFFFFF", @"h\:mm\:ss", @"d\.hh\:mm\:ss", @"d\.hh\:mm\:ss\.FFFFFFF"], CultureInfo.InvariantCulture, out var value)
             ? value
@@ -110,8 +110,8 @@ internal static class PolicyConfiguration
             : throw Invalid(setting, "one of " + string.Join(", ", Enum.GetNames<T>()));
 
     private static InvalidOperationException Invalid(IConfigurationSection setting, string expected) =>
-        new($"The setting '{setting.Path}' is '{setting.Value}'. Write {expected}.");
+        new($"The setting '{setting.Path}' is '{setting.Value}'. Set it to {expected}.");
 
     private static InvalidOperationException Unknown(IConfigurationSection setting, string known) =>
-        new($"There is no setting '{setting.Path}'. The settings here are: {known}.");
+        new($"The setting '{setting.Path}' does not exist. The available settings are: {known}.");
 }

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Warns at start-up, with or without HTTP, of a store that was added and then replaced by another.</summary>
-/// <remarks>It is no error: tests of an application replace its store with one in memory.</remarks>
+/// <summary>Logs a warning at start-up, with or without HTTP, if a store was added and then replaced by another.</summary>
+/// <remarks>It is not an error, because tests replace an application's store with the in-memory store.</remarks>
 internal sealed class ReplacedStoreCheck(IEnumerable<ChosenStore> chosen, ILogger<ReplacedStoreCheck> logger) : IHostedService
 {
     public Task StartAsync(CancellationToken cancellationToken)

@@ -3,10 +3,10 @@ using Microsoft.AspNetCore.Mvc.ModelBinding;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Lets actions of controllers ask for <see cref="IIdempotentRun"/> or <see cref="IIdempotencyFeature"/> as a parameter.</summary>
+/// <summary>Binds <see cref="IIdempotentRun"/> and <see cref="IIdempotencyFeature"/> parameters of controller actions.</summary>
 internal sealed class RunParameterProvider : IApplicationModelProvider
 {
-    /// <summary>After the default provider (-1000), which makes the parameters, and before that of API controllers (-900), which would take an interface for the request's body.</summary>
+    /// <summary>After the default provider (-1000), which creates the parameters, and before that of API controllers (-900), which would bind an interface to the request body.</summary>
     public int Order => -950;
 
     public void OnProvidersExecuting(ApplicationModelProviderContext context)

@@ -4,17 +4,17 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Puts an observer around services of the framework, whether the application adds them before <c>AddIdempotency()</c>, after it, or never.</summary>
+/// <summary>Wraps services of the framework, whether the application adds them before <c>AddIdempotency()</c>, after it, or never.</summary>
 /// <remarks>
-/// 1. The service is there: it is moved under a key, and the observer takes its place. 2. It is not: the observer is registered around what the framework would register, which leaves a service that
-/// is there alone (TryAdd). When the application never adds the rest of the feature, the observer is null, and to everybody the service is not there.
-/// A service that replaces the observer later is not observed; one that decorates it is.
+/// 1. The service is registered: it is moved to a key, and the wrapper takes its place. 2. It is not registered: a wrapper around the framework's default is registered, and the framework's own registration
+/// (TryAdd) leaves it alone. If the application never adds the rest of the feature, the wrapper resolves to null, as if the service were not registered.
+/// A service that replaces the wrapper later is not observed; one that decorates it is.
 /// </remarks>
 internal static class ServiceObservation
 {
     public static void Add(IServiceCollection services)
     {
-        // Each with a service that only the whole feature registers.
+        // Each with a service that is only registered with the whole feature.
         Observe<IAuthenticationService, IAuthenticationSchemeProvider>(services, static framework => framework.AddAuthenticationCore(), static inner => new ObservedAuthentication(inner));
         Observe<IAntiforgery, IAntiforgeryAdditionalDataProvider>(services, static framework => framework.AddAntiforgery(), static inner => new ObservedAntiforgery(inner));
     }
@@ -44,7 +44,7 @@ internal static class ServiceObservation
         var framework = new ServiceCollection();
         addFeature(framework);
         var usual = framework.Last(static service => service.ServiceType == typeof(TService));
-        // Not by its type: a container that is validated when it is built would miss the rest of the feature.
+        // Not by its type: a container that is validated when it is built would report the missing services of the feature.
         var create = ActivatorUtilities.CreateFactory(usual.ImplementationType!, Type.EmptyTypes);
         services.Add(new ServiceDescriptor(
             typeof(TService),

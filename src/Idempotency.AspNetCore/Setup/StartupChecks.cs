@@ -13,7 +13,7 @@ using Microsoft.Extensions.Options;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>What can be known to be wrong before the first request, fails there: when the pipeline is built, before the server listens.</summary>
+/// <summary>Reports mistakes that can be found before the first request, when the pipeline is built and before the server listens.</summary>
 internal sealed class StartupChecks(
     PolicyResolver policies,
     PipelinePlacement placement,
@@ -22,8 +22,8 @@ internal sealed class StartupChecks(
 {
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
-        // Both before and after: a WebApplication's pipeline is complete before (and gets automatic middleware, which comes first, during
-        // "next"); a Startup class builds its pipeline during "next".
+        // Before and after: the pipeline of a WebApplication is complete before "next" (and gets automatic middleware, which comes first, during
+        // it); a Startup class builds its pipeline during "next".
         List<string> errors = [.. placement.TakeErrors()];
         next(app);
         errors.AddRange(placement.TakeErrors());
@@ -80,7 +80,7 @@ internal sealed class StartupChecks(
 
             if (UnsuitableEndpoints.IsGrpc(endpoint))
             {
-                continue; // rejected, whoever calls
+                continue; // all of its requests are rejected
             }
 
             if (policies.Enabled)
@@ -101,7 +101,7 @@ internal sealed class StartupChecks(
 
         if (isAnyProtected && policies.Enabled && !placement.IsPlaced)
         {
-            errors.Add("There are endpoints with idempotency, but app.UseIdempotency() was not called: they would run unprotected. Call it after app.UseAuthorization(), or, where that is not called, before the endpoints are mapped.");
+            errors.Add("Endpoints opt in to idempotency, but app.UseIdempotency() was not called, so they would run unprotected. Call it after app.UseAuthorization(), or before the endpoints are mapped if the application has no authorization.");
         }
 
         if (shared.Count > 0 && policies.Enabled)
@@ -120,13 +120,13 @@ internal sealed class StartupChecks(
     private static bool IsMarked(Endpoint endpoint) =>
         endpoint.Metadata.GetMetadata<IIdempotencyMetadata>() is not null && endpoint.Metadata.GetMetadata<DisableIdempotencyAttribute>() is null;
 
-    // What is marked through a group or a controller is marked for what else is in it.
+    // A group or a controller that opts in also contains other endpoints.
     private static bool IsMarkedItself(Endpoint endpoint) =>
         endpoint.Metadata.GetMetadata<OwnMark>() is not null
         || (endpoint.Metadata.GetMetadata<ControllerActionDescriptor>()?.MethodInfo ?? endpoint.Metadata.GetMetadata<MethodInfo>() ?? endpoint.RequestDelegate?.Method)
             ?.GetCustomAttributes(inherit: true).OfType<IIdempotencyMetadata>().Any() == true;
 
-    /// <summary>A Razor page's endpoint as it will be when the page is first asked for: what its model says of it is only known then.</summary>
+    /// <summary>The endpoint of a Razor page as it is after the page is first requested, when the metadata of its model is known.</summary>
     private Endpoint Compiled(Endpoint endpoint)
     {
         if (endpoint.Metadata.GetMetadata<PageActionDescriptor>() is not { } page || page is CompiledPageActionDescriptor || services.GetService<PageLoader>() is not { } loader)
@@ -140,7 +140,7 @@ internal sealed class StartupChecks(
         }
         catch (Exception exception)
         {
-            // A page that cannot be compiled says so when it is asked for, as it would without the library.
+            // A page that cannot be compiled reports that when it is requested, as it would without the library.
             Log.PageNotChecked(logger, endpoint.DisplayName ?? "(unnamed)", exception);
             return endpoint;
         }

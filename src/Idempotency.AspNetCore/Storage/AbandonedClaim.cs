@@ -1,7 +1,7 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>A claim whose owner vanished.</summary>
-/// <param name="StoreKey">The key it is stored under.</param>
-/// <param name="Attempt">Which attempt it was.</param>
-/// <param name="SinceLeaseEnd">How long its lease has been over.</param>
+/// <summary>An abandoned claim: its lease ended without completion.</summary>
+/// <param name="StoreKey">The key that it is stored under.</param>
+/// <param name="Attempt">The number of the abandoned attempt.</param>
+/// <param name="SinceLeaseEnd">The time since its lease ended.</param>
 public readonly record struct AbandonedClaim(StoreKey StoreKey, int Attempt, TimeSpan SinceLeaseEnd);

@@ -1,11 +1,11 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>What a store implements beside <see cref="IIdempotencyStore"/> when it can list claims whose owners vanished.</summary>
+/// <summary>Implemented by stores that can list abandoned claims, in addition to <see cref="IIdempotencyStore"/>.</summary>
 public interface IAbandonedClaimSource
 {
     /// <summary>
-    /// In-progress records whose lease is over and that are not gone, in any order. It may take long and must not block the store for
-    /// others; what changes meanwhile may be missed or told of.
+    /// Lists records in progress whose lease has ended and that are not gone, in any order. The call can take long and must not block the store for
+    /// other callers. Records that change in the meantime may or may not be listed.
     /// </summary>
     IAsyncEnumerable<AbandonedClaim> ListAbandonedAsync(CancellationToken cancellationToken);
 }

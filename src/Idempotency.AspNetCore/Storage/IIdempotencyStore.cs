@@ -1,100 +1,100 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>Where records live. Implement it to keep them elsewhere; register it with <c>AddIdempotency().AddStore&lt;TStore&gt;()</c>.</summary>
+/// <summary>Stores records. Implement it to use a different storage, and register it with <c>AddIdempotency().AddStore&lt;TStore&gt;()</c>.</summary>
 /// <remarks>
-/// <para>A store keeps one record per key and does eight things to it, each atomically with respect to the others on the same key, on
-/// however many servers share it. What a record means is not its business: it never reads a payload, and decides nothing but the
-/// conditions stated here.</para>
-/// <para>States. A record is <see cref="IdempotencyRecordStatus.InProgress"/> (it has an owner and a lease) or
-/// <see cref="IdempotencyRecordStatus.Completed"/> (it has a payload and a retention). It is gone, and every operation treats it as not
-/// there, once a completed record's retention is over, or once an in-progress record's lease <em>and then</em> its retention are over;
-/// whether it was physically removed does not matter. Retention alone never takes a live claim away.</para>
-/// <para>Time is the store's own clock, one for all servers where the engine has one.</para>
-/// <para>Failures. Throw whatever the client library throws when the engine cannot be reached: the caller is answered 503 and nothing ran.
-/// Throw <see cref="IdempotencyRecordUnreadableException"/> for a record that is there but makes no sense. Operations with an owner may be
-/// repeated after a failure whose effect is unknown; the library does so.</para>
-/// <para>Implementations are singletons and called concurrently.</para>
+/// <para>A store has one record per key and eight operations on it. Each operation is atomic with respect to the others on the same key, on
+/// all servers that share the store. A store does not interpret records: it never reads a payload, and checks only the
+/// conditions that are stated here.</para>
+/// <para>States: a record is <see cref="IdempotencyRecordStatus.InProgress"/> (with an owner and a lease) or
+/// <see cref="IdempotencyRecordStatus.Completed"/> (with a payload and a retention). A completed record is gone when its retention has ended; a record in progress is
+/// gone when its lease <em>and then</em> its retention have ended. Every operation treats a record that is gone as not existing,
+/// whether or not it has been removed physically. The end of a retention never removes a live claim.</para>
+/// <para>Time: the store uses its own clock, one for all servers if the engine has one.</para>
+/// <para>Errors: if the engine is unavailable, throw the exception of the client library; the request is rejected with 503, and nothing runs.
+/// Throw <see cref="IdempotencyRecordUnreadableException"/> for a record that exists but cannot be read. Operations with an owner can be
+/// repeated after a failure with an unknown outcome; the library does so.</para>
+/// <para>Implementations are singletons and are called concurrently. The conformance tests check every rule on this page.</para>
 /// </remarks>
 public interface IIdempotencyStore
 {
     /// <summary>
-    /// The largest payload a record can hold, in bytes. A larger one is not offered: the record completes without the response body, and
-    /// retries are told so. Default: no limit.
+    /// The maximum size of a payload, in bytes. A larger payload is not passed to the store: the record completes without the response body, and
+    /// retries are rejected with 409. Default: no limit.
     /// </summary>
     int MaxPayloadSize => int.MaxValue;
 
     /// <summary>
-    /// Payloads with a response body of at least this many bytes come compressed when that makes them smaller. Default: 1024, for a store
-    /// behind a network. <see cref="int.MaxValue"/> for never.
+    /// Payloads with a response body of at least this many bytes are compressed if they become smaller. Default: 1024, for a store
+    /// in the network. <see cref="int.MaxValue"/> turns compression off.
     /// </summary>
     int CompressionThreshold => 1024;
 
     /// <summary>Claims a key: one conditional write, one round trip.</summary>
     /// <remarks>
-    /// Without <see cref="IdempotencyClaim.Supersedes"/> the claim is taken when there is no record (or it is gone). With it, only when
-    /// the record is in progress, owned by exactly that owner, its lease is over, and it is not marked
-    /// (<see cref="MarkEffectsStartedAsync"/>); its steps (<see cref="SaveStepsAsync"/>) stay and are returned with the acquired claim. Otherwise nothing is changed and the existing record,
-    /// if any, is returned from the same atomic step.
+    /// Without <see cref="IdempotencyClaim.Supersedes"/>, the claim is taken if there is no record, or the record is gone. With it, the claim is taken only if
+    /// the record is in progress, has exactly that owner, its lease has ended, and it is not marked
+    /// (<see cref="MarkEffectsStartedAsync"/>); its steps (<see cref="SaveStepsAsync"/>) remain and are returned with the acquired claim. Otherwise nothing is changed, and the existing record,
+    /// if any, is returned from the same atomic operation.
     /// </remarks>
     /// <param name="key">The key.</param>
     /// <param name="claim">The record to write.</param>
-    /// <param name="cancellationToken">Gives up waiting. Whether the claim was taken is then unknown; the library releases it by its owner.</param>
+    /// <param name="cancellationToken">Cancels the wait. It is then unknown whether the claim was taken; the library releases it by its owner.</param>
     ValueTask<ClaimResult> ClaimAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Extends the lease of a claim to <paramref name="lease"/> from now, and how long it is kept after that to <paramref name="retention"/>, if it is
-    /// in progress and still owned by <paramref name="owner"/>, lapsed or not.
+    /// Renews a claim, if it is in progress and owned by <paramref name="owner"/>, even if its lease has ended: the lease becomes <paramref name="lease"/> from now,
+    /// and the retention after the lease becomes <paramref name="retention"/>.
     /// </summary>
-    /// <returns>Whether it was.</returns>
+    /// <returns>Whether the claim was renewed.</returns>
     ValueTask<bool> RenewAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Marks a claim: its handler's effects may have begun. Under the same condition as <see cref="RenewAsync"/>, and it renews as that does, in the
-    /// same atomic step. The mark stays until the record is completed or removed; while it is there, nobody can supersede the claim.
+    /// Marks a claim: effects of its handler may have started. The condition is that of <see cref="RenewAsync"/>, and the claim is renewed in the
+    /// same atomic operation. The mark remains until the record is completed or removed. Nobody can supersede a marked claim.
     /// </summary>
     /// <param name="key">The key.</param>
-    /// <param name="owner">Who claimed it.</param>
-    /// <param name="lease">The lease from now on; zero gives the claim up, and with the mark it stays as one whose outcome is unknown.</param>
-    /// <param name="retention">How long it is kept after that.</param>
-    /// <param name="cancellationToken">Gives up waiting; the library may try again.</param>
-    /// <returns>Whether it was the owner's.</returns>
+    /// <param name="owner">The owner of the claim.</param>
+    /// <param name="lease">The lease from now. Zero abandons the claim at once; because of the mark, its outcome is then unknown.</param>
+    /// <param name="retention">How long the record remains after the lease.</param>
+    /// <param name="cancellationToken">Cancels the wait; the library may call again.</param>
+    /// <returns>Whether the claim was in progress and owned by the owner.</returns>
     ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Saves the steps of a claim, and marks it or removes its mark as they say. Under the same condition as <see cref="RenewAsync"/>, and it renews as that does, in the same atomic step. When the record
+    /// Saves the steps of a claim, and sets or removes its mark as they say. The condition is that of <see cref="RenewAsync"/>, and the claim is renewed in the same atomic operation. If the record
     /// has steps of the same or a higher version, nothing is changed.
     /// </summary>
     /// <param name="key">The key.</param>
-    /// <param name="owner">Who claimed it.</param>
-    /// <param name="steps">All steps of the run so far. They stay until the record is completed or removed, also when the claim is taken over. Copy the data if it is kept beyond the call in any form but this memory, which is never changed.</param>
-    /// <param name="lease">The lease from now on.</param>
-    /// <param name="retention">How long the record is kept after that.</param>
-    /// <param name="cancellationToken">Gives up waiting; the library may try again.</param>
-    /// <returns>Whether the record was in progress and the owner's, whatever the version of its steps.</returns>
+    /// <param name="owner">The owner of the claim.</param>
+    /// <param name="steps">All steps of the run so far. They remain until the record is completed or removed, even if the claim is taken over. The memory never changes, so the store can hold a reference to it after the call.</param>
+    /// <param name="lease">The lease from now.</param>
+    /// <param name="retention">How long the record remains after the lease.</param>
+    /// <param name="cancellationToken">Cancels the wait; the library may call again.</param>
+    /// <returns>Whether the record was in progress and owned by the owner, regardless of the version of its steps.</returns>
     ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken);
 
-    /// <summary>Completes a claim, if it is in progress and still owned by <paramref name="owner"/>, lapsed or not: its payload is kept for <paramref name="retention"/> from now.</summary>
+    /// <summary>Completes a claim, if it is in progress and owned by <paramref name="owner"/>, even if its lease has ended: its payload is retained for <paramref name="retention"/> from now.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="owner">Who claimed it.</param>
-    /// <param name="payload">What a read returns later, byte for byte. Copy it if it is kept beyond the call in any form but this memory, which is never changed.</param>
-    /// <param name="retention">How long the completed record is there.</param>
-    /// <param name="cancellationToken">Gives up waiting; the library may try again.</param>
-    /// <returns>Whether it was.</returns>
+    /// <param name="owner">The owner of the claim.</param>
+    /// <param name="payload">The bytes that a read returns later. The memory never changes, so the store can hold a reference to it after the call.</param>
+    /// <param name="retention">How long the completed record remains.</param>
+    /// <param name="cancellationToken">Cancels the wait; the library may call again.</param>
+    /// <returns>Whether the claim was completed.</returns>
     ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken);
 
-    /// <summary>Releases a claim, if it is in progress and still owned by <paramref name="owner"/>, lapsed or not: the key is free for the next attempt.</summary>
+    /// <summary>Releases a claim, if it is in progress and owned by <paramref name="owner"/>, even if its lease has ended: the next attempt can claim the key.</summary>
     /// <remarks>
-    /// A claim without steps is removed. One with steps (<see cref="SaveStepsAsync"/>) stays, with them, for the next attempt: in progress, not marked, its lease over at once, and its owner <see cref="Guid.Empty"/>, so that
-    /// nothing that its owner still sends can change it. How long it is kept does not change.
+    /// A claim without steps is removed. A claim with steps (<see cref="SaveStepsAsync"/>) remains with its steps for the next attempt: in progress, not marked, with an ended lease and the owner <see cref="Guid.Empty"/>, so that
+    /// late calls of its former owner cannot change it. The end of its retention does not change.
     /// </remarks>
-    /// <returns>Whether it was.</returns>
+    /// <returns>Whether the claim was released.</returns>
     ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner, CancellationToken cancellationToken);
 
-    /// <summary>Reads the record, consistently with what was written last. Null when there is none, or it is gone.</summary>
+    /// <summary>Reads the record, consistently with the last write. Null if there is none, or it is gone.</summary>
     ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, CancellationToken cancellationToken);
 
-    /// <summary>Removes the record whatever its state and owner: for operators. The owner of a live claim then finds it lost.</summary>
-    /// <remarks>It removes from the store. A process that has replayed the record may have it in its local cache and go on replaying it.</remarks>
-    /// <returns>Whether there was one.</returns>
+    /// <summary>Deletes the record regardless of its state and owner, for operators. The owner of a live claim then loses it.</summary>
+    /// <remarks>It is deleted from the store only. Processes with the record in their local cache can still replay it.</remarks>
+    /// <returns>Whether there was a record.</returns>
     ValueTask<bool> DeleteAsync(StoreKey key, CancellationToken cancellationToken);
 }

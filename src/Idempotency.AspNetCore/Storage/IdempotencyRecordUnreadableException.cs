@@ -1,8 +1,8 @@
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// A record is there, but makes no sense: written by a newer version, or damaged. The request is answered 503 and never run, whatever
-/// <see cref="IdempotencyPolicy.WhenStoreUnavailable"/> says: the record may stand for an effect.
+/// A record exists but cannot be read: it was written by a newer version, or is damaged. The request is rejected with 503 and does not run, regardless of
+/// <see cref="IdempotencyPolicy.WhenStoreUnavailable"/>, because the record may stand for an effect.
 /// </summary>
 public sealed class IdempotencyRecordUnreadableException : Exception
 {
@@ -12,13 +12,13 @@ public sealed class IdempotencyRecordUnreadableException : Exception
     {
     }
 
-    /// <summary>Creates the exception with what is wrong.</summary>
+    /// <summary>Creates the exception with a message that describes the error.</summary>
     public IdempotencyRecordUnreadableException(string message)
         : base(message)
     {
     }
 
-    /// <summary>Creates the exception with what is wrong and why.</summary>
+    /// <summary>Creates the exception with a message and the exception that caused it.</summary>
     public IdempotencyRecordUnreadableException(string message, Exception innerException)
         : base(message, innerException)
     {

@@ -1,8 +1,8 @@
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// The store has no room for another record and would have to forget one it promised to keep. It refuses instead; the request is answered
-/// 503 and nothing ran.
+/// The store has no room for another record without evicting one before it expires. It rejects the claim instead: the request is rejected with
+/// 503, and nothing runs.
 /// </summary>
 public sealed class IdempotencyStoreFullException : Exception
 {
@@ -12,13 +12,13 @@ public sealed class IdempotencyStoreFullException : Exception
     {
     }
 
-    /// <summary>Creates the exception with what is full and how to enlarge it.</summary>
+    /// <summary>Creates the exception with a message that describes the limit and how to increase it.</summary>
     public IdempotencyStoreFullException(string message)
         : base(message)
     {
     }
 
-    /// <summary>Creates the exception with what is full and why.</summary>
+    /// <summary>Creates the exception with a message and the exception that caused it.</summary>
     public IdempotencyStoreFullException(string message, Exception innerException)
         : base(message, innerException)
     {

@@ -1,22 +1,22 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>Time that leases and retentions of this process are measured by.</summary>
+/// <summary>The clock for leases and retentions within this process.</summary>
 internal static class MonotonicTime
 {
-    /// <summary>Ticks (100 ns) that only go forward, at the pace of real time. All readings in a process can be compared.</summary>
-    /// <remarks>Not the wall clock: stepping that would end the leases of handlers that are still running, or retentions that are promised.</remarks>
+    /// <summary>Ticks (100 ns) that only move forward, at the pace of real time. Readings within one process can be compared.</summary>
+    /// <remarks>Not the wall clock: setting it would end the leases of running handlers, or retentions, too early.</remarks>
     public static long Ticks(this TimeProvider time)
     {
-        // Not GetElapsedTime(0): that calculates in double, which is off by microseconds where a clock counts ticks from year 1 (as those of tests do).
+        // Not GetElapsedTime(0): it calculates in double, which loses microseconds when a clock counts ticks from year 1, as the clocks of tests do.
         var (timestamp, frequency) = (time.GetTimestamp(), time.TimestampFrequency);
         return frequency % TimeSpan.TicksPerSecond == 0
             ? timestamp / (frequency / TimeSpan.TicksPerSecond)
             : (long)((Int128)timestamp * TimeSpan.TicksPerSecond / frequency);
     }
 
-    /// <summary>A moment after <paramref name="now"/>, or the end of time.</summary>
+    /// <summary>The time <paramref name="span"/> after <paramref name="now"/>, limited to the maximum.</summary>
     public static long After(long now, TimeSpan span) => span.Ticks > long.MaxValue - now ? long.MaxValue : now + span.Ticks;
 
-    /// <summary>The time left until a moment, or zero.</summary>
+    /// <summary>The time left until <paramref name="moment"/>, or zero.</summary>
     public static TimeSpan Until(long moment, long now) => new(Math.Max(0, moment - now));
 }

@@ -3,7 +3,7 @@ namespace Idempotency.AspNetCore;
 /// <summary>Timers that serve all requests.</summary>
 internal static class SharedTimer
 {
-    /// <summary>A timer without the ambient state (log scopes, activity) of the request during which it happens to be made.</summary>
+    /// <summary>Creates a timer without the ambient state (log scopes, activity) of the request that happens to create it.</summary>
     public static ITimer Create(TimeProvider time, TimerCallback callback, object state, TimeSpan period)
     {
         if (ExecutionContext.IsFlowSuppressed())

@@ -2,14 +2,14 @@ using System.Net.Http.Headers;
 
 namespace Idempotency.Http;
 
-/// <summary>Reads an answer's body ahead, so that whoever comes next still finds all of it.</summary>
+/// <summary>Buffers a response body, so that later readers still find all of it.</summary>
 internal static class AnswerBody
 {
     /// <summary>
-    /// Reads the body, up to a limit, and puts in its place a content with the same headers that has what was read and, where there is more, the rest.
-    /// (<see cref="HttpContent.LoadIntoBufferAsync(long, CancellationToken)"/> would lose what it read of a body beyond its limit.)
+    /// Reads the body up to a limit, and replaces the content with one that has the same headers, the data that was read and the rest, if there is any.
+    /// (<see cref="HttpContent.LoadIntoBufferAsync(long, CancellationToken)"/> would lose the data of a body that exceeds its limit.)
     /// </summary>
-    /// <returns>The body, when it is within the limit.</returns>
+    /// <returns>The body, if it is within the limit.</returns>
     public static async ValueTask<ReadOnlyMemory<byte>?> ReadAheadAsync(HttpResponseMessage response, long limit, bool async, CancellationToken cancellationToken)
     {
         var content = response.Content;
@@ -33,8 +33,8 @@ internal static class AnswerBody
         }
         catch (IOException broken)
         {
-            // What HttpClient throws when it reads the body itself.
-            throw new HttpRequestException((broken as HttpIOException)?.HttpRequestError ?? HttpRequestError.Unknown, "The connection was lost in the middle of the answer.", broken);
+            // The exception that HttpClient throws when it reads the body itself.
+            throw new HttpRequestException((broken as HttpIOException)?.HttpRequestError ?? HttpRequestError.Unknown, "The connection was lost while the response was being read.", broken);
         }
 
         var body = read.GetBuffer().AsMemory(0, (int)read.Length);
@@ -42,7 +42,7 @@ internal static class AnswerBody
         CopyHeaders(content.Headers, replacement.Headers);
         if (isWhole)
         {
-            content.Dispose(); // read to its end: the connection is free for the next
+            content.Dispose(); // completely read: the connection can be reused
         }
 
         response.Content = replacement;

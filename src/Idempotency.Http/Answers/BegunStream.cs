@@ -1,6 +1,6 @@
 namespace Idempotency.Http;
 
-/// <summary>A stream of which the beginning was read already: that first, then the rest.</summary>
+/// <summary>A stream whose beginning was already read: it returns the beginning, then the rest.</summary>
 internal sealed class BegunStream(ReadOnlyMemory<byte> beginning, Stream rest, IDisposable owner) : Stream
 {
     private ReadOnlyMemory<byte> _beginning = beginning;

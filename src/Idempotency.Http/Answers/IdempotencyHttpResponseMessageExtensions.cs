@@ -2,21 +2,22 @@ using Idempotency.Http;
 
 namespace System.Net.Http;
 
-/// <summary>Reads what an answer says about idempotency.</summary>
+/// <summary>Reads the idempotency information of a response.</summary>
 public static class IdempotencyHttpResponseMessageExtensions
 {
     /// <summary>
-    /// What the answer says about idempotency: whether it was given before, what is wrong, and what a retry would do. Works with any client; the key is known when
-    /// the request went through <see cref="IdempotencyKeyHandler"/>.
+    /// Reads the idempotency information of a response: whether it is a replay, the problem if there is one, and what a retry would do. It works with any client; the key is known if
+    /// the request was sent through <see cref="IdempotencyKeyHandler"/>.
     /// </summary>
     /// <remarks>
-    /// Only the body of a problem (<c>application/problem+json</c>, up to 64 KiB) is looked at, and it stays readable. Ask before you read
-    /// <see cref="HttpResponseMessage.Content"/> yourself if the request was sent with <see cref="HttpCompletionOption.ResponseHeadersRead"/>; the content may
-    /// then be replaced by one that has the same bytes and headers.
+    /// Only the body of a problem (<c>application/problem+json</c>, up to 64 KiB) is read, and it can be read again. If the request was sent with
+    /// <see cref="HttpCompletionOption.ResponseHeadersRead"/>, call this method before you read <see cref="HttpResponseMessage.Content"/>; the content may
+    /// then be replaced by one with the same bytes and headers.
     /// </remarks>
-    /// <param name="response">The answer.</param>
-    /// <param name="cancellationToken">Ends the reading of a body that is still under way.</param>
-    /// <exception cref="HttpRequestException">The connection was lost in the middle of the body.</exception>
+    /// <param name="response">The response.</param>
+    /// <param name="cancellationToken">Cancels reading the body.</param>
+    /// <returns>The idempotency information.</returns>
+    /// <exception cref="HttpRequestException">The connection was lost while the body was being read.</exception>
     public static async Task<IdempotencyResult> ReadIdempotencyResultAsync(this HttpResponseMessage response, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(response);
@@ -39,7 +40,7 @@ public static class IdempotencyHttpResponseMessageExtensions
             return default;
         }
 
-        // A body of known length fits, and one that is in memory already may have been read: the buffer serves both, and the content stays the same object.
+        // A body of known length fits, and a buffered one may have been read: the buffer works for both, and the content stays the same object.
         if (content.Headers.ContentLength is not null)
         {
             await content.LoadIntoBufferAsync(cancellationToken).ConfigureAwait(false);

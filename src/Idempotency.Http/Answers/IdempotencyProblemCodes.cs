@@ -1,35 +1,35 @@
 namespace Idempotency.Http;
 
-/// <summary>The <c>code</c> member of the problems (RFC 9457) by which Idempotency.AspNetCore refuses a request.</summary>
+/// <summary>The values of the <c>code</c> member of the problems (RFC 9457) with which Idempotency.AspNetCore rejects a request.</summary>
 public static class IdempotencyProblemCodes
 {
-    /// <summary>400: the endpoint wants a key, and the request has none.</summary>
+    /// <summary>400: the endpoint requires a key, and the request has none.</summary>
     public const string KeyMissing = "idempotency-key-missing";
 
-    /// <summary>400: the key is malformed.</summary>
+    /// <summary>400: the key is not valid, or could not be extracted from the request.</summary>
     public const string KeyInvalid = "idempotency-key-invalid";
 
-    /// <summary>422: the key belongs to a request with other content.</summary>
+    /// <summary>422: the key was already used for a different request.</summary>
     public const string KeyReused = "idempotency-key-reused";
 
-    /// <summary>409: the first request with this key is still running. The only 409 that another attempt with the same key resolves.</summary>
+    /// <summary>409: a request with this key is already in progress. The only 409 that a retry with the same key resolves.</summary>
     public const string RequestInProgress = "idempotency-request-in-progress";
 
-    /// <summary>409: an earlier attempt ended without an answer, may have had its effect, and is not run again.</summary>
+    /// <summary>409: the outcome of an earlier attempt is unknown. It may or may not have taken effect, and it does not run again.</summary>
     public const string OutcomeUnknown = "idempotency-outcome-unknown";
 
-    /// <summary>409: the request was carried out, but its answer was not kept.</summary>
+    /// <summary>409: the request was completed, but its response was not recorded.</summary>
     public const string ResponseUnavailable = "idempotency-response-unavailable";
 
-    /// <summary>403: the caller may not, or may no longer, have the response that was recorded for the request; it is not run again.</summary>
+    /// <summary>403: the caller is not allowed to receive the recorded response. The request does not run again.</summary>
     public const string ReplayForbidden = "idempotency-replay-forbidden";
 
-    /// <summary>413: the body is larger than a protected endpoint takes.</summary>
+    /// <summary>413: the request body exceeds the limit of the protected endpoint.</summary>
     public const string BodyTooLarge = "idempotency-body-too-large";
 
-    /// <summary>503: the service's record of keys cannot be read at the moment; nothing was carried out.</summary>
+    /// <summary>503: the idempotency store is unavailable, or a record cannot be read. The request was not run.</summary>
     public const string StoreUnavailable = "idempotency-store-unavailable";
 
-    /// <summary>503: the request was undone in favour of another that ran at the same time; nothing was carried out.</summary>
+    /// <summary>503: the request was rolled back because it conflicted with another one. Nothing was changed.</summary>
     public const string TransactionConflict = "idempotency-transaction-conflict";
 }

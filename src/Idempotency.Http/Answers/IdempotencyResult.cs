@@ -1,6 +1,6 @@
 namespace Idempotency.Http;
 
-/// <summary>What an answer says about idempotency.</summary>
+/// <summary>The idempotency information of a response.</summary>
 public sealed class IdempotencyResult
 {
     internal IdempotencyResult(string? key, bool wasReplayed, bool notStored, string? problemCode, IdempotencyRetryAdvice advice, TimeSpan? retryAfter)
@@ -13,30 +13,30 @@ public sealed class IdempotencyResult
         RetryAfter = retryAfter;
     }
 
-    /// <summary>The key the request was sent with, unquoted; null when it was sent without one.</summary>
+    /// <summary>The key that the request was sent with, unquoted; null if it was sent without one.</summary>
     public string? Key { get; }
 
-    /// <summary>Whether the answer was given before, and nothing was carried out for this request (<c>Idempotent-Replayed: true</c>).</summary>
+    /// <summary>Whether the response is a replay, and nothing ran for this request (<c>Idempotent-Replayed: true</c>).</summary>
     public bool WasReplayed { get; }
 
     /// <summary>
-    /// Whether the server says that it could not record the answer (<c>Idempotency-Stored: false</c>): the request was carried out, and the same one with the same
-    /// key may be carried out again.
+    /// Whether the server could not record the response (<c>Idempotency-Stored: false</c>): the request ran, and the same request with the same
+    /// key may run again.
     /// </summary>
     public bool NotStored { get; }
 
     /// <summary>
-    /// The <c>code</c> of a problem (RFC 9457), or else what follows <c>urn:problem-type:</c> in its type: one of <see cref="IdempotencyProblemCodes"/>, or the
-    /// application's own. Null when the answer is no problem, or one without either.
+    /// The <c>code</c> of a problem (RFC 9457), or the part of its type after <c>urn:problem-type:</c>: one of <see cref="IdempotencyProblemCodes"/>, or the
+    /// application's own. Null if the response is not a problem, or has neither.
     /// </summary>
     public string? ProblemCode { get; }
 
-    /// <summary>What to do now.</summary>
+    /// <summary>What the client can do next.</summary>
     public IdempotencyRetryAdvice Advice { get; }
 
     /// <summary>
-    /// How long the server asks to wait (<c>Retry-After</c>, RFC 9110 section 10.2.3), never less than zero; null when it does not say. A date is read by the
-    /// server's own clock if the answer tells it (<c>Date</c>).
+    /// The delay that the server asks for (<c>Retry-After</c>, RFC 9110 section 10.2.3), never negative; null if there is none. A date is relative to the
+    /// server's clock if the response contains it (<c>Date</c>).
     /// </summary>
     public TimeSpan? RetryAfter { get; }
 }

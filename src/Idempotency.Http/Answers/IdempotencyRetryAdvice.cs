@@ -1,21 +1,21 @@
 namespace Idempotency.Http;
 
-/// <summary>What a client can do about an answer.</summary>
+/// <summary>What a client can do after a response.</summary>
 public enum IdempotencyRetryAdvice
 {
-    /// <summary>Nothing: the request succeeded, now or (if replayed) before.</summary>
+    /// <summary>Nothing: the request succeeded, now or (if it is a replay) earlier.</summary>
     NotNeeded,
 
     /// <summary>
-    /// Send the same request with the same key again, after <see cref="IdempotencyResult.RetryAfter"/> if there is one: it is not carried out a second time.
+    /// Send the same request with the same key again, after <see cref="IdempotencyResult.RetryAfter"/> if there is one. It does not run twice.
     /// </summary>
     SameKey,
 
     /// <summary>
-    /// The request was refused and nothing was carried out. Repeating it changes nothing; once it is put right, it is another operation, with a key of its own.
+    /// The request was rejected and did not run. A retry has the same result. Correct the request and send it with a new key.
     /// </summary>
     NewKey,
 
-    /// <summary>Do not: another attempt cannot help, or might carry the request out a second time. Find out by other means what has become of it.</summary>
+    /// <summary>Do not retry: a retry does not help, or could run the request a second time. Check whether the request took effect.</summary>
     No,
 }

@@ -2,24 +2,24 @@ using System.Text.Json;
 
 namespace Idempotency.Http;
 
-/// <summary>The members of a problem (RFC 9457) that decide what comes next.</summary>
+/// <summary>The members of a problem (RFC 9457) that determine what the client can do.</summary>
 /// <param name="Code">The <c>code</c>, or the end of the <c>type</c>.</param>
-/// <param name="Retry">What the server advises: <c>same-key</c>, <c>new-key</c> or <c>no</c>.</param>
+/// <param name="Retry">The server's advice: <c>same-key</c>, <c>new-key</c> or <c>no</c>.</param>
 internal readonly record struct Problem(string? Code, string? Retry)
 {
-    /// <summary>A problem is a few lines. What is longer is somebody else's, and not worth holding in memory.</summary>
+    /// <summary>The maximum size of a problem. Longer bodies are not from the library, and are not buffered.</summary>
     public const int MaxSize = 64 * 1024;
 
     private const string TypePrefix = "urn:problem-type:";
     private const string OwnPrefix = "idempotency-";
 
-    /// <summary>Whether it is one of ours: other problems may have members of the same names that mean something else.</summary>
+    /// <summary>Whether it is a problem of the library: other problems may have members with the same names and a different meaning.</summary>
     public bool IsOfIdempotency => Code is not null && Code.StartsWith(OwnPrefix, StringComparison.Ordinal);
 
     public static bool IsAnnouncedBy(HttpContent content) =>
         string.Equals(content.Headers.ContentType?.MediaType, "application/problem+json", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>The problem; nothing for what is none.</summary>
+    /// <summary>Parses the problem; empty if it is not one.</summary>
     public static Problem Parse(ReadOnlySpan<byte> json)
     {
         string? code = null, type = null, retry = null;
@@ -50,7 +50,7 @@ internal readonly record struct Problem(string? Code, string? Retry)
         }
         catch (Exception malformed) when (malformed is JsonException or InvalidOperationException)
         {
-            return default; // the latter for lone surrogates
+            return default; // the latter for unpaired surrogates
         }
 
         code ??= type is not null && type.StartsWith(TypePrefix, StringComparison.Ordinal) ? type[TypePrefix.Length..] : null;

@@ -2,9 +2,9 @@ namespace Idempotency.Http;
 
 /// <summary>Reads <c>Retry-After</c> (RFC 9110 section 10.2.3).</summary>
 /// <remarks>
-/// <para>1. Seconds: so many. More than the framework's parser takes is still a number, and means "not soon".</para>
-/// <para>2. A date: the time until then by the clock it was written by, the answer's <c>Date</c>; without one, by ours. Never less than zero.</para>
-/// <para>3. Anything else says nothing.</para>
+/// <para>1. A number of seconds. A number beyond the range of the framework's parser still counts, as a very long delay.</para>
+/// <para>2. A date: the time until then by the clock of the response's <c>Date</c>; without one, by the local clock. Never negative.</para>
+/// <para>3. Anything else is ignored.</para>
 /// </remarks>
 internal static class RetryAfter
 {

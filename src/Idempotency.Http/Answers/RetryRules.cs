@@ -2,16 +2,16 @@ using System.Net;
 
 namespace Idempotency.Http;
 
-/// <summary>What may become better by sending the same request with the same key again.</summary>
+/// <summary>Decides whether sending the same request with the same key again can help.</summary>
 /// <remarks>
-/// <para>Of answers, in this order:</para>
-/// <para>1. Below 400 there is nothing to better.</para>
-/// <para>2. A replay is recorded and comes again with every retry. A recorded refusal (4xx) can be put right under another key; of a recorded failure (5xx) nobody
-/// knows how far it came.</para>
-/// <para>3. A problem of the library says what to do, in its <c>retry</c> member or by its code.</para>
-/// <para>4. Without a key a retry is protected by nothing; and where the answer says that it is not recorded, neither.</para>
-/// <para>5. 408, 425, 429, 500, 502, 503 and 504 pass.</para>
-/// <para>6. Any other 4xx is a refusal, 409 among them: a conflict that is not "in progress" is the application's. Any other 5xx stays.</para>
+/// <para>The rules for responses, in order:</para>
+/// <para>1. Below 400, no retry is needed.</para>
+/// <para>2. A replay is recorded, and every retry returns it again. A recorded rejection (4xx) can be corrected with another key; the outcome of a recorded failure (5xx)
+/// is unknown.</para>
+/// <para>3. A problem of the library has advice, in its <c>retry</c> member or by its code.</para>
+/// <para>4. A retry without a key is not protected, and neither is one after a response that is marked as not recorded.</para>
+/// <para>5. 408, 425, 429, 500, 502, 503 and 504 are temporary.</para>
+/// <para>6. Any other 4xx is a rejection, including 409: a conflict that is not "in progress" comes from the application. Any other 5xx is permanent.</para>
 /// </remarks>
 internal static class RetryRules
 {
@@ -26,14 +26,14 @@ internal static class RetryRules
             : Final(status);
     }
 
-    /// <summary>Whether a handler sends the request again by itself: if that is the advice, and the status is one that may pass, whatever the problem says.</summary>
+    /// <summary>Whether a handler retries automatically: if that is the advice, and the status is temporary, whatever the problem says.</summary>
     public static bool IsRetried(HttpResponseMessage response, Problem problem) =>
         (Passes(response.StatusCode) || response.StatusCode == HttpStatusCode.Conflict)
         && Advise(response, hasKey: true, problem) == IdempotencyRetryAdvice.SameKey;
 
     /// <summary>
-    /// Whether an error of the connection may pass. Those that do not are what the two sides are: they find no common version, or the answer is beyond a limit set
-    /// here. An error made of an answer (by a handler that throws for it) is judged as the answer.
+    /// Whether a connection error is temporary. Permanent errors depend on both sides: they have no common HTTP version, or the response exceeds a limit of the
+    /// client. An error that a handler created from a response is judged like the response.
     /// </summary>
     public static bool IsRetried(HttpRequestException error) =>
         error.StatusCode is { } status
@@ -55,7 +55,7 @@ internal static class RetryRules
         "same-key" => IdempotencyRetryAdvice.SameKey,
         "new-key" => IdempotencyRetryAdvice.NewKey,
         "no" => IdempotencyRetryAdvice.No,
-        // An application that writes problems its own way may have dropped the member.
+        // An application that writes problems itself may have removed the member.
         _ => problem.Code switch
         {
             IdempotencyProblemCodes.RequestInProgress or IdempotencyProblemCodes.StoreUnavailable or IdempotencyProblemCodes.TransactionConflict => IdempotencyRetryAdvice.SameKey,

@@ -1,12 +1,12 @@
 namespace Idempotency.Http;
 
-/// <summary>Sees to it that a request's body can be sent again, and is the same bytes then: the server answers 422 to other bytes under the same key.</summary>
+/// <summary>Makes sure that a request body can be sent again with the same bytes: the server rejects different bytes with the same key with 422.</summary>
 /// <remarks>
-/// <para>What becomes of each content:</para>
-/// <para>1. In memory already (bytes, text, forms): nothing to do, whatever its size.</para>
-/// <para>2. Multipart: its parts decide, within one limit for all of them; the boundary is the same each time.</para>
-/// <para>3. Everything else, within the limit: held in memory. That includes content that is made when it is sent (JSON, for one), as the object behind it may have
-/// changed by the next time.</para>
+/// <para>The rules for contents:</para>
+/// <para>1. Already in memory (bytes, text, forms): nothing to do, whatever its size.</para>
+/// <para>2. Multipart: its parts decide, with one limit for all of them; the boundary is the same each time.</para>
+/// <para>3. Everything else, within the limit: buffered in memory. That includes content that is serialized when it is sent (for example JSON), because the object may
+/// have changed by the next time.</para>
 /// <para>4. Beyond the limit: a seekable stream is rewound, unless attempts overlap; anything else is rejected.</para>
 /// </remarks>
 internal sealed class RepeatableBody(IdempotencyKeyOptions options)
@@ -33,7 +33,7 @@ internal sealed class RepeatableBody(IdempotencyKeyOptions options)
 
         if (isHeld && content is StreamContent)
         {
-            // As bytes: hedging does not clone a request whose content is a stream, even one that is held in memory. It is, so that nothing is awaited here.
+            // As bytes: hedging does not clone a request whose content is a stream, even a buffered one. It is buffered, so nothing is awaited here.
             var bytes = new ReadOnlyMemoryContent(await content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false));
             AnswerBody.CopyHeaders(content.Headers, bytes.Headers);
             request.Content = bytes;
@@ -42,7 +42,7 @@ internal sealed class RepeatableBody(IdempotencyKeyOptions options)
 
     private static IEnumerable<HttpContent> Leaves(HttpContent content) => content is MultipartContent parts ? parts.SelectMany(Leaves) : [content];
 
-    /// <returns>How many bytes are now held; null when the content was left as it was.</returns>
+    /// <returns>The number of bytes that are now buffered; null if the content was not changed.</returns>
     private async ValueTask<long?> HoldAsync(HttpRequestMessage request, HttpContent content, long left, bool async, CancellationToken cancellationToken)
     {
         if (content is ReadOnlyMemoryContent || content.GetType() is var type && (type == typeof(ByteArrayContent) || type == typeof(StringContent) || type == typeof(FormUrlEncodedContent)))
@@ -58,7 +58,7 @@ internal sealed class RepeatableBody(IdempotencyKeyOptions options)
 
         try
         {
-            // Does nothing when it has been done already. There is no synchronous way to do it; on another thread, no context of the caller's can be waited for by both.
+            // Does nothing if it is already buffered. There is no synchronous method; on another thread, it cannot deadlock with the caller's context.
             await (async ? content.LoadIntoBufferAsync(left, cancellationToken) : Task.Run(() => content.LoadIntoBufferAsync(left, cancellationToken), cancellationToken))
                 .WaitOrAwaitAsync(async).ConfigureAwait(false);
         }
@@ -71,7 +71,7 @@ internal sealed class RepeatableBody(IdempotencyKeyOptions options)
     }
 
     private InvalidOperationException TooLarge(HttpRequestMessage request, Exception? inner) => new(
-        $"The body of {request.Method} {RequestAddress.Of(request)} is not in memory, and larger than the {_limit} bytes that are held there so that it can be sent again. Nothing was sent. "
-        + $"Raise {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.MaxBufferedBodySize)}, use bytes{(_attemptsOverlap ? "" : " or a seekable stream")}, or send it through a client without retries.",
+        $"The body of {request.Method} {RequestAddress.Of(request)} is not in memory and exceeds the {_limit} bytes that can be buffered for retries. Nothing was sent. "
+        + $"Increase {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.MaxBufferedBodySize)}, use bytes{(_attemptsOverlap ? "" : " or a seekable stream")}, or send it with a client that does not retry.",
         inner);
 }

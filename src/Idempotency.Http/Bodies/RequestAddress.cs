@@ -1,6 +1,6 @@
 namespace Idempotency.Http;
 
-/// <summary>Where a request goes, for messages: without user, password and query, which may be secret.</summary>
+/// <summary>The address of a request for messages, without user, password and query, which may be secret.</summary>
 internal static class RequestAddress
 {
     public static string Of(HttpRequestMessage request) =>

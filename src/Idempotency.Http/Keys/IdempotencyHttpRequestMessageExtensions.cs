@@ -2,26 +2,26 @@ using Idempotency.Http;
 
 namespace System.Net.Http;
 
-/// <summary>What a caller can say about one request.</summary>
+/// <summary>Sets and gets the idempotency key of a request.</summary>
 public static class IdempotencyHttpRequestMessageExtensions
 {
     /// <summary>
-    /// Gives the request a key of your own, instead of a generated one: that of an operation which outlives this process, for example, kept with the order it
-    /// pays for. It is sent whatever the method, unless that is a safe one (GET, HEAD, OPTIONS, TRACE, QUERY), or the key header is there already.
+    /// Sets the key of the request, instead of a generated one: for example, that of an operation that outlives this process, saved with the order that it
+    /// pays for. It is sent with every method except the safe ones (GET, HEAD, OPTIONS, TRACE, QUERY), unless the key header is already set.
     /// </summary>
-    /// <param name="request">The request, not sent yet.</param>
+    /// <param name="request">The request, before it is sent.</param>
     /// <param name="key">
-    /// 1 to 255 characters of printable ASCII (0x20 to 0x7E), as such: the handler quotes it if <see cref="IdempotencyKeyOptions.Format"/> says so. In the bare
-    /// format, which is the default, quotation marks, commas, semicolons and spaces at an end are refused when the request is sent.
+    /// 1 to 255 printable ASCII characters (0x20 to 0x7E), without quotation marks: the handler quotes the key if <see cref="IdempotencyKeyOptions.Format"/> requires it. In the bare
+    /// format, which is the default, quotation marks, commas, semicolons and leading or trailing spaces are rejected when the request is sent.
     /// </param>
-    /// <exception cref="ArgumentException">The key is empty, longer, or has other characters.</exception>
+    /// <exception cref="ArgumentException">The key is empty, too long, or has other characters.</exception>
     public static void SetIdempotencyKey(this HttpRequestMessage request, string key)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(key);
         if (!KeyText.IsKey(key, out var error))
         {
-            throw new ArgumentException($"This cannot be an idempotency key: {error}. Use 1 to {KeyText.MaxLength} characters of printable ASCII, for example a UUID.", nameof(key));
+            throw new ArgumentException($"The value is not a valid idempotency key: {error}. Use 1 to {KeyText.MaxLength} characters of printable ASCII, for example a UUID.", nameof(key));
         }
 
         var logical = LogicalRequest.Of(request);
@@ -30,10 +30,10 @@ public static class IdempotencyHttpRequestMessageExtensions
     }
 
     /// <summary>
-    /// The key of the request, unquoted: what <see cref="SetIdempotencyKey"/> was given or, once the request went through
-    /// <see cref="IdempotencyKeyHandler"/>, what it was sent with. Null when it has none (yet).
+    /// Gets the key of the request, unquoted: the key passed to <see cref="SetIdempotencyKey"/> or, after the request was sent through
+    /// <see cref="IdempotencyKeyHandler"/>, the key that it was sent with. Null if it has none (yet).
     /// </summary>
-    /// <param name="request">The request; after sending, also in <see cref="HttpResponseMessage.RequestMessage"/>.</param>
+    /// <param name="request">The request; after sending, also <see cref="HttpResponseMessage.RequestMessage"/>.</param>
     public static string? GetIdempotencyKey(this HttpRequestMessage request)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -41,10 +41,10 @@ public static class IdempotencyHttpRequestMessageExtensions
     }
 
     /// <summary>
-    /// Sends this request as it is: no key is added, and the handlers of Idempotency.Http.Resilience send it once. A key that <see cref="SetIdempotencyKey"/> gave it is forgotten; a header that you
-    /// added yourself stays.
+    /// Excludes this request: no key is added, and the handlers of Idempotency.Http.Resilience send it once. A key that was set with <see cref="SetIdempotencyKey"/> is removed; a header that you
+    /// added yourself remains.
     /// </summary>
-    /// <param name="request">The request, not sent yet.</param>
+    /// <param name="request">The request, before it is sent.</param>
     public static void DisableIdempotencyKey(this HttpRequestMessage request)
     {
         ArgumentNullException.ThrowIfNull(request);

@@ -2,13 +2,13 @@ using System.Collections.Frozen;
 
 namespace Idempotency.Http;
 
-/// <summary>Sees to it that a request goes out with its key.</summary>
+/// <summary>Adds the key header to a request.</summary>
 /// <remarks>
-/// <para>What decides, in this order:</para>
-/// <para>1. A safe method (RFC 9110 section 9.2.1) is left alone: there is nothing that could happen twice.</para>
-/// <para>2. A request that the caller excluded is left alone.</para>
-/// <para>3. A header that is there stays as it is: the caller's, or that of an earlier attempt with the same message.</para>
-/// <para>4. A key that is known for the logical request is written: the caller's, or that of an earlier attempt whose message was another.</para>
+/// <para>The rules, in order:</para>
+/// <para>1. A safe method (RFC 9110 section 9.2.1) gets no key, because it has no effect.</para>
+/// <para>2. A request that the caller excluded gets no key.</para>
+/// <para>3. An existing header is not changed: it is the caller's, or that of an earlier attempt with the same message.</para>
+/// <para>4. A known key of the logical request is used: the caller's, or that of an earlier attempt with a different message.</para>
 /// <para>5. A method that is configured to have keys gets a new one.</para>
 /// </remarks>
 internal sealed class KeyHeader(IdempotencyKeyOptions options)
@@ -56,7 +56,7 @@ internal sealed class KeyHeader(IdempotencyKeyOptions options)
     {
         var key = _generate(request);
         return KeyText.IsKey(key, out var error) ? key : throw new InvalidOperationException(
-            $"{nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.GenerateKey)} returned what cannot be an idempotency key: {error}. "
+            $"{nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.GenerateKey)} returned an invalid idempotency key: {error}. "
             + $"Return 1 to {KeyText.MaxLength} characters of printable ASCII, for example a UUID.");
     }
 
@@ -64,6 +64,6 @@ internal sealed class KeyHeader(IdempotencyKeyOptions options)
         _format == IdempotencyKeyFormat.Quoted ? KeyText.Quote(key)
         : KeyText.CanStandBare(key) ? key
         : throw new InvalidOperationException(
-            "The idempotency key has a quotation mark, a comma, a semicolon, or a space at an end, and would not survive in a bare header. "
-            + $"Set {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.Format)} to {nameof(IdempotencyKeyFormat)}.{nameof(IdempotencyKeyFormat.Quoted)}, or choose a key without them.");
+            "The idempotency key contains a quotation mark, a comma or a semicolon, or starts or ends with a space, and cannot be sent in bare form. "
+            + $"Set {nameof(IdempotencyKeyOptions)}.{nameof(IdempotencyKeyOptions.Format)} to {nameof(IdempotencyKeyFormat)}.{nameof(IdempotencyKeyFormat.Quoted)}, or use a different key.");
 }

@@ -3,12 +3,12 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Idempotency.Http;
 
-/// <summary>What a key may be, and how it stands in a header.</summary>
+/// <summary>The grammar of a key, and its formats in a header.</summary>
 /// <remarks>
-/// <para>1. A key is 1 to 255 characters of printable ASCII (0x20 to 0x7E): what a structured-field string can carry, and what Idempotency.AspNetCore takes.</para>
-/// <para>2. Quoted, it stands in quotation marks, and a backslash comes before <c>"</c> and <c>\</c> (RFC 9651 section 4.1.6).</para>
-/// <para>3. Bare, it stands as it is. Some keys do not survive that: spaces at an end are no part of a field value, a comma may be where an
-/// intermediary joined two lines (RFC 9110 section 5.3), a semicolon begins parameters, a quotation mark the other form.</para>
+/// <para>1. A key has 1 to 255 printable ASCII characters (0x20 to 0x7E): the characters of a structured-field string, and those that Idempotency.AspNetCore accepts.</para>
+/// <para>2. Quoted, it is enclosed in quotation marks, with a backslash before <c>"</c> and <c>\</c> (RFC 9651 section 4.1.6).</para>
+/// <para>3. Bare, it is sent unchanged. Some keys cannot be sent so: leading and trailing spaces are not part of a field value, a comma may be where an
+/// intermediary joined two lines (RFC 9110 section 5.3), a semicolon starts parameters, and a quotation mark starts the other format.</para>
 /// </remarks>
 internal static class KeyText
 {
@@ -16,12 +16,12 @@ internal static class KeyText
 
     private static readonly SearchValues<char> NotBare = SearchValues.Create("\",;");
 
-    /// <summary>Whether a text can be a key; if not, what is wrong, without the text.</summary>
+    /// <summary>Whether a text is a valid key; if not, returns the reason, without the text.</summary>
     public static bool IsKey([NotNullWhen(true)] string? text, out string error)
     {
         error = string.IsNullOrEmpty(text) ? "it is empty"
             : text.Length > MaxLength ? $"it has {text.Length} characters"
-            : text.AsSpan().ContainsAnyExceptInRange(' ', '~') ? "it has characters other than printable ASCII (0x20 to 0x7E)"
+            : text.AsSpan().ContainsAnyExceptInRange(' ', '~') ? "it contains characters other than printable ASCII (0x20 to 0x7E)"
             : "";
         return error.Length == 0;
     }
@@ -31,7 +31,7 @@ internal static class KeyText
     public static string Quote(string key) =>
         "\"" + key.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal) + "\"";
 
-    /// <summary>The key that a header which the caller wrote stands for, in either form; what is in neither is taken as it is.</summary>
+    /// <summary>The key in a header that the caller set, in either format; a value in neither format is used unchanged.</summary>
     public static string Read(string value)
     {
         value = value.Trim(' ', '\t');

@@ -1,8 +1,8 @@
 namespace Idempotency.Http;
 
 /// <summary>
-/// What the attempts of one logical request share. It travels in <see cref="HttpRequestMessage.Options"/>, and those who send a request again as a
-/// clone (hedging, for one) copy the options: so a clone has the same key, even when the first attempt had none yet as it was cloned.
+/// The state that the attempts of one logical request share. It is in <see cref="HttpRequestMessage.Options"/>, and handlers that clone a
+/// request (for example, hedging) copy the options: a clone has the same key, even if the first attempt had none yet when it was cloned.
 /// </summary>
 internal sealed class LogicalRequest
 {
@@ -10,14 +10,14 @@ internal sealed class LogicalRequest
 
     private volatile string? _key;
 
-    /// <summary>The key as the caller thinks of it, in no particular format; null as long as there is none.</summary>
+    /// <summary>The key, unquoted; null if there is none yet.</summary>
     public string? Key
     {
         get => _key;
         set => _key = value;
     }
 
-    /// <summary>Whether the caller wants this request to go out as it is.</summary>
+    /// <summary>Whether the caller excluded this request.</summary>
     public bool IsExcluded { get; set; }
 
     public static LogicalRequest? Find(HttpRequestMessage request) => request.Options.TryGetValue(OptionsKey, out var found) ? found : null;
@@ -34,6 +34,6 @@ internal sealed class LogicalRequest
         return created;
     }
 
-    /// <summary>The key there is, or else this one: of two attempts at once, one decides for both.</summary>
+    /// <summary>The existing key, or this one: of two concurrent attempts, one decides for both.</summary>
     public string KeyOr(string generated) => Interlocked.CompareExchange(ref _key, generated, null) ?? generated;
 }

@@ -1,8 +1,8 @@
 namespace Idempotency.Http;
 
 /// <summary>
-/// Stands outside of every other handler of the client and marks where a logical request begins, so that a handler between here and
-/// <see cref="IdempotencyKeyHandler"/> which sends it several times, itself or in clones, sends it with one key.
+/// The outermost handler of the client. It marks the start of a logical request, so that a handler between this one and
+/// <see cref="IdempotencyKeyHandler"/> that sends it several times, itself or as clones, uses one key.
 /// </summary>
 internal sealed class LogicalRequestHandler : DelegatingHandler
 {

@@ -9,19 +9,19 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class IdempotencyHttpClientBuilderExtensions
 {
     /// <summary>
-    /// Gives every POST and PATCH of this client an <c>Idempotency-Key</c>: one for each logical request, the same however often a handler of the client sends it. It
-    /// sends nothing again by itself: retries come from <c>AddIdempotentResilienceHandler()</c> of the package Idempotency.Http.Resilience, which includes this call, or
+    /// Adds an <c>Idempotency-Key</c> to every POST and PATCH of this client: one per logical request, the same for all of its attempts. It
+    /// does not retry: retries come from <c>AddIdempotentResilienceHandler()</c> in the package Idempotency.Http.Resilience, which includes this call, or
     /// from another handler, before or after this one.
     /// </summary>
-    /// <param name="builder">What <c>AddHttpClient(...)</c> returned, or the parameter of <c>ConfigureHttpClientDefaults(...)</c>.</param>
+    /// <param name="builder">The HTTP client builder.</param>
     /// <param name="configure">
-    /// Sets the options of this client; each has its own. Options out of bounds fail when the host starts, or without a host when the client is first made.
-    /// Calling this again for a client changes its options and adds no second handler.
+    /// Configures the options of this client. Invalid options fail when the host starts, or without a host when the client is first created.
+    /// Calling this method again for a client changes its options and adds no second handler.
     /// </param>
     public static IHttpClientBuilder AddIdempotencyKeys(this IHttpClientBuilder builder, Action<IdempotencyKeyOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        // The name is null for the defaults of all clients: then so are the options' name, and the check at start-up has none to ask for.
+        // The name is null for the defaults of all clients: the options then have no name either, and are not checked at start-up.
         string? name = builder.Name;
         var services = builder.Services;
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<IdempotencyKeyOptions>, KeyOptionsValidation>());

@@ -2,11 +2,11 @@ using System.Runtime.InteropServices;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Which items are over, in time: scheduling, rescheduling and cancelling cost the same however many there are. Not thread-safe.</summary>
+/// <summary>Finds items whose time has passed. Scheduling, rescheduling and canceling have the same cost for any number of items. Not thread-safe.</summary>
 /// <remarks>
-/// Items of the same second hang on one chain; the chains' times are in a heap. So the heap stays small (a day has 86 400 seconds), an item
-/// leaves its chain without a search, and items that end before their time, as every released claim does, leave no more behind than there is.
-/// Items are numbered from 1, and 0 is none: a link is a number and no reference, which the collector would have to follow.
+/// Items of the same second are in one chain; the times of the chains are in a heap. The heap therefore stays small (a day has 86 400 seconds), an item
+/// leaves its chain without a search, and items that end early, as every released claim does, leave nothing behind.
+/// Items are numbered from 1, and 0 is none: a link is a number instead of a reference, which the garbage collector would have to follow.
 /// </remarks>
 internal sealed class ExpiryQueue(ExpiryQueue.IItems items)
 {
@@ -16,16 +16,16 @@ internal sealed class ExpiryQueue(ExpiryQueue.IItems items)
     private readonly PriorityQueue<long, long> _slots = new();
     private int _emptyChains;
 
-    /// <summary>Where the items are.</summary>
+    /// <summary>Provides the items.</summary>
     internal interface IItems
     {
         ref Item ItemOf(int number);
     }
 
-    /// <summary>What can be on an agenda, once.</summary>
+    /// <summary>An item in the queue.</summary>
     internal struct Item
     {
-        /// <summary>When it is over, in ticks. Call <see cref="Schedule"/> after changing it.</summary>
+        /// <summary>The time when it is due, in ticks. Call <see cref="Schedule"/> after changing it.</summary>
         public long GoneAt;
 
         internal long ScheduledSlot;
@@ -34,7 +34,7 @@ internal sealed class ExpiryQueue(ExpiryQueue.IItems items)
         internal int Next;
     }
 
-    /// <summary>How much it holds beside the items.</summary>
+    /// <summary>The number of chains.</summary>
     public int Chains => _chains.Count;
 
     public void Schedule(int number)
@@ -89,7 +89,7 @@ internal sealed class ExpiryQueue(ExpiryQueue.IItems items)
             _chains[item.ScheduledSlot] = item.Next;
             if (item.Next == 0)
             {
-                _emptyChains++; // it stays, for the heap has its slot; but not when there are many
+                _emptyChains++; // it remains, because the heap has its slot, unless there are many
             }
         }
 
@@ -106,9 +106,9 @@ internal sealed class ExpiryQueue(ExpiryQueue.IItems items)
         }
     }
 
-    /// <summary>An item that is over, or 0. It stays until it is cancelled.</summary>
+    /// <summary>An item that is due, or 0. It remains until it is canceled.</summary>
     /// <param name="now">The time, in ticks.</param>
-    /// <param name="exact">Whether the slot that is not over yet is searched too; without, an item is found when its slot is over.</param>
+    /// <param name="exact">Whether the slot that has not ended is searched too; otherwise, an item is found when its slot ends.</param>
     public int NextDue(long now, bool exact)
     {
         while (_slots.TryPeek(out var slot, out _) && slot <= now / Slot)
@@ -137,7 +137,7 @@ internal sealed class ExpiryQueue(ExpiryQueue.IItems items)
         return 0;
     }
 
-    // At least half of them go, so each has paid for this once when it became empty.
+    // At least half of them are removed, so each has paid for it when it became empty.
     private void RemoveEmptyChains()
     {
         _slots.Clear();

@@ -2,13 +2,13 @@ using System.Numerics;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Values that are numbered from 1. It grows by one more array, as large as all before it: nothing is copied, and a reference to a value stays good.</summary>
+/// <summary>Values that are numbered from 1. It grows by one more array, as large as all before it: nothing is copied, and a reference to a value stays valid.</summary>
 internal sealed class GrowingArray<T>
-    where T : unmanaged // nothing in it for the collector to follow
+    where T : unmanaged // nothing in it for the garbage collector to follow
 {
     private const int FirstLength = 16;
 
-    // The arrays have 16, 32, 64, … values: the place of a number follows from its highest bit.
+    // The arrays have 16, 32, 64, … values: the array of a number follows from its highest bit.
     private readonly T[]?[] _parts = new T[]?[27];
 
     public ref T this[int number]
@@ -21,7 +21,7 @@ internal sealed class GrowingArray<T>
         }
     }
 
-    /// <summary>Makes room for a number, the next after the last for which there is.</summary>
+    /// <summary>Adds room for a number, the next one after the last.</summary>
     public void MakeRoom(int number)
     {
         var part = BitOperations.Log2(((uint)number + FirstLength - 1) / FirstLength);

@@ -5,22 +5,22 @@ using Microsoft.Extensions.Options;
 namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// Records in the memory of this process: the default. Nothing survives a restart and no other server sees it, so it fits one process;
-/// with several, use a store they share.
+/// Stores records in the memory of this process: the default store. Records do not survive a restart and are not shared, so it is for a single process;
+/// with several servers, use a store that they share.
 /// </summary>
 /// <remarks>
-/// Claiming, completing and expiring cost the same with a million records as with ten. Expired records are removed a few at a time by the
-/// claims that come after, and once a minute for keys that nobody asks for.
+/// Claiming, completing and expiring cost the same with a million records as with ten. Expired records are removed a few at a time by later
+/// claims, and once a minute for keys that are not used again.
 /// </remarks>
 public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClaimSource, IDisposable
 {
-    // What a record costs beside its payload: its place in the table (which doubles as it grows), and what is not used of its page.
+    // The cost of a record in addition to its payload: its place in the table (which doubles as it grows), and unused space in its page.
     private const int BytesPerRecord = 350;
     private const int RemovedPerClaim = 4;
     private const int RemovedPerSweep = 1000;
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(1);
 
-    // Four for each processor, so that requests seldom meet in one; no more, or what claims touch in each of them is in no processor's cache when the next comes.
+    // Four per processor, so that requests seldom meet in one; not more, because the memory that claims use in each would no longer be in a processor cache.
     private static readonly int ShardBits = Math.Min(6, BitOperations.Log2(BitOperations.RoundUpToPowerOf2((uint)Environment.ProcessorCount)) + 2);
 
     private readonly RecordTable[] _shards = new RecordTable[1 << ShardBits];
@@ -32,7 +32,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
     private long _lastExactSweep;
 
     /// <summary>Creates the store. Applications register it with <c>AddIdempotency()</c>.</summary>
-    /// <param name="options">Its bounds.</param>
+    /// <param name="options">The limits of the store.</param>
     /// <param name="timeProvider">The clock.</param>
     public InMemoryIdempotencyStore(IOptions<InMemoryIdempotencyStoreOptions> options, TimeProvider timeProvider)
     {
@@ -51,14 +51,14 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
     /// <summary>Payloads are never compressed: it would take most of the time of a request with a large body, and save neither network nor a paid byte.</summary>
     public int CompressionThreshold => int.MaxValue;
 
-    /// <summary>How many records there are, with those that have expired and are not yet removed.</summary>
+    /// <summary>The number of records, including those that have expired and are not removed yet.</summary>
     internal long Count => Interlocked.Read(ref _records);
 
-    /// <summary>What is counted against <see cref="InMemoryIdempotencyStoreOptions.MaxBytes"/>.</summary>
+    /// <summary>The bytes that count against <see cref="InMemoryIdempotencyStoreOptions.MaxBytes"/>.</summary>
     internal long Bytes => Interlocked.Read(ref _bytes);
 
     /// <inheritdoc/>
-    /// <exception cref="IdempotencyStoreFullException">A bound of the store is reached.</exception>
+    /// <exception cref="IdempotencyStoreFullException">A limit of the store is reached.</exception>
     public ValueTask<ClaimResult> ClaimAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -69,8 +69,8 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
         }
 
         return result is { } claimed ? ValueTask.FromResult(claimed) : throw new IdempotencyStoreFullException(
-            $"The in-memory idempotency store is full ({Interlocked.Read(ref _records)} records, {Interlocked.Read(ref _bytes)} bytes). It keeps what it promised to keep and refuses new keys until records expire. " +
-            "Enlarge it with AddInMemoryStore(options => options.MaxRecords = ..., options.MaxBytes = ...), shorten the retention, or use a store of its own.");
+            $"The in-memory idempotency store is full ({Interlocked.Read(ref _records)} records, {Interlocked.Read(ref _bytes)} bytes). It never evicts a record before it expires, so it rejects new keys until records expire. " +
+            "Increase MaxRecords or MaxBytes with AddInMemoryStore(options => ...), shorten the retention, or use an external store.");
     }
 
     /// <inheritdoc/>
@@ -118,7 +118,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
             if (steps.Version > record.StepsVersion)
             {
                 var before = record.Payload.Length;
-                shard.SetPayload(number, steps.Data, retention); // first: if there is no memory for it, nothing is changed
+                shard.SetPayload(number, steps.Data, retention); // first, because if there is no memory for it, nothing is changed
                 record.StepsVersion = steps.Version;
                 record.EffectsStarted = steps.EffectsStarted;
                 Lease(shard, number, now, lease, retention);
@@ -145,7 +145,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
 
             ref var record = ref shard[number];
             var before = record.Payload.Length;
-            shard.SetPayload(number, payload, retention); // first: if there is no memory for it, nothing is completed
+            shard.SetPayload(number, payload, retention); // first, because if there is no memory for it, nothing is completed
             record.IsCompleted = true;
             record.EffectsStarted = false;
             record.StepsVersion = 0;
@@ -206,7 +206,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
     {
         foreach (var shard in _shards)
         {
-            // A shard at a time, so that a request waits for a small part of the search at the most.
+            // One shard at a time, so that a request waits only for a small part of the search.
             var found = new List<AbandonedClaim>();
             lock (shard)
             {
@@ -236,7 +236,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
 
     private RecordTable ShardOf(StoreKey key) => _shards[key.GetHashCode() & (_shards.Length - 1)];
 
-    /// <returns>The number of the record that an owner has in progress; 0 when there is none, as for the others.</returns>
+    /// <returns>The number of the record that an owner has in progress; 0 if there is none.</returns>
     private int FindClaim(RecordTable shard, StoreKey key, Guid owner, long now)
     {
         var number = Find(shard, key, now);
@@ -249,7 +249,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
         return !record.IsCompleted && record.Owner == owner ? number : 0;
     }
 
-    /// <summary>The record of a key; one that is gone is removed here, so that its last moment is exact.</summary>
+    /// <summary>The record of a key. A record that is gone is removed here, so that its end is exact.</summary>
     private int Find(RecordTable shard, StoreKey key, long now)
     {
         var number = shard.Find(key);
@@ -262,7 +262,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
         return number;
     }
 
-    /// <returns>The outcome, or null when there is no room.</returns>
+    /// <returns>The outcome, or null if there is no room.</returns>
     private ClaimResult? TryClaim(StoreKey key, in IdempotencyClaim claim)
     {
         var shard = ShardOf(key);
@@ -360,7 +360,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
         return true;
     }
 
-    /// <summary>When the store is full, also what has expired a moment ago; at most once a second, so that a flood does not turn into searching.</summary>
+    /// <summary>When the store is full, also removes records that have just expired; at most once a second, so that a flood does not turn into searching.</summary>
     private bool RemoveEverythingExpired()
     {
         var now = _time.Ticks();
@@ -381,7 +381,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
             bool more;
             do
             {
-                // In portions, so that a request waits for a thousand removals at the most.
+                // In portions, so that a request waits for at most a thousand removals.
                 lock (shard)
                 {
                     more = RemoveExpired(shard, _time.Ticks(), RemovedPerSweep, exact);

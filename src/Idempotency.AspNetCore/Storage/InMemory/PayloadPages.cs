@@ -2,10 +2,10 @@ using System.Numerics;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>Payloads of many records in few arrays. Not thread-safe.</summary>
+/// <summary>The payloads of many records in few arrays. Not thread-safe.</summary>
 /// <remarks>
-/// Payloads are written to a page one after the other, and the page is let go of when the last of them is. That is in time, because a page has payloads of
-/// about the same retention: they came together and go together. A large payload is kept as the array it came in.
+/// Payloads are written to a page one after the other, and the page is freed when its last payload is removed. That happens in time, because a page contains payloads of
+/// about the same retention: they arrive and expire together. A large payload stays in the array that it arrived in.
 /// </remarks>
 internal sealed class PayloadPages
 {
@@ -15,7 +15,7 @@ internal sealed class PayloadPages
     private readonly List<Page?> _pages = [];
     private readonly Stack<int> _free = [];
 
-    // The page that is written to, one more than its index, for each magnitude of retention.
+    // The page that is being written, one more than its index, for each magnitude of retention.
     private readonly int[] _open = new int[65];
     private long _kept;
 
@@ -26,7 +26,7 @@ internal sealed class PayloadPages
             return default;
         }
 
-        // About an eighth of what is there: no more is ever open and unused. And no more than a sixteenth of a page is left over at its end.
+        // About an eighth of the current size: no more is ever open and unused. And at most a sixteenth of a page is left over at its end.
         var size = (int)Math.Clamp(BitOperations.RoundUpToPowerOf2((ulong)_kept / 8), SmallestPage, LargestPage);
         _kept += payload.Length;
         if (payload.Length > size / 16)
@@ -45,7 +45,7 @@ internal sealed class PayloadPages
         return new Place(open, _pages[open - 1]!.Write(payload.Span), payload.Length);
     }
 
-    /// <summary>A payload, to be kept by the caller for as long as it likes.</summary>
+    /// <summary>Returns a payload, which the caller can hold for any time.</summary>
     public ReadOnlyMemory<byte> Read(Place place) => place.Length == 0 ? default : _pages[place.Page - 1]!.Read(place);
 
     public void Remove(Place place)
@@ -79,7 +79,7 @@ internal sealed class PayloadPages
         }
     }
 
-    /// <summary>Where a payload is.</summary>
+    /// <summary>The position of a payload.</summary>
     internal readonly record struct Place(int Page, int Offset, int Length);
 
     private sealed class Page
@@ -105,7 +105,7 @@ internal sealed class PayloadPages
             return offset;
         }
 
-        // A copy of what is shared: a cache that keeps one small payload must not keep the page.
+        // A copy of shared data: a cache that holds one small payload must not hold the page.
         public ReadOnlyMemory<byte> Read(Place place) => _shared is null ? _own : _shared.AsSpan(place.Offset, place.Length).ToArray();
     }
 }

@@ -1,16 +1,16 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>A part of the in-memory store: records by their key, and by the time they are over. Not thread-safe: lock it.</summary>
+/// <summary>A part of the in-memory store: records by their key, and by the time when they are gone. Not thread-safe: lock it.</summary>
 /// <remarks>
-/// Records are values in arrays, numbered from 1, and their payloads lie together on pages; so a million of them are some thousand objects.
-/// Objects that come by the request and stay for a day are what a collector of generations is worst at: it follows and moves each of them twice
-/// before it leaves them alone, and that cost more than the claim and the completion themselves.
+/// Records are values in arrays, numbered from 1, and their payloads are together on pages, so a million of them are about a thousand objects.
+/// Objects that are created per request and live for a day are the worst case for a generational garbage collector: it follows and moves each of them twice
+/// before it leaves them alone, which cost more than the claim and the completion themselves.
 /// </remarks>
 internal sealed class RecordTable : ExpiryQueue.IItems
 {
     private const int FirstBuckets = 16;
 
-    // Beyond this many, what a flood has taken is given back when the last record of it is gone.
+    // Beyond this number, the memory of a flood is freed when its last record is gone.
     private const int ManyRecords = 1024;
 
     private readonly GrowingArray<Record> _records = new();
@@ -18,12 +18,12 @@ internal sealed class RecordTable : ExpiryQueue.IItems
     private readonly int _hashBitsTaken;
     private PayloadPages _payloads = new();
 
-    // The first record whose key falls into it; 0 for none. Twice as many as there are records, so that most keys that nobody has touch no record.
+    // The first record of each bucket; 0 for none. Twice as many buckets as records, so that most lookups of unknown keys touch no record.
     private int[] _buckets = new int[FirstBuckets];
     private int _highest;
     private int _free;
 
-    /// <param name="hashBitsTaken">How many low bits of a key's hash code are the same for all keys in this part.</param>
+    /// <param name="hashBitsTaken">The number of low bits of a hash code that are the same for all keys in this part.</param>
     public RecordTable(int hashBitsTaken)
     {
         _hashBitsTaken = hashBitsTaken;
@@ -32,7 +32,7 @@ internal sealed class RecordTable : ExpiryQueue.IItems
 
     public int Count { get; private set; }
 
-    /// <summary>A record. The reference is good until the record is removed.</summary>
+    /// <summary>A record. The reference is valid until the record is removed.</summary>
     public ref Record this[int number] => ref _records[number];
 
     ref ExpiryQueue.Item ExpiryQueue.IItems.ItemOf(int number) => ref _records[number].Due;
@@ -107,7 +107,7 @@ internal sealed class RecordTable : ExpiryQueue.IItems
         }
     }
 
-    /// <summary>Tells when a record is over.</summary>
+    /// <summary>Sets the time when a record is gone.</summary>
     public void Schedule(int number, long goneAt)
     {
         _records[number].Due.GoneAt = goneAt;
@@ -119,7 +119,7 @@ internal sealed class RecordTable : ExpiryQueue.IItems
 
     public void SetPayload(int number, ReadOnlyMemory<byte> payload, TimeSpan retention)
     {
-        var added = _payloads.Add(payload, retention); // first: if there is no memory for it, nothing is changed
+        var added = _payloads.Add(payload, retention); // first, because if there is no memory for it, nothing is changed
         _payloads.Remove(_records[number].Payload);
         _records[number].Payload = added;
     }
