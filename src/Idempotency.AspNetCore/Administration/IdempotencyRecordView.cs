@@ -15,6 +15,12 @@ public sealed record IdempotencyRecordView
     /// <summary>Which attempt it is of.</summary>
     public required int Attempt { get; init; }
 
+    /// <summary>
+    /// Whether irreversible effects may have started (<see cref="IIdempotentRun.MarkEffectsStartedAsync"/>, or a step that must not run twice): when the claim is abandoned, no other attempt runs,
+    /// whatever the policy says. False for completed records.
+    /// </summary>
+    public bool EffectsStarted { get; init; }
+
     /// <summary>How much of the lease is left, while it is in progress; less than zero when it is over.</summary>
     public TimeSpan? LeaseRemaining { get; init; }
 

@@ -17,6 +17,7 @@ public static class IdempotencyAdminEndpointRouteBuilderExtensions
     /// <c>GET {prefix}/records/{storeKey}</c> and <c>DELETE {prefix}/records/{storeKey}</c>, where the stored key is the one in log events and
     /// spans; <c>POST {prefix}/records/search</c> with <c>{ "method", "path", "key", "partition", "issuer", "subject" }</c> finds it by what a client
     /// knows (<see cref="IdempotencyRecordQuery"/>); <c>GET {prefix}/abandoned?limit=</c> lists abandoned claims, 100 unless told, at most 10 000.
+    /// <c>GET {prefix}/running?limit=</c> lists the claims that this process holds, and <c>GET {prefix}/incidents</c> what a person should look at.
     /// </remarks>
     /// <param name="endpoints">The application's endpoints.</param>
     /// <param name="authorizationPolicy">The name of the authorization policy that callers must meet.</param>
@@ -44,6 +45,8 @@ public static class IdempotencyAdminEndpointRouteBuilderExtensions
         group.MapPost("/records/search", AdminEndpoints.Handler(admin.SearchAsync)); // a body, because addresses get into logs and a key must not
         group.MapDelete("/records/{storeKey}", AdminEndpoints.Handler(admin.ForgetAsync));
         group.MapGet("/abandoned", AdminEndpoints.Handler(admin.ListAbandonedAsync));
+        group.MapGet("/running", AdminEndpoints.Handler(admin.ListRunningAsync));
+        group.MapGet("/incidents", AdminEndpoints.Handler(admin.ListIncidentsAsync));
         // Not protected themselves, whatever the group they are mapped in says: an operator's answer must be of now.
         group.RequireAuthorization(authorizationPolicy).DisableIdempotency();
         // Nor open to anyone: what a group around them allows must not outweigh the policy.
