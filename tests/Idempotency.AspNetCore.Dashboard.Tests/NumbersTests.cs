@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Net;
 using System.Text;
@@ -213,7 +214,8 @@ public sealed class NumbersTests
     [Fact]
     public async Task A_measurement_allocates_nothing_while_somebody_looks()
     {
-        const int Times = 200_000;
+        const int Rounds = 200;
+        const int Times = 1000;
         await using var site = await Site.StartAsync(MapBank);
         await site.PayAsync();
         await site.NumbersAsync();
@@ -228,17 +230,22 @@ public sealed class NumbersTests
 
         Measure();
         var before = GC.GetAllocatedBytesForCurrentThread();
-        var started = TimeProvider.System.GetTimestamp();
-        for (var i = 0; i < Times; i++)
+        var shortest = TimeSpan.MaxValue; // of a machine that does other things, too
+        for (var round = 0; round < Rounds; round++)
         {
-            Measure();
+            var started = Stopwatch.GetTimestamp();
+            for (var i = 0; i < Times; i++)
+            {
+                Measure();
+            }
+
+            shortest = TimeSpan.FromTicks(Math.Min(shortest.Ticks, Stopwatch.GetElapsedTime(started).Ticks));
         }
 
-        var time = TimeProvider.System.GetElapsedTime(started);
         var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-        TestContext.Current.TestOutputHelper?.WriteLine($"A counted request and a timed store call: {time.TotalNanoseconds / Times:N0} ns, {allocated / (double)Times:N3} bytes allocated.");
-        Assert.InRange(allocated, 0, Times / 10); // nothing for each; what the runtime does now and then is not counted against it
-        Assert.Equal(Times + 1, Outcome(Source(await site.NumbersAsync(), "/pay"), "executed"));
+        TestContext.Current.TestOutputHelper?.WriteLine($"A counted request and a timed store call: {shortest.TotalNanoseconds / Times:N0} ns, {allocated / (double)(Rounds * Times):N3} bytes allocated.");
+        Assert.InRange(allocated, 0, Rounds * Times / 10); // nothing for each; what the runtime does now and then is not counted against it
+        Assert.Equal((Rounds * Times) + 1, Outcome(Source(await site.NumbersAsync(), "/pay"), "executed"));
     }
 
     [Fact]
