@@ -110,24 +110,30 @@ function watch() {
 
 // What needs a person
 
-let isReadingAttention = false;
+const reading = { isBusy: false, isWanted: false, again: false };
 
+/** One at a time, and one more for all that is asked for meanwhile. */
 async function readAttention(again = false) {
-  if (isReadingAttention || state.isSignedOut) {
+  reading.isWanted = true;
+  reading.again ||= again;
+  if (reading.isBusy) {
     return;
   }
-  isReadingAttention = true;
-  try {
-    showAttention(await ask(again ? 'attention?again' : 'attention'));
-  } catch (error) {
-    $('attention-error').textContent = reasonOf(error);
-    $('attention-empty').hidden = true;
-    if (error instanceof SignedOut) {
-      fail(error);
+  reading.isBusy = true;
+  while (reading.isWanted && !state.isSignedOut) {
+    const path = reading.again ? 'attention?again' : 'attention';
+    reading.isWanted = reading.again = false;
+    try {
+      showAttention(await ask(path));
+    } catch (error) {
+      $('attention-error').textContent = reasonOf(error);
+      $('attention-empty').hidden = true;
+      if (error instanceof SignedOut) {
+        fail(error);
+      }
     }
-  } finally {
-    isReadingAttention = false;
   }
+  reading.isBusy = false;
 }
 
 // One record
@@ -571,7 +577,7 @@ const linked = /^#([0-9a-f]{64})$/i.exec(location.hash);
 showForm();
 watch();
 setInterval(tick, pollMilliseconds);
-setInterval(() => isWatching() && readAttention(), attentionMilliseconds);
+setInterval(() => isWatching() && !reading.isBusy && readAttention(), attentionMilliseconds);
 if (linked) {
   lookUpStored(linked[1]);
 }
