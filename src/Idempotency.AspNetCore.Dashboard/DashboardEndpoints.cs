@@ -108,8 +108,12 @@ internal sealed class DashboardEndpoints : IDisposable
         }
     }
 
-    private async Task SendAttentionAsync(HttpContext context) =>
-        await SendAsync(context, StatusCodes.Status200OK, await _attention.GetAsync(context.Request.Query.ContainsKey("again")).WaitAsync(context.RequestAborted), DashboardJson.Default.AttentionDocument);
+    private async Task SendAttentionAsync(HttpContext context)
+    {
+        // Another site cannot read the list, and it cannot have the store asked for a new one either.
+        var again = context.Request.Query.ContainsKey("again") && SameOrigin.ReasonAgainst(context.Request) is null;
+        await SendAsync(context, StatusCodes.Status200OK, await _attention.GetAsync(again).WaitAsync(context.RequestAborted), DashboardJson.Default.AttentionDocument);
+    }
 
     private async Task LookUpAsync(HttpContext context)
     {

@@ -203,6 +203,11 @@ public sealed class AttentionTests
         site.Time.Advance(TimeSpan.FromSeconds(9));
         await site.AttentionAsync();
         Assert.Equal(1, site.Store.Listings);
+        using (var foreign = await site.AskAsync("/idempotency/attention?again", with: static request => request.Headers.Remove("Idempotency-Dashboard"))) // an image of another site
+        {
+            Assert.Equal(1, site.Store.Listings);
+        }
+
         await site.AttentionAsync(again: true);
         Assert.Equal(2, site.Store.Listings);
 

@@ -2,6 +2,9 @@ using System.Net;
 using System.Security.Claims;
 using System.Text;
 using System.Text.Json;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Routing.Constraints;
+using Microsoft.AspNetCore.Routing.Patterns;
 
 namespace Idempotency.AspNetCore.Dashboard.Tests;
 
@@ -57,6 +60,15 @@ public sealed class RecordTests
         await site.ForgetAsync(site.Store.LastKey);
         Assert.DoesNotContain("raw-key-of-ann", record.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain(site.Logs.Entries, static entry => entry.Text.Contains("raw-key-of-ann", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_route_whose_constraint_is_an_object_leaves_the_policy_open_and_breaks_nothing()
+    {
+        var pattern = RoutePatternFactory.Parse("/pay/{id}", defaults: null, parameterPolicies: new RouteValueDictionary { ["id"] = new IntRouteConstraint() });
+        await using var site = await Site.StartAsync(app => app.MapPost(pattern, static () => "x").WithIdempotency());
+        await site.PayAsync("/pay/1");
+        Assert.Equal("completed", Text(await site.LookUpAsync("""{"path":"/pay/1","key":"key-1"}"""), "state"));
     }
 
     [Fact]
@@ -232,7 +244,6 @@ public sealed class RecordTests
         await using var site = await Site.StartAsync(MapBank);
         using var response = await site.AskAsync("/idempotency/forget", method: HttpMethod.Post, with: request =>
         {
-            request.Headers.Add("Idempotency-Dashboard", "1");
             request.Content = new StringContent("{}", Encoding.UTF8, contentType);
         });
         Assert.Equal(HttpStatusCode.UnsupportedMediaType, response.StatusCode);

@@ -13,8 +13,9 @@ const state = { isPaused: false, isSignedOut: false, lastNumbersAt: 0, stream: n
 
 class SignedOut extends Error {}
 
-async function ask(path, options = {}) {
-  const response = await fetch(path, { cache: 'no-store', redirect: 'manual', signal: AbortSignal.timeout(20000), ...options });
+/** The header shows that the request comes from this page: a form or an image of another site cannot send it. */
+async function ask(path, { headers = {}, ...options } = {}) {
+  const response = await fetch(path, { cache: 'no-store', redirect: 'manual', signal: AbortSignal.timeout(20000), headers: { 'Idempotency-Dashboard': '1', ...headers }, ...options });
   if (response.type === 'opaqueredirect' || response.status === 401 || (response.status === 403 && !isJson(response))) {
     throw new SignedOut();
   }
@@ -27,8 +28,7 @@ async function ask(path, options = {}) {
 
 const isJson = response => /^application\/(problem\+)?json/.test(response.headers.get('Content-Type') ?? '');
 
-/** The header shows that the request comes from this page: a form of another site cannot send it. */
-const post = (path, body) => ask(path, { method: 'POST', headers: { 'Content-Type': 'application/json', 'Idempotency-Dashboard': '1' }, body: JSON.stringify(body) });
+const post = (path, body) => ask(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 
 const reasonOf = error => error instanceof SignedOut ? 'You are signed out, or not allowed to see this. Reload the page.'
   : error.name === 'TimeoutError' ? 'The server has not answered in time.'

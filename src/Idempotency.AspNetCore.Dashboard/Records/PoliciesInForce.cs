@@ -45,6 +45,15 @@ internal sealed class PoliciesInForce(IServiceProvider services)
     private IdempotencyPolicy? PolicyOf(Endpoint endpoint, string? method) => IdempotencyEndpoint.Find(endpoint, method, services)?.Policy;
 
     // Without the route's constraints: an endpoint too many leaves the question open.
-    private static bool Matches(RouteEndpoint endpoint, PathString path) =>
-        new TemplateMatcher(new RouteTemplate(endpoint.RoutePattern), new RouteValueDictionary(endpoint.RoutePattern.Defaults)).TryMatch(path, []);
+    private static bool Matches(RouteEndpoint endpoint, PathString path)
+    {
+        try
+        {
+            return new TemplateMatcher(new RouteTemplate(endpoint.RoutePattern), new RouteValueDictionary(endpoint.RoutePattern.Defaults)).TryMatch(path, []);
+        }
+        catch (ArgumentException)
+        {
+            return true; // a pattern whose constraints are objects has no template
+        }
+    }
 }

@@ -85,8 +85,9 @@ internal sealed class Site : IAsyncDisposable
         if (json is not null)
         {
             request.Content = Json(json);
-            request.Headers.Add("Idempotency-Dashboard", "1");
         }
+
+        request.Headers.Add("Idempotency-Dashboard", "1"); // as the page does
 
         if (user is not null)
         {
