@@ -138,7 +138,14 @@ public sealed class AttentionTests
         site.Store.Before = null;
         await site.PayAsync();
         Assert.Equal("not-recorded", Text(Assert.Single(Items(await site.AttentionAsync(again: true))), "kind"));
+
+        // Nor does the end of the retention. It can be taken off the list all the same.
+        site.Time.Advance(TimeSpan.FromDays(2));
+        Assert.Single(Items(await site.AttentionAsync()));
+        var gone = await site.LookUpAsync(site.Store.LastKey);
+        Assert.Equal(("none", "careful"), (Text(gone, "state"), Text(gone, "mayForget")));
         await site.ForgetAsync(site.Store.LastKey);
+        Assert.Equal(1, site.Logs.Count("RecordForgotten"));
         Assert.Empty(Items(await site.AttentionAsync()));
     }
 

@@ -26,20 +26,19 @@ internal sealed class Numbers(IMeterFactory meters, IIdempotencyRecords records,
     public NumbersDocument Describe()
     {
         Gather();
-        var sources = _meter.Traffic.Sources.Select(source => SourceOf(source.Name.Text, source.Name.IsFunction ? "function" : "endpoint", [source]))
-            .Where(static source => source.Count > 0)
-            .OrderByDescending(static source => source.Count).ThenBy(static source => source.Name, StringComparer.Ordinal)
-            .Take(MostSources)
+        var named = _meter.Traffic.Sources.GroupBy(static source => (source.Name.Text, Kind: source.Name.IsFunction ? "function" : "endpoint"))
+            .Select(group => (All: group, Sum: SourceOf(group.Key.Text, group.Key.Kind, group)))
+            .Where(static source => source.Sum.Count > 0)
+            .OrderByDescending(static source => source.Sum.Count).ThenBy(static source => source.Sum.Name, StringComparer.Ordinal)
             .ToList();
-        var listed = sources.Select(static source => (source.Name, source.Kind)).ToHashSet();
-        var others = SourceOf(null, null, _meter.Traffic.Sources.Where(source => !listed.Contains((source.Name.Text, source.Name.IsFunction ? "function" : "endpoint"))).Append(_meter.Traffic.Others));
+        var others = SourceOf(null, null, named.Skip(MostSources).SelectMany(static source => source.All).Append(_meter.Traffic.Others));
         return new NumbersDocument(
             time.GetUtcNow(),
             Server,
             _startedOn,
             Window.Slot.TotalSeconds,
             SourceOf(null, null, _meter.Traffic.Sources.Append(_meter.Traffic.Others)),
-            sources,
+            [.. named.Take(MostSources).Select(static source => source.Sum)],
             others.Count > 0 ? others : null,
             Counted(_meter.TakenOver),
             Counted(_meter.Lost),

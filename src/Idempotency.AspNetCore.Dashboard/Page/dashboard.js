@@ -19,6 +19,9 @@ async function ask(path, { headers = {}, ...options } = {}) {
   if (response.type === 'opaqueredirect' || response.status === 401 || (response.status === 403 && !isJson(response))) {
     throw new SignedOut();
   }
+  if (response.ok && !isJson(response)) {
+    throw new SignedOut(); // a page in the place of the data: to sign in, most likely
+  }
   const body = isJson(response) ? await response.json() : {};
   if (!response.ok) {
     throw new Error(body.detail ?? `The server answered ${response.status}.`);
@@ -229,8 +232,13 @@ function setText(target, text) {
 /** Rows by key: old ones are updated, so what has the focus keeps it. */
 function setRows(container, items, keyOf, create, update) {
   const known = new Map([...container.children].map(row => [row.dataset.key, row]));
+  const used = new Set();
   items.forEach((item, i) => {
-    const key = keyOf(item);
+    let key = keyOf(item);
+    while (used.has(key)) {
+      key += '+'; // a lost claim, and the one that took it over
+    }
+    used.add(key);
     let row = known.get(key);
     known.delete(key);
     if (!row) {

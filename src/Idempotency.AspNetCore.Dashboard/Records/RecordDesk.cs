@@ -25,10 +25,11 @@ internal sealed class RecordDesk(IIdempotencyRecords records, PoliciesInForce po
     {
         var storeKey = StoreKeyOf(request);
         var state = await StateOfAsync(storeKey, context.RequestAborted);
+        var isOnTheList = IncidentsOf(storeKey) is not null;
 
         // Not ended by the operator's browser: a record that is gone must be in the log.
         var wasThere = await records.ForgetAsync(storeKey, CancellationToken.None);
-        if (wasThere)
+        if (wasThere || isOnTheList)
         {
             DashboardLog.RecordForgotten(logger, storeKey, Operator.NameOf(context.User), state);
         }
@@ -50,7 +51,8 @@ internal sealed class RecordDesk(IIdempotencyRecords records, PoliciesInForce po
 
         if (record is null)
         {
-            return RecordDocument.Of(storeKey, Verdict.None) with { Incidents = IncidentsOf(storeKey) };
+            var incidents = IncidentsOf(storeKey);
+            return RecordDocument.Of(storeKey, incidents is null ? Verdict.None : Verdict.Gone) with { Incidents = incidents };
         }
 
         var next = AbandonedRules.Next(record, policy?.WhenAbandoned ?? policies.WhenAbandoned());

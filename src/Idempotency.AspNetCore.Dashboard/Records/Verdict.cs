@@ -19,6 +19,14 @@ internal sealed record Verdict(string State, string Ran, string MayForget, strin
         "There is nothing to forget: a request with this key runs.",
         "");
 
+    /// <summary>Of a record that is gone, while something that happened to it is still to be looked at.</summary>
+    public static Verdict Gone { get; } = None with
+    {
+        MayForget = Careful,
+        Forget = "Yes, once you have checked the operation by hand. There is no record any more: forgetting it takes it off the list.",
+        Confirm = "It leaves the list of what needs a person. There is no record any more, so a request with this key runs in any case.",
+    };
+
     public static Verdict Unreadable(string reason) => new(
         "unreadable",
         $"Not known from here. The key was used, but its record cannot be read ({reason}). {Runbook.Unreadable}",
