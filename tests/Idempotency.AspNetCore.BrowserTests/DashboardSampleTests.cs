@@ -71,7 +71,7 @@ public sealed class DashboardSampleTests(Chromium chromium) : IDisposable
         using (var killed = await Sample.StartAsync(Cancellation, environment: settings)) // which ends as with kill -9
         {
             paying = PayAsync(killed, "order-7", "/payments?delay=10000");
-            await Eventually.TrueAsync(async () => await StateAsync(killed, "order-7") == "in-progress", "the payment runs");
+            await Eventually.TrueAsync(async () => await StateAsync(killed, "order-7") != "none", "the payment has begun");
         }
 
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => paying);

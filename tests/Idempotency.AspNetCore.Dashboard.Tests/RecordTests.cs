@@ -66,7 +66,7 @@ public sealed class RecordTests
     public async Task A_route_whose_constraint_is_an_object_leaves_the_policy_open_and_breaks_nothing()
     {
         var pattern = RoutePatternFactory.Parse("/pay/{id}", defaults: null, parameterPolicies: new RouteValueDictionary { ["id"] = new IntRouteConstraint() });
-        await using var site = await Site.StartAsync(app => app.MapPost(pattern, static () => "x").WithIdempotency());
+        await using var site = await Site.StartAsync(app => app.Map(pattern, static () => "x").WithIdempotency());
         await site.PayAsync("/pay/1");
         Assert.Equal("completed", Text(await site.LookUpAsync("""{"path":"/pay/1","key":"key-1"}"""), "state"));
     }
