@@ -20,6 +20,12 @@ builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadReq
 builder.Services.AddControllers();
 builder.Services.AddOpenApi(options => options.AddIdempotency());
 
+// The demo has no users, so in Development everybody is an operator. A real API names who is: policy.RequireRole("operator").
+if (builder.Environment.IsDevelopment())
+{
+    builder.Services.AddAuthorization(options => options.AddPolicy("operators", policy => policy.RequireAssertion(_ => true)));
+}
+
 var app = builder.Build();
 app.UseExceptionHandler();
 app.UseStatusCodePages();
@@ -53,7 +59,12 @@ app.MapPayouts(); // PayoutQueue: a queue consumer without HTTP
 app.MapSubscriptions(); // two steps: a retry resumes where the previous attempt stopped
 app.MapOpenApi(); // /openapi/v1.json
 
-app.MapGet("/demo/settings", (IOptions<IdempotencyOptions> options) => DemoSettings.Of(options.Value.DefaultPolicy));
+if (app.Environment.IsDevelopment())
+{
+    app.MapIdempotencyDashboard("operators"); // /idempotency/
+}
+
+app.MapGet("/demo/settings", (IOptions<IdempotencyOptions> options) => DemoSettings.Of(options.Value.DefaultPolicy, app.Environment.IsDevelopment()));
 
 await using (var scope = app.Services.CreateAsyncScope())
 {

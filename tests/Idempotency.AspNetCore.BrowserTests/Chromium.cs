@@ -25,8 +25,16 @@ public sealed class Chromium : IAsyncLifetime
         });
     }
 
-    public Task<IBrowserContext> NewContextAsync(int width, int height) =>
-        _browser!.NewContextAsync(new BrowserNewContextOptions { ViewportSize = new ViewportSize { Width = width, Height = height }, Locale = "en-GB" });
+    public Task<IBrowserContext> NewContextAsync(int width, int height, ColorScheme colors = ColorScheme.Light, float scale = 1, bool hasTouch = false) =>
+        _browser!.NewContextAsync(new BrowserNewContextOptions
+        {
+            ViewportSize = new ViewportSize { Width = width, Height = height },
+            Locale = "en-GB",
+            ColorScheme = colors,
+            DeviceScaleFactor = scale,
+            HasTouch = hasTouch,
+            ReducedMotion = ReducedMotion.Reduce,
+        });
 
     public async ValueTask DisposeAsync()
     {

@@ -145,6 +145,82 @@ public sealed class OperatorTests
     }
 
     [Fact]
+    public async Task The_claims_that_a_server_holds_are_listed_the_longest_running_first()
+    {
+        var gate = new Gate();
+        await using var api = await StartAsync(app =>
+        {
+            app.MapPost("/slow", gate.PassAsync).WithIdempotency();
+            app.MapPost("/slower", gate.PassAsync).WithIdempotency(new IdempotencyPolicy { ClaimDuration = TimeSpan.FromMinutes(5) });
+        });
+        var slower = api.SendAsync("/slower");
+        await gate.ArrivedAsync();
+        var first = api.Store.LastKey;
+        api.Time.Advance(TimeSpan.FromSeconds(9));
+        var slow = api.SendAsync("/slow");
+        await gate.ArrivedAsync();
+        var second = api.Store.LastKey;
+        api.Time.Advance(TimeSpan.FromSeconds(6));
+        var running = await JsonAsync(await AskAsync(api, "/idempotency/running"));
+        Assert.True(running.GetProperty("isComplete").GetBoolean());
+        Assert.Equal(
+            [(first.ToString(), 15, 300, 285), (second.ToString(), 6, 60, 54)],
+            running.GetProperty("running").EnumerateArray().Select(claim => (claim.GetProperty("storeKey").GetString()!, claim.GetProperty("secondsRunning").GetDouble(), claim.GetProperty("leaseSeconds").GetDouble(), claim.GetProperty("leaseSecondsLeft").GetDouble())));
+        var cut = await JsonAsync(await AskAsync(api, "/idempotency/running?limit=1"));
+        Assert.Equal((1, false), (cut.GetProperty("running").GetArrayLength(), cut.GetProperty("isComplete").GetBoolean()));
+        using var refused = await AskAsync(api, "/idempotency/running?limit=0");
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        gate.Open();
+        (await slow).Dispose();
+        (await slower).Dispose();
+        Assert.Empty(api.Services.GetRequiredService<IIdempotencyRecords>().ListRunning());
+    }
+
+    [Fact]
+    public async Task What_a_person_should_look_at_is_listed_until_the_record_is_forgotten()
+    {
+        await using var api = await StartAsync(app => app.MapPost("/effects", async (IIdempotentRun run) =>
+        {
+            await run.MarkEffectsStartedAsync();
+            return Results.StatusCode(500);
+        }).WithIdempotency());
+        (await api.SendAsync("/pay/1")).Dispose();
+        (await api.SendAsync("/pay/1")).Dispose();
+        Assert.Empty((await JsonAsync(await AskAsync(api, "/idempotency/incidents"))).GetProperty("incidents").EnumerateArray());
+        (await api.SendAsync("/effects")).Dispose();
+        var seen = api.Time.GetUtcNow();
+        api.Time.Advance(TimeSpan.FromSeconds(5));
+        (await api.SendAsync("/effects")).Dispose(); // rejected, because of the same record
+        var key = api.Store.LastKey;
+        var incident = Assert.Single((await JsonAsync(await AskAsync(api, "/idempotency/incidents"))).GetProperty("incidents").EnumerateArray());
+        Assert.Equal(("outcome-unknown", key.ToString(), 2), (incident.GetProperty("kind").GetString(), incident.GetProperty("storeKey").GetString(), incident.GetProperty("count").GetInt32()));
+        Assert.Equal((seen, seen.AddSeconds(5)), (incident.GetProperty("firstAt").GetDateTimeOffset(), incident.GetProperty("lastAt").GetDateTimeOffset()));
+        Assert.True((await JsonAsync(await AskAsync(api, $"/idempotency/records/{key}"))).GetProperty("effectsStarted").GetBoolean());
+        using var forgotten = await AskAsync(api, $"/idempotency/records/{key}", HttpMethod.Delete);
+        Assert.Empty((await JsonAsync(await AskAsync(api, "/idempotency/incidents"))).GetProperty("incidents").EnumerateArray());
+    }
+
+    [Fact]
+    public void Incidents_take_bounded_memory_and_the_latest_stay()
+    {
+        var time = new FakeTimeProvider();
+        var incidents = new Incidents(time);
+        static StoreKey Key(int i) => new(Sha256Hash.Of(BitConverter.GetBytes(i)));
+        for (var i = 0; i < 300; i++)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            incidents.Add(IdempotencyIncidentKind.RecordUnreadable, Key(i));
+            incidents.Add(IdempotencyIncidentKind.RecordUnreadable, Key(0)); // a client that retries and retries
+        }
+
+        var listed = incidents.List();
+        Assert.Equal(Incidents.Most, listed.Count);
+        Assert.Equal(301, listed.Single(incident => incident.StoreKey == Key(0)).Count);
+        Assert.Contains(listed, incident => incident.StoreKey == Key(299));
+        Assert.DoesNotContain(listed, incident => incident.StoreKey == Key(1));
+    }
+
+    [Fact]
     public async Task The_list_of_the_in_memory_store_is_bounded_and_says_so()
     {
         var builder = WebApplication.CreateBuilder();
@@ -264,7 +340,7 @@ public sealed class OperatorTests
         await using var api = await StartAsync();
         using var first = await api.SendAsync("/pay/1");
         var key = api.Store.LastKey;
-        foreach (var (method, path) in new[] { (HttpMethod.Get, $"/idempotency/records/{key}"), (HttpMethod.Delete, $"/idempotency/records/{key}"), (HttpMethod.Post, "/idempotency/records/search"), (HttpMethod.Get, "/idempotency/abandoned") })
+        foreach (var (method, path) in new[] { (HttpMethod.Get, $"/idempotency/records/{key}"), (HttpMethod.Delete, $"/idempotency/records/{key}"), (HttpMethod.Post, "/idempotency/records/search"), (HttpMethod.Get, "/idempotency/abandoned"), (HttpMethod.Get, "/idempotency/running"), (HttpMethod.Get, "/idempotency/incidents") })
         {
             using var refused = await AskAsync(api, path, method, user);
             Assert.True(refused.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, $"{path}: {refused.StatusCode}");

@@ -51,6 +51,7 @@ public sealed partial class PackageTests
 
     [Theory]
     [InlineData("Idempotency.AspNetCore", "UseIdempotency")]
+    [InlineData("Idempotency.AspNetCore.Dashboard", "MapIdempotencyDashboard")]
     [InlineData("Idempotency.AspNetCore.DynamoDB", "AddDynamoDBStore")]
     [InlineData("Idempotency.AspNetCore.EntityFrameworkCore", "AddEntityFrameworkCoreStore")]
     [InlineData("Idempotency.AspNetCore.JmesPath", "AddJmesPath")]

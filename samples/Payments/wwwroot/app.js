@@ -465,6 +465,7 @@ async function meet(server) {
   session.server = server;
   cache.belongTo(server);
   $('retention').textContent = duration(settings.retentionSeconds);
+  $('dashboard').hidden = !settings.hasDashboard;
   showCache();
 }
 

@@ -61,11 +61,9 @@ internal sealed class AdminEndpoints(IIdempotencyRecords records)
             return Problem(StatusCodes.Status501NotImplemented, "The store cannot list abandoned claims.");
         }
 
-        var limit = DefaultLimit;
-        if (context.Request.Query["limit"] is { Count: > 0 } asked
-            && (!int.TryParse(asked[0], NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > HighestLimit))
+        if (LimitOf(context) is not { } limit)
         {
-            return Problem(StatusCodes.Status400BadRequest, $"The limit must be a number from 1 to {HighestLimit}.");
+            return NoLimit();
         }
 
         var claims = new List<AbandonedClaim>();
@@ -80,6 +78,27 @@ internal sealed class AdminEndpoints(IIdempotencyRecords records)
 
         return Json(new AdminDocuments.AbandonedClaims(claims.Take(limit).Select(AdminDocuments.Abandoned.Of), claims.Count <= limit), AdminJson.Default.AbandonedClaims);
     }
+
+    public Task<IResult> ListRunningAsync(HttpContext context)
+    {
+        if (LimitOf(context) is not { } limit)
+        {
+            return Task.FromResult<IResult>(NoLimit());
+        }
+
+        var claims = records.ListRunning();
+        return Task.FromResult<IResult>(Json(new AdminDocuments.RunningClaims(claims.Take(limit).Select(AdminDocuments.Running.Of), claims.Count <= limit), AdminJson.Default.RunningClaims));
+    }
+
+    public Task<IResult> ListIncidentsAsync(HttpContext context) =>
+        Task.FromResult<IResult>(Json(new AdminDocuments.AllIncidents(records.ListIncidents().Select(AdminDocuments.Incident.Of)), AdminJson.Default.AllIncidents));
+
+    private static int? LimitOf(HttpContext context) =>
+        context.Request.Query["limit"] is not { Count: > 0 } asked ? DefaultLimit
+        : int.TryParse(asked[0], NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit is >= 1 and <= HighestLimit ? limit
+        : null;
+
+    private static JsonHttpResult<AdminDocuments.Problem> NoLimit() => Problem(StatusCodes.Status400BadRequest, $"The limit must be a number from 1 to {HighestLimit}.");
 
     private async Task<IResult> FindAsync(StoreKey storeKey, CancellationToken cancellationToken)
     {

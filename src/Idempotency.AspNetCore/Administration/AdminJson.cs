@@ -6,6 +6,8 @@ namespace Idempotency.AspNetCore;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(AdminDocuments.Record))]
 [JsonSerializable(typeof(AdminDocuments.AbandonedClaims))]
+[JsonSerializable(typeof(AdminDocuments.RunningClaims))]
+[JsonSerializable(typeof(AdminDocuments.AllIncidents))]
 [JsonSerializable(typeof(AdminDocuments.Search))]
 [JsonSerializable(typeof(AdminDocuments.Problem))]
 internal sealed partial class AdminJson : JsonSerializerContext;

@@ -29,4 +29,16 @@ public interface IIdempotencyRecords
     /// <summary>Lists abandoned claims, in no particular order. Whether their requests took effect is unknown until a retry.</summary>
     /// <exception cref="NotSupportedException">The store cannot list them.</exception>
     IAsyncEnumerable<AbandonedClaim> ListAbandonedAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// The claims that this process holds, the longest-running first: those that the metric <c>idempotency.claims.active</c> counts. A run whose transaction holds the only right to write to the
+    /// store's database (SQLite) is not among them, because its lease is not renewed. The store is not called.
+    /// </summary>
+    IReadOnlyList<RunningClaim> ListRunning();
+
+    /// <summary>
+    /// What happened in this process and should be looked at by a person, the latest first: at most 100 incidents, since the process started. Forgetting a record removes its incidents. The store is
+    /// not called.
+    /// </summary>
+    IReadOnlyList<IdempotencyIncident> ListIncidents();
 }

@@ -15,6 +15,12 @@ public sealed record IdempotencyRecordView
     /// <summary>The number of the attempt.</summary>
     public required int Attempt { get; init; }
 
+    /// <summary>
+    /// Whether irreversible effects may have started (<see cref="IIdempotentRun.MarkEffectsStartedAsync"/>, or a step that must not run twice): when the claim is abandoned, no other attempt runs,
+    /// whatever the policy says. False for completed records.
+    /// </summary>
+    public bool EffectsStarted { get; init; }
+
     /// <summary>The rest of the lease of a record in progress; negative if the lease has ended.</summary>
     public TimeSpan? LeaseRemaining { get; init; }
 

@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-internal sealed class IdempotencyRecords(StoreCalls store, CompletedRecords completed) : IIdempotencyRecords
+internal sealed class IdempotencyRecords(StoreCalls store, CompletedRecords completed, LeaseKeeper leases, Incidents incidents, TimeProvider time) : IIdempotencyRecords
 {
     public bool CanListAbandoned => store.Inner is IAbandonedClaimSource;
 
@@ -40,6 +40,7 @@ internal sealed class IdempotencyRecords(StoreCalls store, CompletedRecords comp
             Status = record.Status,
             IsAbandoned = record.IsAbandoned,
             Attempt = record.Attempt,
+            EffectsStarted = !isCompleted && record.EffectsStarted,
             LeaseRemaining = isCompleted ? null : record.LeaseRemaining,
             RetentionRemaining = isCompleted ? record.RetentionRemaining : null,
             Steps = [.. steps.Select(static step => new IdempotencyStepView(step.Name, step.State, step.Attempt, step.At))],
@@ -53,10 +54,20 @@ internal sealed class IdempotencyRecords(StoreCalls store, CompletedRecords comp
     {
         var wasThere = await store.DeleteAsync(storeKey, cancellationToken);
         completed.Remove(storeKey); // after the store: who asks that from now on finds nothing, and what was asked for before is not cached any more
+        incidents.Remove(storeKey);
         return wasThere;
     }
 
     public IAsyncEnumerable<AbandonedClaim> ListAbandonedAsync(CancellationToken cancellationToken) => store.Inner is IAbandonedClaimSource source
         ? source.ListAbandonedAsync(cancellationToken)
         : throw new NotSupportedException($"The store '{store.Inner.GetType()}' cannot list abandoned claims. Implement {nameof(IAbandonedClaimSource)} on it.");
+
+    public IReadOnlyList<RunningClaim> ListRunning()
+    {
+        var now = time.Ticks();
+        return [.. leases.List().OrderBy(static claim => claim.ClaimedAt).Select(claim =>
+            new RunningClaim(claim.Key, claim.Attempt, new TimeSpan(now - claim.ClaimedAt), claim.Policy.ClaimDuration, new TimeSpan(claim.LeaseUntil - now)))];
+    }
+
+    public IReadOnlyList<IdempotencyIncident> ListIncidents() => incidents.List();
 }

@@ -11,6 +11,7 @@ internal sealed class Claims(
     Recording recording,
     StepRecording stepRecording,
     Telemetry telemetry,
+    Incidents incidents,
     TimeProvider time,
     ILogger<Claims> logger)
 {
@@ -58,6 +59,7 @@ internal sealed class Claims(
                     case ClaimAction.RejectReused:
                         return new ClaimDecision(ClaimOutcome.Reused);
                     case ClaimAction.RejectOutcomeUnknown:
+                        incidents.Add(IdempotencyIncidentKind.OutcomeUnknown, request.Key);
                         return new ClaimDecision(ClaimOutcome.OutcomeUnknown);
                     case ClaimAction.RejectInProgress:
                         return new ClaimDecision(ClaimOutcome.InProgress);
@@ -82,6 +84,7 @@ internal sealed class Claims(
         catch (IdempotencyRecordUnreadableException exception)
         {
             Log.RecordUnreadable(logger, request.Key, exception.Message, exception);
+            incidents.Add(IdempotencyIncidentKind.RecordUnreadable, request.Key);
             return new ClaimDecision(ClaimOutcome.Unreadable, Error: exception);
         }
         catch (OperationCanceledException) when (wait is { IsWaiting: true })

@@ -30,6 +30,18 @@ internal sealed class LeaseKeeper : IDisposable
     /// <summary>The number of claims that it renews.</summary>
     public long Count => _queues.Values.Sum(static queue => queue.Count);
 
+    /// <summary>The claims it renews at this moment, in no particular order.</summary>
+    public IReadOnlyList<OwnedClaim> List()
+    {
+        var claims = new List<OwnedClaim>();
+        foreach (var queue in _queues.Values)
+        {
+            queue.CopyTo(claims);
+        }
+
+        return claims;
+    }
+
     /// <param name="claim">The claim.</param>
     /// <param name="leasedAt">The start of its lease, in ticks: its first third counts from then.</param>
     public void Keep(OwnedClaim claim, long leasedAt) => _queues.GetOrAdd(claim.Policy.ClaimDuration, static (lease, keeper) => new Queue(keeper, lease), this).Add(claim, leasedAt);
@@ -148,6 +160,17 @@ internal sealed class LeaseKeeper : IDisposable
             lock (_lock)
             {
                 return claim.Place.Queue is not null;
+            }
+        }
+
+        public void CopyTo(List<OwnedClaim> claims)
+        {
+            lock (_lock)
+            {
+                for (var claim = _first; claim is not null; claim = claim.Place.Later)
+                {
+                    claims.Add(claim);
+                }
             }
         }
 

@@ -37,6 +37,9 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
 
     public int Attempt { get; } = attempt;
 
+    /// <summary>When it was claimed, in ticks of this process's clock.</summary>
+    public long ClaimedAt { get; } = leasedAt;
+
     /// <summary>Until when nobody else can take it over, in ticks of this process's clock: counted from before the store was asked, so never too long.</summary>
     public long LeaseUntil { get; private set; } = MonotonicTime.After(leasedAt, request.Policy.ClaimDuration);
 

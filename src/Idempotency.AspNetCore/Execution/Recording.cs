@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace Idempotency.AspNetCore;
 
 /// <summary>Writes the end of a claim into the store, and finds out what is true when the store does not say so at once.</summary>
-internal sealed class Recording(StoreCalls store, CompletedRecords completed, DuplicateWaiters waiters, Telemetry telemetry, TimeProvider time, ILogger<Recording> logger)
+internal sealed class Recording(StoreCalls store, CompletedRecords completed, DuplicateWaiters waiters, Telemetry telemetry, Incidents incidents, TimeProvider time, ILogger<Recording> logger)
 {
     // A record in this process is as close as the cache. It is cached, decoded, when it is first replayed.
     private readonly bool _cachesWhenRecorded = !store.IsInProcess;
@@ -149,6 +149,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
                 {
                     Lose(claim);
                     Log.ResponseNotRecorded(logger, claim.Key, null);
+                    incidents.Add(IdempotencyIncidentKind.ResponseNotRecorded, claim.Key);
                     return new Completion(CompletionOutcome.NotRecorded);
                 }
             }
@@ -258,6 +259,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         }
 
         Log.OutcomeUnknown(logger, claim.Key);
+        incidents.Add(IdempotencyIncidentKind.OutcomeUnknown, claim.Key);
         return await store.MarkEffectsStartedAsync(claim.Key, claim.Owner, TimeSpan.Zero, claim.Policy.Retention, CancellationToken.None);
     }
 
@@ -289,6 +291,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     private Completion NotRecorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, Exception? exception)
     {
         Log.ResponseNotRecorded(logger, claim.Key, exception);
+        incidents.Add(IdempotencyIncidentKind.ResponseNotRecorded, claim.Key);
         completed.Set(claim.Key, new CompletedRecord(claim.Request.Fingerprint, payload, claim.LeaseUntil, isRecorded: false, removals: completed.Removals));
         return new Completion(CompletionOutcome.NotRecorded);
     }

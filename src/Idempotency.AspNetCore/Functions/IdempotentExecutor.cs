@@ -15,6 +15,7 @@ internal sealed class IdempotentExecutor(
     CompletedRecords completed,
     StoreCalls store,
     Telemetry telemetry,
+    Incidents incidents,
     ILogger<IdempotentExecutor> logger) : IIdempotentExecutor
 {
     // The same time that HTTP clients are asked to wait.
@@ -160,6 +161,7 @@ internal sealed class IdempotentExecutor(
             if (StoredResult.Decode(record.Payload, out var reason) is not { } decoded)
             {
                 Log.RecordUnreadable(logger, storeKey, reason, null);
+                incidents.Add(IdempotencyIncidentKind.RecordUnreadable, storeKey);
                 throw Rejected(operation, IdempotencyProblem.RecordUnreadable, error: null);
             }
 

@@ -8,7 +8,7 @@ using Microsoft.Net.Http.Headers;
 namespace Idempotency.AspNetCore;
 
 /// <summary>Replays a recorded response.</summary>
-internal sealed class ResponseReplay(ResponseRulesCache allRules, CompletedRecords completed, Rejections rejections, Telemetry telemetry, ILogger<ResponseReplay> logger)
+internal sealed class ResponseReplay(ResponseRulesCache allRules, CompletedRecords completed, Rejections rejections, Telemetry telemetry, Incidents incidents, ILogger<ResponseReplay> logger)
 {
     // The headers of the corresponding 200 that a cache needs from a 304 (RFC 9110 section 15.4.5); the others are omitted with the body.
     private static readonly string[] OfNotModified = [HeaderNames.ETag, HeaderNames.CacheControl, HeaderNames.ContentLocation, HeaderNames.Expires, HeaderNames.Vary];
@@ -38,6 +38,7 @@ internal sealed class ResponseReplay(ResponseRulesCache allRules, CompletedRecor
             if (StoredResponse.Decode(record.Payload, out var reason) is not { } decoded)
             {
                 Log.RecordUnreadable(logger, storeKey, reason, null);
+                incidents.Add(IdempotencyIncidentKind.RecordUnreadable, storeKey);
                 await rejections.RejectAsync(context, IdempotencyProblem.RecordUnreadable);
                 return;
             }

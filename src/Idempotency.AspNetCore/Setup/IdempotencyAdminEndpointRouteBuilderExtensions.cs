@@ -17,6 +17,7 @@ public static class IdempotencyAdminEndpointRouteBuilderExtensions
     /// <c>GET {prefix}/records/{storeKey}</c> and <c>DELETE {prefix}/records/{storeKey}</c>, where the stored key is the one in log events and
     /// spans; <c>POST {prefix}/records/search</c> with <c>{ "method", "path", "key", "partition", "issuer", "subject" }</c> finds a record by the values that a client
     /// knows (<see cref="IdempotencyRecordQuery"/>); <c>GET {prefix}/abandoned?limit=</c> lists abandoned claims (default limit 100, at most 10 000).
+    /// <c>GET {prefix}/running?limit=</c> lists the claims that this process holds. <c>GET {prefix}/incidents</c> lists the last events of this process that require attention.
     /// </remarks>
     /// <param name="endpoints">The endpoints of the application.</param>
     /// <param name="authorizationPolicy">The name of the authorization policy that callers must meet.</param>
@@ -44,6 +45,8 @@ public static class IdempotencyAdminEndpointRouteBuilderExtensions
         group.MapPost("/records/search", AdminEndpoints.Handler(admin.SearchAsync)); // in the body, because URLs are logged and a key must not be
         group.MapDelete("/records/{storeKey}", AdminEndpoints.Handler(admin.ForgetAsync));
         group.MapGet("/abandoned", AdminEndpoints.Handler(admin.ListAbandonedAsync));
+        group.MapGet("/running", AdminEndpoints.Handler(admin.ListRunningAsync));
+        group.MapGet("/incidents", AdminEndpoints.Handler(admin.ListIncidentsAsync));
         // Never protected, regardless of the group that they are mapped in: an operator's response must be current.
         group.RequireAuthorization(authorizationPolicy).DisableIdempotency();
         // Never anonymous: an AllowAnonymous of an outer group must not override the policy.

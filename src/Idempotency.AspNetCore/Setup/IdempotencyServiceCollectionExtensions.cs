@@ -37,6 +37,7 @@ public static class IdempotencyServiceCollectionExtensions
         services.TryAddSingleton<IIdempotencyStore, InMemoryIdempotencyStore>();
         services.AddMetrics();
         services.TryAddSingleton<Telemetry>();
+        services.TryAddSingleton<Incidents>();
         services.TryAddSingleton<StoreCalls>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ReplacedStoreCheck>());
         services.TryAddSingleton<CompletedRecords>();
