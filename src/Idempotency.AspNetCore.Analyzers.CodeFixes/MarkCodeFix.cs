@@ -6,7 +6,6 @@ using Microsoft.CodeAnalysis.CodeFixes;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Editing;
-using Microsoft.CodeAnalysis.Formatting;
 
 namespace Idempotency.AspNetCore.Analyzers;
 
@@ -30,6 +29,15 @@ public sealed class MarkCodeFix : CodeFixProvider
             return; // a call: what to do instead is not obvious
         }
 
+        if (attribute.Parent is not AttributeListSyntax { Parent: { } marked } list)
+        {
+            return;
+        }
+
+        // What stands before the attribute (a comment, an empty line) stands before what it marked.
+        var unmarked = list.Attributes.Count > 1
+            ? marked.RemoveNode(attribute, SyntaxRemoveOptions.KeepNoTrivia)!
+            : marked.RemoveNode(list, SyntaxRemoveOptions.KeepNoTrivia)!.WithLeadingTrivia(marked.GetLeadingTrivia());
         if (context.Diagnostics[0].Properties.ContainsKey(MarkAnalyzer.BelongsOnClass) && attribute.FirstAncestorOrSelf<ClassDeclarationSyntax>() is { } model)
         {
             context.RegisterCodeFix(
@@ -38,8 +46,8 @@ public sealed class MarkCodeFix : CodeFixProvider
                     async cancellation =>
                     {
                         var editor = await DocumentEditor.CreateAsync(context.Document, cancellation).ConfigureAwait(false);
-                        editor.RemoveNode(attribute);
-                        if (!model.AttributeLists.SelectMany(static list => list.Attributes).Any(other => other.Name.ToString() == attribute.Name.ToString()))
+                        editor.ReplaceNode(marked, unmarked);
+                        if (!model.AttributeLists.SelectMany(static on => on.Attributes).Any(other => other.Name.ToString() == attribute.Name.ToString()))
                         {
                             editor.AddAttribute(model, SyntaxFactory.AttributeList(SyntaxFactory.SingletonSeparatedList(attribute.WithoutTrivia())));
                         }
@@ -52,15 +60,7 @@ public sealed class MarkCodeFix : CodeFixProvider
         }
 
         context.RegisterCodeFix(
-            CodeAction.Create(
-                "Remove the attribute",
-                async cancellation =>
-                {
-                    var editor = await DocumentEditor.CreateAsync(context.Document, cancellation).ConfigureAwait(false);
-                    editor.RemoveNode(attribute, SyntaxRemoveOptions.KeepNoTrivia);
-                    return await Formatter.FormatAsync(editor.GetChangedDocument(), Formatter.Annotation, cancellationToken: cancellation).ConfigureAwait(false);
-                },
-                "Remove"),
+            CodeAction.Create("Remove the attribute", _ => Task.FromResult(context.Document.WithSyntaxRoot(root.ReplaceNode(marked, unmarked))), "Remove"),
             context.Diagnostics);
     }
 }

@@ -58,7 +58,7 @@ public sealed class RequestTokenAnalyzer : DiagnosticAnalyzer
         }
 
         // Within the work, its own token ends it when the claim is lost; as the token of the call, none ends it.
-        var replacement = work.Function?.Symbol.Parameters.LastOrDefault() is { IsDiscard: false, Type.Name: "CancellationToken" } own ? own.Name : None;
+        var replacement = work.Function?.Symbol.Parameters.LastOrDefault() is { Name: not "_", Type.Name: "CancellationToken" } own ? own.Name : None;
         context.ReportDiagnostic(Diagnostic.Create(
             Rules.RequestToken,
             token.Syntax.GetLocation(),

@@ -38,19 +38,21 @@ public sealed class MarkTests
     public Task On_a_hub_and_its_methods_it_is_removed() => Verify.FixAsync<MarkAnalyzer, MarkCodeFix>(
         """
         [{|IDEM002:Idempotent|}]
-        public class Payments : Hub<string>
+        public class Payments : Hub
         {
+            /// <summary>Pays.</summary>
             [{|IDEM002:Idempotent|}]
             public Task Pay() => Task.CompletedTask;
 
-            [DisableIdempotency]
+            [{|IDEM002:DisableIdempotency|}]
             [System.ComponentModel.Description("x")]
             public Task Other() => Task.CompletedTask;
         }
-        """.Replace("[DisableIdempotency]", "[{|IDEM002:DisableIdempotency|}]", StringComparison.Ordinal).Replace("Hub<string>", "Hub", StringComparison.Ordinal),
+        """,
         """
         public class Payments : Hub
         {
+            /// <summary>Pays.</summary>
             public Task Pay() => Task.CompletedTask;
 
             [System.ComponentModel.Description("x")]
@@ -142,6 +144,11 @@ public sealed class MarkTests
             [HttpGet, HttpHead]
             [{|IDEM003:Idempotent|}]
             public int Read() => 1;
+
+            [HttpGet("all"), {|IDEM003:Idempotent|}]
+            public int ReadAll() => 1;
+
+            public static void Map(WebApplication app) => app.MapGet("/", [{|IDEM003:Idempotent|}] () => 1);
         }
         """,
         """
@@ -149,6 +156,11 @@ public sealed class MarkTests
         {
             [HttpGet, HttpHead]
             public int Read() => 1;
+
+            [HttpGet("all")]
+            public int ReadAll() => 1;
+
+            public static void Map(WebApplication app) => app.MapGet("/", () => 1);
         }
         """);
 

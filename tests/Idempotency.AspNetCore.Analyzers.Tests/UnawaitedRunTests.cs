@@ -66,6 +66,6 @@ public sealed class UnawaitedRunTests
 
     [Fact]
     public Task Code_that_does_not_compile_yet_is_no_error_of_the_analyzer() => Verify.AnalyzerAsync<UnawaitedRunAnalyzer>(
-        InHandler("run.StepAsync(\"a\", ; _ = run.MarkEffectsStartedAsync(; var x = run.StepAsync(\"b\", send"),
+        InHandler("run.StepAsync(\"a\", ; _ = run.{|IDEM004:MarkEffectsStartedAsync|}(; var x = run.StepAsync(\"b\", send"),
         compiler: CompilerDiagnostics.None);
 }
