@@ -11,7 +11,7 @@ internal static class Rules
     public static readonly DiagnosticDescriptor NotRegistered = new(
         "IDEM001",
         "Idempotency is not registered",
-        "{0} has no effect: this application never calls AddIdempotency(). Call builder.Services.AddIdempotency().",
+        "{0} needs AddIdempotency(), which this application never calls. Call builder.Services.AddIdempotency().",
         Category,
         DiagnosticSeverity.Warning,
         isEnabledByDefault: true,

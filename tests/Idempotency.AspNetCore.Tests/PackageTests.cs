@@ -65,7 +65,7 @@ public sealed partial class PackageTests
         var output = Directory.CreateTempSubdirectory("idempotency-pack-").FullName;
         var project = Path.Combine(Folder(), "..", "..", "src", name, $"{name}.csproj");
         var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug";
-        using (var pack = Process.Start(new ProcessStartInfo("dotnet", ["pack", project, "--no-build", "-c", configuration, "-o", output]) { RedirectStandardOutput = true })!)
+        using (var pack = Process.Start(new ProcessStartInfo("dotnet", ["pack", project, "--no-build", "-c", configuration, "-o", output, $"-p:PackageIdPrefix={Prefix}"]) { RedirectStandardOutput = true })!)
         {
             var text = await pack.StandardOutput.ReadToEndAsync();
             await pack.WaitForExitAsync();
