@@ -51,6 +51,9 @@ public sealed class UnawaitedRunAnalyzer : DiagnosticAnalyzer
                 case IVariableInitializerOperation { Parent: IVariableDeclaratorOperation { Symbol: var local } declarator }:
                     return !IsRead(local, declarator);
 
+                case ISimpleAssignmentOperation { Target: ILocalReferenceOperation { Local: var assigned }, Parent: IExpressionStatementOperation } assignment:
+                    return !IsRead(assigned, assignment);
+
                 // run?.StepAsync(...), run?.MarkEffectsStartedAsync() ?? Task.CompletedTask, a ? run.StepAsync(...) : other
                 case IConditionalAccessOperation conditional when conditional.WhenNotNull == task || Operations.WithoutConversions(conditional.WhenNotNull) == task:
                 case ICoalesceOperation:
@@ -80,9 +83,9 @@ public sealed class UnawaitedRunAnalyzer : DiagnosticAnalyzer
         return false;
     }
 
-    private static bool IsRead(ILocalSymbol local, IOperation declarator)
+    private static bool IsRead(ILocalSymbol local, IOperation place)
     {
-        var root = declarator;
+        var root = place;
         while (root.Parent is { } parent)
         {
             root = parent;

@@ -25,6 +25,7 @@ public sealed class UnawaitedRunTests
     [InlineData("_ = run.{|IDEM004:StepAsync|}(\"charge\", charge); // note", "await run.StepAsync(\"charge\", charge); // note")]
     [InlineData("_ = run.{|IDEM004:StepAsync|}(\"send\", send).ConfigureAwait(false);", "await run.StepAsync(\"send\", send).ConfigureAwait(false);")]
     [InlineData("var sent = run.{|IDEM004:StepAsync|}(\"send\", send);", "await run.StepAsync(\"send\", send);")]
+    [InlineData("Task sent; sent = run.{|IDEM004:StepAsync|}(\"send\", send);", "Task sent; await run.StepAsync(\"send\", send);")]
     public Task What_is_dropped_is_awaited(string dropped, string awaited) => Verify.FixAsync<UnawaitedRunAnalyzer, AwaitCodeFix>(InHandler(dropped), InHandler(awaited));
 
     [Fact]
@@ -45,6 +46,7 @@ public sealed class UnawaitedRunTests
     [InlineData("await Task.WhenAll(run.StepAsync(\"a\", send), run.StepAsync(\"b\", send));")]
     [InlineData("Task[] both = [run.StepAsync(\"a\", send), run.StepAsync(\"b\", send)]; await Task.WhenAll(both);")]
     [InlineData("var sent = run.StepAsync(\"send\", send); var charged = await run.StepAsync(\"charge\", charge); await sent;")]
+    [InlineData("Task sent = null; sent = run.StepAsync(\"send\", send); await sent;")]
     [InlineData("Func<Task> later = () => run.StepAsync(\"send\", send); await later();")]
     [InlineData("Task Send() => run.StepAsync(\"send\", send); await Send();")]
     [InlineData("var tasks = new List<Task>(); tasks.Add(run.StepAsync(\"send\", send)); await Task.WhenAll(tasks);")]

@@ -89,6 +89,10 @@ public sealed partial class PackageTests
         Assert.Contains("<license type=\"expression\">MIT</license>", nuspec, StringComparison.Ordinal);
         Assert.Equal(name != "Idempotency.AspNetCore", nuspec.Contains("<dependency ", StringComparison.Ordinal));
 
+        // docs/workers.md: the core needs the ASP.NET Core runtime, the client does not.
+        var needsAspNetCore = nuspec.Contains("<frameworkReference name=\"Microsoft.AspNetCore.App\" />", StringComparison.Ordinal);
+        Assert.True(name == "Idempotency.AspNetCore" ? needsAspNetCore : name.StartsWith("Idempotency.AspNetCore.", StringComparison.Ordinal) || !needsAspNetCore);
+
         // The core brings its analyzers, also to an application that references only a package built on it. Whoever writes a store needs none.
         Assert.Equal(
             name == "Idempotency.AspNetCore" ? ["analyzers/dotnet/cs/Idempotency.AspNetCore.Analyzers.CodeFixes.dll", "analyzers/dotnet/cs/Idempotency.AspNetCore.Analyzers.dll"] : [],
