@@ -95,14 +95,9 @@ public sealed class MarkAnalyzer : DiagnosticAnalyzer
         }
     }
 
-    // MapGet("/", [Idempotent] () => ...), and MapGet("/", Handler) of a marked handler.
+    // MapGet("/", [Idempotent] () => ...), MapGet("/", Handler) of a marked handler, and any handler in a marked class.
     private static void OnMapped(OperationAnalysisContext context, IInvocationOperation call, KnownTypes known, Lazy<bool> mayCoverReads)
     {
-        if (KnownTypes.MethodsOf(call) is not { } methods)
-        {
-            return;
-        }
-
         foreach (var argument in call.Arguments)
         {
             var handler = Operations.WithoutConversions(argument.Value) switch
@@ -111,9 +106,32 @@ public sealed class MarkAnalyzer : DiagnosticAnalyzer
                 IMethodReferenceOperation reference => reference.Method,
                 _ => null,
             };
-            if (handler is not null && known.MarkOn(handler) is { } mark)
+            if (handler is null)
             {
-                ReportOnlyReads(context.ReportDiagnostic, known, mark.Attribute, methods, mayCoverReads, context.CancellationToken);
+                continue;
+            }
+
+            if (known.MarkOn(handler) is { } mark)
+            {
+                if (KnownTypes.MethodsOf(call) is { } methods)
+                {
+                    ReportOnlyReads(context.ReportDiagnostic, known, mark.Attribute, methods, mayCoverReads, context.CancellationToken);
+                }
+
+                continue;
+            }
+
+            for (var type = handler.ContainingType; type is not null; type = type.ContainingType)
+            {
+                if (known.MarkOn(type) is { } onClass && !known.IsController(type) && !known.IsPageModel(type) && !known.IsHub(type))
+                {
+                    context.ReportDiagnostic(Diagnostic.Create(
+                        Rules.NoEffect,
+                        Operations.NameLocation(call),
+                        onClass.Name,
+                        $"the class {type.Name}",
+                        $"only the attributes of the mapped method are read. Put it on the method, or call {(known.IsProtecting(onClass.Attribute) ? "WithIdempotency" : "DisableIdempotency")}() on the endpoint or its group."));
+                }
             }
         }
     }

@@ -137,6 +137,37 @@ public sealed class MarkTests
         """);
 
     [Fact]
+    public Task On_the_class_around_mapped_handlers_it_is_not_read() => Verify.AnalyzerAsync<MarkAnalyzer>("""
+        [Idempotent]
+        public static class Payments
+        {
+            public static void Map(IEndpointRouteBuilder app)
+            {
+                app.{|IDEM002:MapPost|}("/a", () => 1);
+                app.{|IDEM002:MapPost|}("/b", Pay);
+                app.MapPost("/c", [Idempotent] () => 1);
+                app.MapPost("/d", Refunds.Refund);
+            }
+
+            private static int Pay() => 1;
+        }
+
+        public static class Refunds
+        {
+            public static int Refund() => 1;
+        }
+
+        [DisableIdempotency]
+        public class Outer
+        {
+            public class Inner
+            {
+                public static void Map(IEndpointRouteBuilder app) => app.{|IDEM002:MapDelete|}("/e", (string id) => 1);
+            }
+        }
+        """);
+
+    [Fact]
     public Task An_action_that_only_reads_is_not_covered() => Verify.FixAsync<MarkAnalyzer, MarkCodeFix>(
         """
         public class PaymentsController : ControllerBase

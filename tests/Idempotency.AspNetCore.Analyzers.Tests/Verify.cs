@@ -23,6 +23,7 @@ internal static class Verify
         global using Microsoft.AspNetCore.Http;
         global using Microsoft.AspNetCore.Mvc;
         global using Microsoft.AspNetCore.Mvc.RazorPages;
+        global using Microsoft.AspNetCore.Routing;
         global using Microsoft.AspNetCore.SignalR;
         global using Microsoft.Extensions.Configuration;
         global using Microsoft.Extensions.DependencyInjection;
