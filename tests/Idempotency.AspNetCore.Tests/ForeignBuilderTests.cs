@@ -18,6 +18,7 @@ public sealed class ForeignBuilderTests
 
     private static async Task<WebApplication> StartWithoutServicesAsync(Action<IServiceCollection> services, Action<WebApplication> map)
     {
+        new ServiceCollection().AddIdempotency(); // another application in the process; without one, the mapping already fails
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
         builder.Logging.ClearProviders();
         builder.WebHost.UseTestServer();

@@ -15,7 +15,8 @@ public sealed partial class PackageTests
 
     private static string Prefix => typeof(PackageTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == "PackageIdPrefix").Value ?? "";
 
-    private static IEnumerable<string> Packages => Directory.GetDirectories(Path.Combine(Root, "src")).Select(folder => Path.GetFileName(folder));
+    // The analyzers come in the package of the core.
+    private static IEnumerable<string> Packages => Directory.GetDirectories(Path.Combine(Root, "src")).Select(folder => Path.GetFileName(folder)).Where(name => !name.Contains(".Analyzers", StringComparison.Ordinal));
 
     [Fact]
     public void Every_project_under_src_is_tested_as_a_package()
@@ -57,6 +58,7 @@ public sealed partial class PackageTests
     [InlineData("Idempotency.AspNetCore.JmesPath", "AddJmesPath")]
     [InlineData("Idempotency.AspNetCore.OpenApi", "AddIdempotency")]
     [InlineData("Idempotency.AspNetCore.Redis", "AddRedisStore")]
+    [InlineData("Idempotency.AspNetCore.StoreConformance", "StoreConformanceTests")]
     [InlineData("Idempotency.Http", "AddIdempotencyKeys")]
     [InlineData("Idempotency.Http.Resilience", "AddIdempotentResilienceHandler")]
     public async Task The_package_has_its_readme_documentation_and_symbols(string name, string inReadme)
@@ -64,7 +66,7 @@ public sealed partial class PackageTests
         var output = Directory.CreateTempSubdirectory("idempotency-pack-").FullName;
         var project = Path.Combine(Folder(), "..", "..", "src", name, $"{name}.csproj");
         var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug";
-        using (var pack = Process.Start(new ProcessStartInfo("dotnet", ["pack", project, "--no-build", "-c", configuration, "-o", output]) { RedirectStandardOutput = true })!)
+        using (var pack = Process.Start(new ProcessStartInfo("dotnet", ["pack", project, "--no-build", "-c", configuration, "-o", output, $"-p:PackageIdPrefix={Prefix}"]) { RedirectStandardOutput = true })!)
         {
             var text = await pack.StandardOutput.ReadToEndAsync();
             await pack.WaitForExitAsync();
@@ -88,9 +90,25 @@ public sealed partial class PackageTests
         Assert.Contains("<license type=\"expression\">MIT</license>", nuspec, StringComparison.Ordinal);
         Assert.Equal(name != "Idempotency.AspNetCore", nuspec.Contains("<dependency ", StringComparison.Ordinal));
 
+        // docs/workers.md: the core needs the ASP.NET Core runtime, the client does not.
+        var needsAspNetCore = nuspec.Contains("<frameworkReference name=\"Microsoft.AspNetCore.App\" />", StringComparison.Ordinal);
+        Assert.True(name == "Idempotency.AspNetCore" ? needsAspNetCore : name.StartsWith("Idempotency.AspNetCore.", StringComparison.Ordinal) || !needsAspNetCore);
+
+        // The core brings its analyzers, also to an application that references only a package built on it. Whoever writes a store needs none.
+        Assert.Equal(
+            name == "Idempotency.AspNetCore" ? ["analyzers/dotnet/cs/Idempotency.AspNetCore.Analyzers.CodeFixes.dll", "analyzers/dotnet/cs/Idempotency.AspNetCore.Analyzers.dll"] : [],
+            files.Where(file => file.StartsWith("analyzers/", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        var passesAnalyzersOn = name is not "Idempotency.AspNetCore" and not "Idempotency.AspNetCore.StoreConformance" && name.StartsWith("Idempotency.AspNetCore", StringComparison.Ordinal);
+        Assert.Equal(passesAnalyzersOn, nuspec.Contains($"<dependency id=\"{Prefix}Idempotency.AspNetCore\" version=\"{Version()}\" include=\"All\" />", StringComparison.Ordinal));
+
         // What is built on the internals of another package must not meet another version of them.
         Assert.DoesNotContain($"<dependency id=\"{Prefix}Idempotency.AspNetCore\" version=\"[", nuspec, StringComparison.Ordinal);
         Assert.Equal(name == "Idempotency.Http.Resilience", nuspec.Contains($"<dependency id=\"{Prefix}Idempotency.Http\" version=\"[", StringComparison.Ordinal));
         Directory.Delete(output, recursive: true);
+
+        string Version() => SpecifiedVersion().Match(nuspec).Groups["version"].Value;
     }
+
+    [GeneratedRegex("<version>(?<version>[^<]+)</version>")]
+    private static partial Regex SpecifiedVersion();
 }

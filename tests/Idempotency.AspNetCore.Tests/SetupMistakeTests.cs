@@ -1,3 +1,5 @@
+using System.Reflection;
+using System.Runtime.Loader;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
@@ -78,5 +80,30 @@ public sealed class SetupMistakeTests
         await using var app = WebApplication.CreateSlimBuilder().Build();
         var failure = Assert.Throws<InvalidOperationException>(() => app.MapGroup("/payments").WithIdempotency());
         Assert.Contains("Call builder.Services.AddIdempotency()", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_single_endpoint_in_a_process_without_AddIdempotency_fails_where_it_is_mapped()
+    {
+        // A copy of the library in which nobody has called it yet, as in a process of its own.
+        var own = new AssemblyLoadContext("an application without AddIdempotency", isCollectible: true);
+        try
+        {
+            var core = own.LoadFromAssemblyPath(typeof(IdempotencyPolicy).Assembly.Location);
+            var conventions = core.GetType(typeof(IdempotencyEndpointConventionBuilderExtensions).FullName!)!;
+            var withIdempotency = conventions.GetMethods().Single(method => method.Name == "WithIdempotency" && method.GetParameters().Length == 1).MakeGenericMethod(typeof(RouteHandlerBuilder));
+            await using var app = WebApplication.CreateSlimBuilder().Build();
+            var failure = Assert.Throws<TargetInvocationException>(() => withIdempotency.Invoke(null, [app.MapPost("/payments", () => 1)]));
+            Assert.Contains("Call builder.Services.AddIdempotency()", Assert.IsType<InvalidOperationException>(failure.InnerException).Message, StringComparison.Ordinal);
+
+            core.GetType(typeof(IdempotencyServiceCollectionExtensions).FullName!)!.GetMethod("AddIdempotency", [typeof(IServiceCollection), .. ParametersAfterServices(core)])!.Invoke(null, [new ServiceCollection(), null]);
+            Assert.NotNull(withIdempotency.Invoke(null, [app.MapPost("/refunds", () => 1)]));
+        }
+        finally
+        {
+            own.Unload();
+        }
+
+        static Type[] ParametersAfterServices(Assembly core) => [typeof(Action<>).MakeGenericType(core.GetType(typeof(IdempotencyOptions).FullName!)!)];
     }
 }

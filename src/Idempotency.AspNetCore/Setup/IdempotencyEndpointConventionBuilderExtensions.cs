@@ -42,6 +42,11 @@ public static class IdempotencyEndpointConventionBuilderExtensions
         where TBuilder : IEndpointConventionBuilder
     {
         ArgumentNullException.ThrowIfNull(builder);
+        if (!ProcessRegistration.IsSeen)
+        {
+            throw new InvalidOperationException("WithIdempotency() was called, but idempotency is not registered. Call builder.Services.AddIdempotency().");
+        }
+
         // A group knows its application's services at once; a single endpoint learns them when it is built.
         if (builder is IEndpointRouteBuilder group && group.ServiceProvider.GetService<PipelinePlacement>() is null)
         {

@@ -23,6 +23,7 @@ public static class IdempotencyServiceCollectionExtensions
     public static IIdempotencyBuilder AddIdempotency(this IServiceCollection services, Action<IdempotencyOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
+        ProcessRegistration.See();
         services.AddLogging(); // hosts have it; a bare service collection may not
         services.AddOptions<IdempotencyOptions>().ValidateOnStart();
         if (configure is not null)

@@ -1,28 +1,35 @@
 using System.Security.Cryptography;
 
-namespace Idempotency.AspNetCore.Tests;
+namespace Idempotency.AspNetCore;
 
 /// <summary>
-/// The conformance tests for stores: what <see cref="IIdempotencyStore"/> says, one rule a test. A store's test project derives from it,
-/// gives it the store, and says how time passes there.
+/// The conformance tests for stores: the rules of <see cref="IIdempotencyStore"/>, one test for each. Derive a test class from it, give it your store, and say how time passes there. For a store that implements
+/// <see cref="IAbandonedClaimSource"/>, derive from <see cref="ListingConformanceTests"/> instead.
 /// </summary>
+/// <remarks>
+/// The tests may run in parallel with others on the same store: each uses random keys of its own, and leaves its records to expire within an hour. xUnit makes a new instance for each test.
+/// </remarks>
 public abstract class StoreConformanceTests
 {
-    /// <summary>A lease, or a retention, that is over after <see cref="PassAsync"/> of <see cref="Longer"/>. Nothing is asserted while it lasts, so a slow machine does no harm.</summary>
+    /// <summary>
+    /// A lease or retention that is over after <see cref="PassAsync"/> of <see cref="Longer"/>. Default: 500 milliseconds. Nothing is asserted while it lasts, so a slow machine does no harm. Override it for a store whose
+    /// clock is coarser.
+    /// </summary>
     protected virtual TimeSpan Brief => TimeSpan.FromMilliseconds(500);
 
-    /// <summary>A little more than <see cref="Brief"/>.</summary>
+    /// <summary>A time that is longer than <see cref="Brief"/>. Default: 300 milliseconds longer. Override it for a store that allows for clocks that differ.</summary>
     protected virtual TimeSpan Longer => Brief + TimeSpan.FromMilliseconds(300);
 
-    protected static readonly TimeSpan Hour = TimeSpan.FromHours(1);
+    private protected static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
-    /// <summary>The store under examination; each test uses keys of its own.</summary>
+    /// <summary>The store under test: the same instance for the whole of a test.</summary>
     protected abstract IIdempotencyStore Store { get; }
 
-    /// <summary>Lets time pass for the store.</summary>
+    /// <summary>Lets time pass for the store: moves the clock that it uses, or waits.</summary>
+    /// <param name="time">How much time: at least this long for the store.</param>
     protected abstract Task PassAsync(TimeSpan time);
 
-    protected static StoreKey NewKey() => new(Sha256Hash.Of(Guid.NewGuid().ToByteArray()));
+    private protected static StoreKey NewKey() => new(Sha256Hash.Of(Guid.NewGuid().ToByteArray()));
 
     private static IdempotencyClaim NewClaim(TimeSpan? lease = null, TimeSpan? retention = null, Guid? supersedes = null, int attempt = 1) => new()
     {
@@ -34,7 +41,7 @@ public abstract class StoreConformanceTests
         Supersedes = supersedes,
     };
 
-    protected async Task<IdempotencyClaim> ClaimedAsync(StoreKey key, TimeSpan? lease = null, TimeSpan? retention = null)
+    private protected async Task<IdempotencyClaim> ClaimedAsync(StoreKey key, TimeSpan? lease = null, TimeSpan? retention = null)
     {
         var claim = NewClaim(lease, retention);
         Assert.True((await Store.ClaimAsync(key, claim, default)).IsAcquired);

@@ -1,4 +1,4 @@
-namespace Idempotency.AspNetCore.Tests;
+namespace Idempotency.AspNetCore;
 
 /// <summary>The conformance tests for a store that can list abandoned claims too (<see cref="IAbandonedClaimSource"/>).</summary>
 public abstract class ListingConformanceTests : StoreConformanceTests
