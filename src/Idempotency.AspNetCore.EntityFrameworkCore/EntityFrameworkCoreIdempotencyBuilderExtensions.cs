@@ -1,4 +1,5 @@
 using System.Data;
+using System.Diagnostics.CodeAnalysis;
 using Idempotency.AspNetCore;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -9,6 +10,9 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers the store in the application's own database.</summary>
 public static class EntityFrameworkCoreIdempotencyBuilderExtensions
 {
+    // As EF Core asks it of every context.
+    private const DynamicallyAccessedMemberTypes WhatContextsNeed = DynamicallyAccessedMemberTypes.PublicConstructors | DynamicallyAccessedMemberTypes.NonPublicConstructors | DynamicallyAccessedMemberTypes.PublicProperties;
+
     /// <summary>
     /// Keeps records in the database of an EF Core context, on PostgreSQL, SQL Server, MariaDB, MySQL or SQLite. The context is registered as usual (<c>AddDbContext</c>, pooled or not, or a factory), and its
     /// <c>OnModelCreating</c> calls <see cref="IdempotencyModelBuilderExtensions.AddIdempotencyRecords"/>; what is missing fails at start-up.
@@ -16,7 +20,7 @@ public static class EntityFrameworkCoreIdempotencyBuilderExtensions
     /// <typeparam name="TDbContext">The context: the one that handlers write with, where their effects shall commit together with their answers.</typeparam>
     /// <param name="builder">What <c>AddIdempotency()</c> returned.</param>
     /// <param name="configure">Sets the options; what makes no sense fails at start-up.</param>
-    public static IIdempotencyBuilder AddEntityFrameworkCoreStore<TDbContext>(this IIdempotencyBuilder builder, Action<EntityFrameworkCoreIdempotencyStoreOptions>? configure = null)
+    public static IIdempotencyBuilder AddEntityFrameworkCoreStore<[DynamicallyAccessedMembers(WhatContextsNeed)] TDbContext>(this IIdempotencyBuilder builder, Action<EntityFrameworkCoreIdempotencyStoreOptions>? configure = null)
         where TDbContext : DbContext
     {
         ArgumentNullException.ThrowIfNull(builder);
