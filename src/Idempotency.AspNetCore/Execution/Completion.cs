@@ -5,7 +5,8 @@ namespace Idempotency.AspNetCore;
 /// <param name="Record">With <see cref="CompletionOutcome.Superseded"/>: the record that counts, when there is one.</param>
 /// <param name="Failure">With <see cref="CompletionOutcome.StepFailed"/>: what the step failed with.</param>
 /// <param name="EffectsStarted">Whether irreversible effects had started, so that nothing runs again.</param>
-internal readonly record struct Completion(CompletionOutcome Outcome, CompletedRecord? Record = null, bool EffectsStarted = false, IdempotencyException? Failure = null)
+/// <param name="Error">What the store or the database threw, where that is why the response is not recorded.</param>
+internal readonly record struct Completion(CompletionOutcome Outcome, CompletedRecord? Record = null, bool EffectsStarted = false, IdempotencyException? Failure = null, Exception? Error = null)
 {
     /// <summary>What the client is told instead of the response of the run; null when that response counts, or a record does.</summary>
     public IdempotencyProblem? Problem => Outcome switch

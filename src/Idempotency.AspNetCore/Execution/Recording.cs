@@ -179,6 +179,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     {
         var asked = completed.Asking();
         var isCommitted = false;
+        Exception? failure = null;
         try
         {
             isCommitted = await store.CommitAsync(transaction, claim.Key, claim.Owner, payload, claim.Policy.Retention);
@@ -189,7 +190,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
             {
                 await claim.RollBackAsync();
                 Log.TransactionConflict(logger, claim.Key, exception);
-                return new Completion(CompletionOutcome.Conflict);
+                return new Completion(CompletionOutcome.Conflict, Error: exception);
             }
 
             if (exception is InvalidOperationException)
@@ -198,10 +199,11 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
             }
 
             Log.CommitFailed(logger, claim.Key, exception);
+            failure = exception;
         }
 
         await claim.RollBackAsync();
-        return isCommitted ? Recorded(claim, payload, asked) : await SettleAsync(claim, payload, asked.Plus(StoreCalls.Budget));
+        return isCommitted ? Recorded(claim, payload, asked) : await SettleAsync(claim, payload, failure, asked.Plus(StoreCalls.Budget));
     }
 
     /// <summary>The transaction of a run is over, and it is not known how: the record tells.</summary>
@@ -209,7 +211,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     /// 1. The claim is given up. When it still was in progress and ours, nothing was committed, nor will be: a commit that is still under way has the
     /// record locked, and the store answers after it. 2. Otherwise the record is ours and completed: committed. 3. Or it is another's, whose response counts.
     /// </remarks>
-    private async Task<Completion> SettleAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload, long until)
+    private async Task<Completion> SettleAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload, Exception? failure, long until)
     {
         var tries = new Backoff(time, until);
         do
@@ -221,7 +223,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
                 {
                     claim.EndReleased();
                     waiters.Call(claim.Key);
-                    return new Completion(CompletionOutcome.Undone);
+                    return new Completion(CompletionOutcome.Undone, Error: failure);
                 }
 
                 var existing = await store.ReadAsync(claim.Key, CancellationToken.None);
@@ -236,7 +238,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
                 }
 
                 Lose(claim);
-                return new Completion(CompletionOutcome.Undone);
+                return new Completion(CompletionOutcome.Undone, Error: failure);
             }
             catch (Exception exception)
             {
@@ -245,7 +247,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         }
         while (await tries.NextAsync());
         Leave(claim);
-        return new Completion(CompletionOutcome.Unknown);
+        return new Completion(CompletionOutcome.Unknown, Error: failure);
     }
 
     /// <returns>Whether it was in progress and ours.</returns>
@@ -290,7 +292,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     {
         Log.AnswerNotRecorded(logger, claim.Key, exception);
         completed.Set(claim.Key, new CompletedRecord(claim.Request.Fingerprint, payload, claim.LeaseUntil, isRecorded: false, removals: completed.Removals));
-        return new Completion(CompletionOutcome.NotRecorded);
+        return new Completion(CompletionOutcome.NotRecorded, Error: exception);
     }
 
     /// <summary>The claim has turned out to be somebody else's: reported once, whoever finds it first.</summary>
@@ -308,21 +310,27 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     private async ValueTask<Completion> TracedAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload)
     {
         using var activity = Telemetry.Activities.StartActivity("idempotency.complete");
-        var completion = await CompleteOrCommitAsync(claim, payload);
-        Telemetry.End(
-            activity,
-            claim.Key,
-            completion.Outcome switch
+        try
+        {
+            var completion = await CompleteOrCommitAsync(claim, payload);
+            if (completion.Outcome == CompletionOutcome.Recorded)
             {
-                CompletionOutcome.Recorded => "recorded",
-                CompletionOutcome.Superseded => "superseded",
-                CompletionOutcome.Conflict => "conflict",
-                CompletionOutcome.Undone => "undone",
-                CompletionOutcome.Unknown => "unknown",
-                _ => Telemetry.NotRecorded,
-            },
-            claim.Attempt,
-            isError: completion.Outcome != CompletionOutcome.Recorded);
-        return completion;
+                Telemetry.End(activity, claim.Key, Telemetry.Executed, claim.Attempt);
+            }
+            else
+            {
+                var outcome = completion.Outcome == CompletionOutcome.Superseded
+                    ? IdempotencyClaimLostException.LostCode
+                    : (completion with { EffectsStarted = claim.IsOutcomeUnknown }).Problem?.Code ?? Telemetry.NotRecorded;
+                Telemetry.EndFailed(activity, claim.Key, outcome, claim.Attempt, completion.Error);
+            }
+
+            return completion;
+        }
+        catch (Exception exception) // the handler's, from its unit of work
+        {
+            Telemetry.EndFailed(activity, claim.Key, Telemetry.Failed, claim.Attempt, exception);
+            throw;
+        }
     }
 }
