@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 
 namespace Idempotency.AspNetCore;
@@ -24,7 +23,8 @@ internal static class ProblemSchema
         return new OpenApiSchemaReference(Name, document);
     }
 
-    private static OpenApiSchema Create() => new()
+    /// <summary>The schema itself.</summary>
+    public static OpenApiSchema Create() => new()
     {
         Type = JsonSchemaType.Object,
         Description = "A request that was refused to keep it from running twice, as problem details (RFC 9457). An application may add members of its own.",
@@ -37,10 +37,8 @@ internal static class ProblemSchema
             ["detail"] = Of(JsonSchemaType.String, "What to do about it."),
             // Not an enumeration: generated clients fail on a value that they do not know, and a later version may have one more.
             ["code"] = Of(JsonSchemaType.String, "What happened, for programs; each response lists those that it can have."),
-            ["retry"] = Of(
-                JsonSchemaType.String,
-                "What makes sense next: the same request with the same key, a request with a new key, or neither.",
-                schema => schema.Enum = [.. IdempotencyProblem.All.Select(problem => problem.Retry).Distinct().Select(retry => (JsonNode)retry)]),
+            // Nor this: clients that NSwag generates for System.Text.Json cannot read "same-key" into an enumeration.
+            ["retry"] = Of(JsonSchemaType.String, "What makes sense next: `same-key` (the same request with the same key), `new-key` (a request with a new key) or `no` (neither)."),
         },
     };
 

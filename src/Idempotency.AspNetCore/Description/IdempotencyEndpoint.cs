@@ -1,4 +1,6 @@
+using System.Reflection;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc.Abstractions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Primitives;
 
@@ -10,7 +12,9 @@ public sealed class IdempotencyEndpoint
     /// <summary>The most characters that a key may have, without the quotation marks and escapes around them.</summary>
     public const int MaxKeyLength = IdempotencyKey.MaxLength;
 
-    private IdempotencyEndpoint(IdempotencyPolicy policy, IReadOnlyList<string> varyingHeaders) => (Policy, VaryingHeaders) = (policy, varyingHeaders);
+    private readonly bool _canReachRun;
+
+    private IdempotencyEndpoint(IdempotencyPolicy policy, IReadOnlyList<string> varyingHeaders, bool canReachRun) => (Policy, VaryingHeaders, _canReachRun) = (policy, varyingHeaders, canReachRun);
 
     /// <summary>The policy in force, with what the endpoint's attribute sets beside its name.</summary>
     public IdempotencyPolicy Policy { get; }
@@ -36,7 +40,7 @@ public sealed class IdempotencyEndpoint
         ArgumentNullException.ThrowIfNull(services);
         var policies = services.GetService<PolicyResolver>() ?? throw new InvalidOperationException("Idempotency is not registered. Call builder.Services.AddIdempotency().");
         return policies.Enabled && policies.Of(endpoint) is { } policy && (method is null || policy.Covers(method))
-            ? new IdempotencyEndpoint(policy, services.GetRequiredService<ResponseRulesCache>().Of(policy).VaryingHeaders)
+            ? new IdempotencyEndpoint(policy, services.GetRequiredService<ResponseRulesCache>().Of(policy).VaryingHeaders, CanReachRun(endpoint, services))
             : null;
     }
 
@@ -45,7 +49,8 @@ public sealed class IdempotencyEndpoint
     /// <para>The rules, in the order in which a request meets them:</para>
     /// <para>1. The key is missing: where one is required, from wherever it comes. 2. It is malformed: where it may come from the header; or it, or what is validated, cannot be selected: where there is a selector.
     /// 3. The body is too large: where there may be one. 4. The key was used for another request: unless nothing is compared. 5. The first is still
-    /// running: always; waiting for it ends. 6. The outcome of an earlier attempt is unknown: where abandoned attempts are not taken over.
+    /// running: always; waiting for it ends. 6. The outcome of an earlier attempt is unknown: where abandoned attempts are not taken over, or where the handler can mark the start of effects or run steps, because it can
+    /// reach its run. All can but handlers of minimal APIs that have no parameter for it, in an application without <see cref="IHttpContextAccessor"/>.
     /// 7. The response is not kept: always; how large it is nobody knows before. 8. The store is unavailable: unless the request runs then.
     /// 9. The record cannot be read: always. 10. The transaction lost to another, or its end is not known: where the handler runs in one. 11. The caller may not have the recorded response: where the policy asks.</para>
     /// </remarks>
@@ -72,7 +77,7 @@ public sealed class IdempotencyEndpoint
         }
 
         yield return IdempotencyProblem.RequestInProgress;
-        if (Policy.WhenAbandoned == AbandonedBehavior.Refuse)
+        if (Policy.WhenAbandoned == AbandonedBehavior.Refuse || _canReachRun)
         {
             yield return IdempotencyProblem.OutcomeUnknown;
         }
@@ -106,4 +111,14 @@ public sealed class IdempotencyEndpoint
             yield return IdempotencyProblem.CommitUnknown;
         }
     }
+
+    // Whether it does is not to be seen from outside; whether it cannot is, for a lambda or method that gets neither its run nor the request.
+    private static bool CanReachRun(Endpoint endpoint, IServiceProvider services) =>
+        endpoint.Metadata.GetMetadata<ActionDescriptor>() is not null // a controller or a page has the HttpContext
+        || endpoint.Metadata.GetMetadata<MethodInfo>() is not { } handler
+        || services.GetService<IHttpContextAccessor>() is not null
+        || handler.GetParameters().Any(static parameter =>
+            typeof(IIdempotentRun).IsAssignableFrom(parameter.ParameterType)
+            || parameter.ParameterType == typeof(HttpContext) || parameter.ParameterType == typeof(HttpRequest) || parameter.ParameterType == typeof(HttpResponse)
+            || parameter.IsDefined(typeof(AsParametersAttribute), inherit: false)); // any of these may be in it
 }
