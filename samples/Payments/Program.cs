@@ -7,6 +7,7 @@ using Payments;
 var builder = WebApplication.CreateBuilder(args);
 builder.Configuration.ApplyCacheTime();
 builder.Configuration.ApplyTransaction();
+builder.AddTelemetryExport(); // with OTEL_EXPORTER_OTLP_ENDPOINT: metrics, traces and logs
 
 // The demo has no users, so all its visitors share one set of keys. A real API has them, leaves this line out, and each user's keys are their own.
 builder.Services.Configure<IdempotencyOptions>(options => options.DefaultPolicy = options.DefaultPolicy with { Partition = _ => "demo" });
@@ -35,14 +36,14 @@ app.MapPost("/payments", async (PaymentRequest request, Ledger ledger, Cancellat
     await Task.Delay(delay, cancellation);
     var payment = await ledger.ExecuteAsync("payment", request, cancellation);
     return TypedResults.Created($"/payments/{payment.Id}", payment);
-}).WithIdempotency();
+}).WithIdempotency().ProducesValidationProblem();
 
 // The key is selected from the body: two orders of the same person over the same amount are one order, whatever else is sent with them. "orders" is a policy in appsettings.json.
 app.MapPost("/orders", async (PaymentRequest request, Ledger ledger, HttpContext context, CancellationToken cancellation) =>
 {
     var payment = await ledger.ExecuteAsync("order", request, cancellation);
     return TypedResults.Created($"/payments/{payment.Id}", new OrderReceipt(payment, context.Features.GetRequiredFeature<IIdempotencyFeature>().Key));
-}).WithIdempotency("orders");
+}).WithIdempotency("orders").ProducesValidationProblem();
 
 // What was really executed, whatever was sent.
 app.MapGet("/payments", (Ledger ledger, CancellationToken cancellation) => ledger.ReadAsync(cancellation));
