@@ -10,7 +10,7 @@ var failures = 0;
 
 // No handler of Kiota's: its own retries would wait out what is to be seen here.
 using var http = new HttpClient { BaseAddress = address };
-var nswag = new PaymentsClient(address.ToString(), http);
+var nswag = new PaymentsClient(http) { BaseUrl = address.ToString() };
 var kiota = new PaymentsApi(new HttpClientRequestAdapter(new AnonymousAuthenticationProvider(), httpClient: http) { BaseUrl = address.ToString().TrimEnd('/') });
 
 await CheckAsync("NSwag", PayWithNSwagAsync);
