@@ -13,7 +13,7 @@ internal static class SqlServerFailure
     public static Exception Of(int number)
     {
         var error = RuntimeHelpers.GetUninitializedObject(typeof(SqlError));
-        typeof(SqlError).GetFields(Own).Single(field => field.Name.Contains("Number", StringComparison.OrdinalIgnoreCase) && field.FieldType == typeof(int) && !field.Name.Contains("Line", StringComparison.Ordinal)).SetValue(error, number);
+        typeof(SqlError).GetFields(Own).Single(field => field.Name.Contains("Number", StringComparison.OrdinalIgnoreCase) && field.FieldType == typeof(int) && !field.Name.Contains("Line", StringComparison.OrdinalIgnoreCase)).SetValue(error, number);
         var errors = (SqlErrorCollection)Activator.CreateInstance(typeof(SqlErrorCollection), nonPublic: true)!;
         typeof(SqlErrorCollection).GetMethod("Add", Own)!.Invoke(errors, [error]);
         return (Exception)typeof(SqlException).GetMethods(BindingFlags.NonPublic | BindingFlags.Static)
