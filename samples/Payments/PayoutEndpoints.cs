@@ -20,7 +20,7 @@ internal static class PayoutEndpoints
             }
 
             return TypedResults.Accepted($"/payouts/{Uri.EscapeDataString(message.Id)}", message);
-        }).WithIdempotency();
+        }).WithIdempotency().ProducesValidationProblem();
 
         app.MapGet("/payouts/{id}", async (string id, PaymentsDb db, Ledger ledger, CancellationToken cancellation) =>
             await db.Payouts.AsNoTracking().FirstOrDefaultAsync(payout => payout.Id == id, cancellation) is { } payout

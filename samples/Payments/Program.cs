@@ -7,6 +7,7 @@ using Payments;
 var builder = WebApplication.CreateBuilder(args);
 builder.Configuration.ApplyCacheTime();
 builder.Configuration.ApplyTransaction();
+builder.AddTelemetryExport(); // with OTEL_EXPORTER_OTLP_ENDPOINT: metrics, traces and logs
 
 // The demo has no users, so all visitors share one partition. An API with authenticated users does not need this line: each user has a partition of their own.
 builder.Services.Configure<IdempotencyOptions>(options => options.DefaultPolicy = options.DefaultPolicy with { Partition = _ => "demo" });
@@ -41,14 +42,14 @@ app.MapPost("/payments", async (PaymentRequest request, Ledger ledger, Cancellat
     await Task.Delay(delay, cancellation);
     var payment = await ledger.ExecuteAsync("payment", request, cancellation);
     return TypedResults.Created($"/payments/{payment.Id}", payment);
-}).WithIdempotency();
+}).WithIdempotency().ProducesValidationProblem();
 
 // The key is selected from the body: two orders with the same person and amount are one order, whatever else is sent with them. "orders" is a policy in appsettings.json.
 app.MapPost("/orders", async (PaymentRequest request, Ledger ledger, HttpContext context, CancellationToken cancellation) =>
 {
     var payment = await ledger.ExecuteAsync("order", request, cancellation);
     return TypedResults.Created($"/payments/{payment.Id}", new OrderReceipt(payment, context.Features.GetRequiredFeature<IIdempotencyFeature>().Key));
-}).WithIdempotency("orders");
+}).WithIdempotency("orders").ProducesValidationProblem();
 
 // The executed payments, however many requests were sent.
 app.MapGet("/payments", (Ledger ledger, CancellationToken cancellation) => ledger.ReadAsync(cancellation));

@@ -30,7 +30,7 @@ internal static class SubscriptionEndpoints
                 return db.SaveChangesAsync(cancel);
             });
             return Results.Created($"/payments/{payment.Id}", new Subscription(payment, run.Attempt));
-        }).WithIdempotency("subscriptions").Produces<Subscription>(StatusCodes.Status201Created);
+        }).WithIdempotency("subscriptions").Produces<Subscription>(StatusCodes.Status201Created).ProducesValidationProblem();
 
         app.MapGet("/subscriptions/{key}", async (string key, PaymentsDb db, CancellationToken cancellation) => new SubscriptionStatus(
             await db.StepRuns.CountAsync(run => run.Key == key && run.Step == "charge", cancellation),

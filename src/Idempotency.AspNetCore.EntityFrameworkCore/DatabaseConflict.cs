@@ -16,19 +16,16 @@ internal static class DatabaseConflict
 
     /// <summary>Whether it means that a write violates a constraint.</summary>
     public static bool IsConstraint(DbException failure) =>
-        failure.SqlState?.StartsWith("23", StringComparison.Ordinal) == true || (failure.GetType().Name == "SqliteException" && CodeOf(failure, "SqliteErrorCode") == 19);
+        failure.SqlState?.StartsWith("23", StringComparison.Ordinal) == true || DriverErrorCode.Sqlite.Of(failure) == 19;
 
-    // PostgreSQL tells by SQLSTATE, which the base class has. The others' codes are only on their own types, which this package does not reference.
-    private static bool IsConflict(DbException failure) => failure.SqlState is "40001" or "40P01" || failure.GetType().Name switch
-    {
+    // PostgreSQL tells by SQLSTATE, which the base class has. The others' codes are only on their own types.
+    private static bool IsConflict(DbException failure) => failure.SqlState is "40001" or "40P01"
         // BUSY and LOCKED, with all their extended forms.
-        "SqliteException" => CodeOf(failure, "SqliteErrorCode") is 5 or 6,
+        || DriverErrorCode.Sqlite.Of(failure) is 5 or 6
         // A wait for a lock that took too long, a deadlock's victim, and a row that has changed since the transaction's snapshot was taken.
-        "MySqlException" => CodeOf(failure, "Number") is 1205 or 1213 or 1020,
+        || DriverErrorCode.MySql.Of(failure) is 1205 or 1213 or 1020
         // A deadlock's victim; update conflicts of snapshots and of tables in memory.
-        "SqlException" => CodeOf(failure, "Number") is 1205 or 3960 or 41301 or 41302 or 41305 or 41325,
-        _ => false,
-    };
+        || DriverErrorCode.SqlServer.Of(failure) is 1205 or 3960 or 41301 or 41302 or 41305 or 41325;
 
     private static bool Any(Exception? exception, Func<DbException, bool> matches)
     {
@@ -43,16 +40,11 @@ internal static class DatabaseConflict
         return false;
     }
 
-    private static bool IsMissing(DbException failure) => failure.GetType().Name switch
-    {
-        "SqliteException" => CodeOf(failure, "SqliteErrorCode") is 1 && failure.Message.Contains("no such ", StringComparison.Ordinal),
-        "MySqlException" => CodeOf(failure, "Number") is 1146 or 1054 or 1049,
-        "SqlException" => CodeOf(failure, "Number") is 208 or 207 or 4060,
-        _ => failure.SqlState is "42P01" or "42703" or "3F000" or "3D000",
-    };
+    private static bool IsMissing(DbException failure) => failure.SqlState is "42P01" or "42703" or "3F000" or "3D000"
+        || (DriverErrorCode.Sqlite.Of(failure) is 1 && failure.Message.Contains("no such ", StringComparison.Ordinal))
+        || DriverErrorCode.MySql.Of(failure) is 1146 or 1054 or 1049
+        || DriverErrorCode.SqlServer.Of(failure) is 208 or 207 or 4060;
 
     /// <summary>Whether it says that a savepoint is not there.</summary>
-    public static bool IsMissingSavepoint(DbException failure) => failure.GetType().Name == "MySqlException" && CodeOf(failure, "Number") == 1305;
-
-    private static int CodeOf(DbException failure, string property) => failure.GetType().GetProperty(property)?.GetValue(failure) as int? ?? 0;
+    public static bool IsMissingSavepoint(DbException failure) => DriverErrorCode.MySql.Of(failure) == 1305;
 }

@@ -1,4 +1,5 @@
 using System.Data;
+using System.Diagnostics.CodeAnalysis;
 using Idempotency.AspNetCore;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -9,6 +10,9 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers the store in the application's own database.</summary>
 public static class EntityFrameworkCoreIdempotencyBuilderExtensions
 {
+    // As EF Core asks it of every context.
+    private const DynamicallyAccessedMemberTypes WhatContextsNeed = DynamicallyAccessedMemberTypes.PublicConstructors | DynamicallyAccessedMemberTypes.NonPublicConstructors | DynamicallyAccessedMemberTypes.PublicProperties;
+
     /// <summary>
     /// Stores records in the database of an EF Core context: PostgreSQL, SQL Server, MariaDB, MySQL or SQLite. Register the context as usual (<c>AddDbContext</c>, pooled or not, or a factory), and call
     /// <see cref="IdempotencyModelBuilderExtensions.AddIdempotencyRecords"/> in its <c>OnModelCreating</c>. If something is missing, start-up fails.
@@ -16,7 +20,7 @@ public static class EntityFrameworkCoreIdempotencyBuilderExtensions
     /// <typeparam name="TDbContext">The context. To commit effects together with responses, use the context that handlers write with.</typeparam>
     /// <param name="builder">The idempotency builder.</param>
     /// <param name="configure">Configures the options. Invalid options fail at start-up.</param>
-    public static IIdempotencyBuilder AddEntityFrameworkCoreStore<TDbContext>(this IIdempotencyBuilder builder, Action<EntityFrameworkCoreIdempotencyStoreOptions>? configure = null)
+    public static IIdempotencyBuilder AddEntityFrameworkCoreStore<[DynamicallyAccessedMembers(WhatContextsNeed)] TDbContext>(this IIdempotencyBuilder builder, Action<EntityFrameworkCoreIdempotencyStoreOptions>? configure = null)
         where TDbContext : DbContext
     {
         ArgumentNullException.ThrowIfNull(builder);

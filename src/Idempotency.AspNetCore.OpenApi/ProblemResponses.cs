@@ -42,7 +42,7 @@ internal static class ProblemResponses
         }
 
         var content = ContentOf(response);
-        content.Schema = Either(content.Schema, ProblemSchema.In(document));
+        SetSchema(response, content, document);
         content.Examples ??= new Dictionary<string, IOpenApiExample>();
         if (content.Example is { } only)
         {
@@ -79,7 +79,31 @@ internal static class ProblemResponses
         return response.Content.TryGetValue(name, out var known) ? known : response.Content[name] = new OpenApiMediaType();
     }
 
-    /// <summary>The application's own problem of this status, or ours.</summary>
-    private static IOpenApiSchema Either(IOpenApiSchema? own, IOpenApiSchema problem) =>
-        own is null or OpenApiSchemaReference { Reference.Id: ProblemSchema.Name } ? problem : new OpenApiSchema { AnyOf = [own, problem] };
+    /// <summary>
+    /// Ours, or one schema for the application's own responses with this status and ours. All media types get it in which either may come: a generated client has one type for a status, whatever the media type.
+    /// </summary>
+    private static void SetSchema(OpenApiResponse response, OpenApiMediaType problem, OpenApiDocument? document)
+    {
+        var merging = new MergedSchema(document);
+        var own = response.Content!
+            .Where(static content => IsReadAsJson(content.Key)).Select(static content => content.Value)
+            .Where(media => media.Schema is { } schema and not OpenApiSchemaReference { Reference.Id: ProblemSchema.Name } && merging.IsObject(schema)).ToList();
+        if (problem.Schema is { } unknown and not OpenApiSchemaReference { Reference.Id: ProblemSchema.Name } && !own.Contains(problem))
+        {
+            problem.Schema = new OpenApiSchema { AnyOf = [unknown, ProblemSchema.In(document)] }; // it refers to a component that is not there (yet), or is no object
+        }
+        else if (own.Count == 0)
+        {
+            problem.Schema = ProblemSchema.In(document);
+        }
+        else
+        {
+            var merged = merging.With([.. own.Select(static media => media.Schema!).DistinctBy(static schema => (schema as OpenApiSchemaReference)?.Reference.Id ?? (object)schema)]);
+            problem.Schema = merged;
+            own.ForEach(media => media.Schema = merged);
+        }
+    }
+
+    /// <summary>Whether generated clients read it as they read JSON. MVC documents the types of JSON as <c>text/plain</c> too.</summary>
+    private static bool IsReadAsJson(string mediaType) => !mediaType.Contains("xml", StringComparison.OrdinalIgnoreCase);
 }

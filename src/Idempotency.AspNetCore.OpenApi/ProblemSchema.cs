@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 
 namespace Idempotency.AspNetCore;
@@ -24,7 +23,8 @@ internal static class ProblemSchema
         return new OpenApiSchemaReference(Name, document);
     }
 
-    private static OpenApiSchema Create() => new()
+    /// <summary>The schema itself.</summary>
+    public static OpenApiSchema Create() => new()
     {
         Type = JsonSchemaType.Object,
         Description = "A request that was rejected by idempotency, as problem details (RFC 9457). The application may add members.",
@@ -37,10 +37,8 @@ internal static class ProblemSchema
             ["detail"] = Of(JsonSchemaType.String, "What to do about the problem."),
             // Not an enumeration, because generated clients fail on unknown values, and a later version can add one.
             ["code"] = Of(JsonSchemaType.String, "Identifies the problem for programs. Each response lists the codes that it can have."),
-            ["retry"] = Of(
-                JsonSchemaType.String,
-                "What the client can do next: retry with the same key, send a request with a new key, or neither.",
-                schema => schema.Enum = [.. IdempotencyProblem.All.Select(problem => problem.Retry).Distinct().Select(retry => (JsonNode)retry)]),
+            // Not an enumeration either: clients that NSwag generates for System.Text.Json cannot read "same-key" into an enumeration.
+            ["retry"] = Of(JsonSchemaType.String, "What the client can do next: retry with the same key (`same-key`), send a request with a new key (`new-key`), or neither (`no`)."),
         },
     };
 

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Microsoft.Data.SqlClient;
 
 namespace Idempotency.AspNetCore.EntityFrameworkCore.Tests;
@@ -103,14 +102,5 @@ public sealed class SqlServerSqlTests
     [InlineData(3960, true)]
     [InlineData(2627, false)]
     public void Deadlocks_and_update_conflicts_are_known_by_their_numbers(int number, bool isConflict) =>
-        Assert.Equal(isConflict, DatabaseConflict.Is(new DbUpdateException("saving", new Failure.SqlException(number))));
-
-    private static class Failure
-    {
-        /// <summary>As far as it is looked at, the client's exception.</summary>
-        public sealed class SqlException(int number) : DbException("made up")
-        {
-            public int Number => number;
-        }
-    }
+        Assert.Equal(isConflict, DatabaseConflict.Is(new DbUpdateException("saving", SqlServerFailure.Of(number))));
 }

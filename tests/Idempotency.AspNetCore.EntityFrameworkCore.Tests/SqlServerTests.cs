@@ -1,7 +1,4 @@
 #if USE_TESTCONTAINERS
-using System.Reflection;
-using System.Runtime.CompilerServices;
-using Microsoft.Data.SqlClient;
 
 namespace Idempotency.AspNetCore.EntityFrameworkCore.Tests;
 
@@ -24,17 +21,6 @@ public sealed class SqlServerTests(SqlServerDatabase database) : ServerTests(dat
 
 public sealed class SqlServerSameTransactionTests(SqlServerDatabase database) : ServerSameTransactionTests(database), IClassFixture<SqlServerDatabase>
 {
-    // The client's constructors are its own: an exception without them, and an error whose number is that of a deadlock's victim.
-    private protected override Exception Conflict()
-    {
-        const BindingFlags Own = BindingFlags.NonPublic | BindingFlags.Instance;
-        var error = RuntimeHelpers.GetUninitializedObject(typeof(SqlError));
-        typeof(SqlError).GetFields(Own).Single(field => field.Name.Contains("Number", StringComparison.OrdinalIgnoreCase) && field.FieldType == typeof(int) && !field.Name.Contains("Line", StringComparison.Ordinal)).SetValue(error, 1205);
-        var errors = (SqlErrorCollection)Activator.CreateInstance(typeof(SqlErrorCollection), nonPublic: true)!;
-        typeof(SqlErrorCollection).GetMethod("Add", Own)!.Invoke(errors, [error]);
-        return (Exception)typeof(SqlException).GetMethods(BindingFlags.NonPublic | BindingFlags.Static)
-            .Single(method => method.Name == "CreateException" && method.GetParameters() is [{ ParameterType: var first }, { ParameterType: var second }] && first == typeof(SqlErrorCollection) && second == typeof(string))
-            .Invoke(null, [errors, "16.0"])!;
-    }
+    private protected override Exception Conflict() => SqlServerFailure.Of(1205);
 }
 #endif

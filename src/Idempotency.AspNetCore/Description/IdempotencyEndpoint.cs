@@ -1,4 +1,6 @@
+using System.Reflection;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc.Abstractions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Primitives;
 
@@ -10,7 +12,9 @@ public sealed class IdempotencyEndpoint
     /// <summary>The maximum length of a key, without quotation marks and escapes.</summary>
     public const int MaxKeyLength = IdempotencyKey.MaxLength;
 
-    private IdempotencyEndpoint(IdempotencyPolicy policy, IReadOnlyList<string> varyingHeaders) => (Policy, VaryingHeaders) = (policy, varyingHeaders);
+    private readonly bool _canReachRun;
+
+    private IdempotencyEndpoint(IdempotencyPolicy policy, IReadOnlyList<string> varyingHeaders, bool canReachRun) => (Policy, VaryingHeaders, _canReachRun) = (policy, varyingHeaders, canReachRun);
 
     /// <summary>The effective policy, including the overrides of the endpoint's attribute.</summary>
     public IdempotencyPolicy Policy { get; }
@@ -36,7 +40,7 @@ public sealed class IdempotencyEndpoint
         ArgumentNullException.ThrowIfNull(services);
         var policies = services.GetService<PolicyResolver>() ?? throw new InvalidOperationException("The idempotency services are not registered. Call builder.Services.AddIdempotency().");
         return policies.Enabled && policies.Of(endpoint) is { } policy && (method is null || policy.Covers(method))
-            ? new IdempotencyEndpoint(policy, services.GetRequiredService<ResponseRulesCache>().Of(policy).VaryingHeaders)
+            ? new IdempotencyEndpoint(policy, services.GetRequiredService<ResponseRulesCache>().Of(policy).VaryingHeaders, CanReachRun(endpoint, services))
             : null;
     }
 
@@ -45,7 +49,8 @@ public sealed class IdempotencyEndpoint
     /// <para>The rules, in the order of a request:</para>
     /// <para>1. The key is missing: if one is required, whatever its source. 2. It is malformed: if it can come from the header; or the key or the compared values cannot be selected: if there is a selector.
     /// 3. The body is too large: if the request can have one. 4. The key was used for a different request: unless nothing is compared. 5. The first request is still
-    /// in progress: always, because waiting ends. 6. The outcome of an earlier attempt is unknown: if abandoned claims are not taken over.
+    /// in progress: always, because waiting ends. 6. The outcome of an earlier attempt is unknown: if abandoned claims are not taken over, or if the handler can mark the start of effects or run steps.
+    /// Every handler can, except those of minimal APIs that have no parameter for the run, in an application without <see cref="IHttpContextAccessor"/>.
     /// 7. The response was not recorded: always, because its size is not known in advance. 8. The store is unavailable: unless requests then run unprotected.
     /// 9. The record cannot be read: always. 10. The transaction had a conflict, or its outcome is unknown: if the handler runs in one. 11. The caller is not allowed to receive the recorded response: if the policy checks it.</para>
     /// </remarks>
@@ -72,7 +77,7 @@ public sealed class IdempotencyEndpoint
         }
 
         yield return IdempotencyProblem.RequestInProgress;
-        if (Policy.WhenAbandoned == AbandonedBehavior.Refuse)
+        if (Policy.WhenAbandoned == AbandonedBehavior.Refuse || _canReachRun)
         {
             yield return IdempotencyProblem.OutcomeUnknown;
         }
@@ -106,4 +111,14 @@ public sealed class IdempotencyEndpoint
             yield return IdempotencyProblem.CommitUnknown;
         }
     }
+
+    // Whether it does is not to be seen from outside; whether it cannot is, for a lambda or method that gets neither its run nor the request.
+    private static bool CanReachRun(Endpoint endpoint, IServiceProvider services) =>
+        endpoint.Metadata.GetMetadata<ActionDescriptor>() is not null // a controller or a page has the HttpContext
+        || endpoint.Metadata.GetMetadata<MethodInfo>() is not { } handler
+        || services.GetService<IHttpContextAccessor>() is not null
+        || handler.GetParameters().Any(static parameter =>
+            typeof(IIdempotentRun).IsAssignableFrom(parameter.ParameterType)
+            || parameter.ParameterType == typeof(HttpContext) || parameter.ParameterType == typeof(HttpRequest) || parameter.ParameterType == typeof(HttpResponse)
+            || parameter.IsDefined(typeof(AsParametersAttribute), inherit: false)); // any of these may be in it
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Reflection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
@@ -12,12 +13,14 @@ internal sealed class Telemetry
 {
     public const string Name = "Idempotency.AspNetCore";
 
-    // What became of a request, where no problem code says it.
+    // One vocabulary for idempotency.outcome, wherever it is: these words, and the codes of problems and exceptions for what was rejected.
+    public const string Acquired = "acquired";
     public const string Executed = "executed";
     public const string Released = "released";
     public const string NotRecorded = "not-recorded";
     public const string Forged = "antiforgery";
     public const string Failed = "failed";
+    public const string Canceled = "canceled";
     public const string OutcomeUnknown = "outcome-unknown";
     public const string Replayed = "replayed";
     public const string Recalled = "recalled";
@@ -25,6 +28,10 @@ internal sealed class Telemetry
     public const string WithoutKey = "without-key";
 
     private const string OutcomeTag = "idempotency.outcome";
+    private const string ErrorTag = "error.type";
+
+    // What telemetry back ends tell releases apart by: without the commit, which the SDK appends.
+    private static readonly string? Version = typeof(Telemetry).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0];
 
     private readonly Counter<long> _requests;
     private readonly Counter<long> _calls;
@@ -39,8 +46,8 @@ internal sealed class Telemetry
 
     public Telemetry(IMeterFactory meters)
     {
-        var meter = _meter = meters.Create(Name);
-        _requests = meter.CreateCounter<long>("idempotency.requests", "{request}", "Requests to protected endpoints, by outcome.");
+        var meter = _meter = meters.Create(Name, Version);
+        _requests = meter.CreateCounter<long>("idempotency.requests", "{request}", "Requests to protected endpoints, by outcome, method and route.");
         _calls = meter.CreateCounter<long>("idempotency.calls", "{call}", "Calls of functions, by operation and outcome.");
         _steps = meter.CreateCounter<long>("idempotency.steps", "{step}", "Steps of handlers and functions, by name and outcome.");
         _takeovers = meter.CreateCounter<long>("idempotency.claims.takeovers", "{claim}", "Abandoned claims that were taken over.");
@@ -59,8 +66,8 @@ internal sealed class Telemetry
         _lookups = meter.CreateCounter<long>("idempotency.local_cache.lookups", "{lookup}", "Looks into the local cache, by result.");
     }
 
-    /// <summary>Spans of a claim and of a completion.</summary>
-    public static ActivitySource Activities { get; } = new(Name);
+    /// <summary>Spans of a claim, of a completion and of a step.</summary>
+    public static ActivitySource Activities { get; } = new(Name, Version);
 
     public bool IsTimingStoreCalls => _storeCalls.Enabled;
 
@@ -69,7 +76,7 @@ internal sealed class Telemetry
     {
         if (_requests.Enabled)
         {
-            var tags = new TagList { { OutcomeTag, outcome } };
+            var tags = new TagList { { OutcomeTag, outcome }, { "http.request.method", KnownMethod(context.Request.Method) } };
             if (context.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } route })
             {
                 tags.Add("http.route", route);
@@ -122,10 +129,11 @@ internal sealed class Telemetry
     }
 
     /// <summary>How large the in-memory store is.</summary>
-    public void ObserveInMemoryStore(Func<long> records, Func<long> size)
+    public void ObserveInMemoryStore(Func<long> records, Func<long> size, long limit)
     {
         _meter.CreateObservableUpDownCounter("idempotency.in_memory_store.records", records, "{record}", "Records in the in-memory store, with those that have expired and are not yet removed.");
-        _meter.CreateObservableUpDownCounter("idempotency.in_memory_store.size", size, "By", "Memory the in-memory store counts against its bound.");
+        _meter.CreateObservableUpDownCounter("idempotency.in_memory_store.size", size, "By", "Memory the in-memory store counts against its limit.");
+        _meter.CreateObservableUpDownCounter("idempotency.in_memory_store.limit", () => limit, "By", "The most memory for the in-memory store; at the limit, new keys are rejected.");
     }
 
     public void TookOver() => _takeovers.Add(1);
@@ -141,26 +149,44 @@ internal sealed class Telemetry
         var tags = new TagList { { "idempotency.store.operation", operation }, { "idempotency.store.result", result } };
         if (exception is not null)
         {
-            tags.Add("error.type", exception.GetType().FullName);
+            tags.Add(ErrorTag, exception.GetType().FullName);
         }
 
         _storeCalls.Record(duration.TotalSeconds, tags);
     }
 
     /// <summary>Ends a span with its outcome. The key is the hash it is stored under.</summary>
-    public static void End(Activity? activity, StoreKey storeKey, string outcome, int? attempt, bool isError)
+    public static void End(Activity? activity, StoreKey storeKey, string outcome, int? attempt)
     {
+        if (activity is { IsAllDataRequested: true })
+        {
+            activity.SetTag(OutcomeTag, outcome);
+            activity.SetTag("idempotency.store_key", storeKey.ToString());
+            activity.SetTag("idempotency.attempt", attempt);
+        }
+    }
+
+    /// <summary>Ends a span as a failed one: with the exception, or, where there is none, with the outcome as the kind of error (OpenTelemetry's conventions for <c>error.type</c> and for exceptions on spans).</summary>
+    public static void EndFailed(Activity? activity, StoreKey storeKey, string outcome, int? attempt, Exception? exception)
+    {
+        End(activity, storeKey, outcome, attempt);
         if (activity is not { IsAllDataRequested: true })
         {
             return;
         }
 
-        activity.SetTag(OutcomeTag, outcome);
-        activity.SetTag("idempotency.store_key", storeKey.ToString());
-        activity.SetTag("idempotency.attempt", attempt);
-        if (isError)
+        activity.SetTag(ErrorTag, exception?.GetType().FullName ?? outcome);
+        activity.SetStatus(ActivityStatusCode.Error, outcome);
+        if (exception is not null)
         {
-            activity.SetStatus(ActivityStatusCode.Error, outcome);
+            activity.AddException(exception);
         }
     }
+
+    /// <summary>The value of <c>http.request.method</c>: a client can send any method, and a metric must not have as many series (OpenTelemetry's conventions: what is not known is <c>_OTHER</c>).</summary>
+    private static string KnownMethod(string method) => HttpMethods.GetCanonicalizedValue(method) switch
+    {
+        var known and ("CONNECT" or "DELETE" or "GET" or "HEAD" or "OPTIONS" or "PATCH" or "POST" or "PUT" or "QUERY" or "TRACE") => known,
+        _ => "_OTHER",
+    };
 }

@@ -157,22 +157,30 @@ internal sealed class Claims(
     private async ValueTask<ClaimDecision> TracedAsync(ClaimRequest request, CancellationToken waiting, CancellationToken claiming)
     {
         using var activity = Telemetry.Activities.StartActivity("idempotency.claim");
-        var decision = await AskStoreAsync(request, waiting, claiming);
-        Telemetry.End(
-            activity,
-            request.Key,
-            decision.Outcome switch
+        try
+        {
+            var decision = await AskStoreAsync(request, waiting, claiming);
+            if (decision.Outcome is ClaimOutcome.Unreadable or ClaimOutcome.StoreUnavailable)
             {
-                ClaimOutcome.Acquired => "acquired",
-                ClaimOutcome.Completed => "completed",
-                ClaimOutcome.Reused => "reused",
-                ClaimOutcome.InProgress => "in-progress",
-                ClaimOutcome.OutcomeUnknown => "outcome-unknown",
-                ClaimOutcome.Unreadable => "unreadable",
-                _ => "store-unavailable",
-            },
-            decision.Claim?.Attempt,
-            isError: decision.Outcome is ClaimOutcome.Unreadable or ClaimOutcome.StoreUnavailable);
-        return decision;
+                Telemetry.EndFailed(activity, request.Key, decision.Problem!.Code, attempt: null, decision.Error);
+            }
+            else
+            {
+                var outcome = decision.Problem?.Code ?? (decision.Outcome == ClaimOutcome.Acquired ? Telemetry.Acquired : Telemetry.Replayed);
+                Telemetry.End(activity, request.Key, outcome, decision.Claim?.Attempt);
+            }
+
+            return decision;
+        }
+        catch (OperationCanceledException)
+        {
+            Telemetry.End(activity, request.Key, Telemetry.Canceled, attempt: null); // whoever asked has left: no failure of ours or of the store
+            throw;
+        }
+        catch (Exception exception)
+        {
+            Telemetry.EndFailed(activity, request.Key, Telemetry.Failed, attempt: null, exception);
+            throw;
+        }
     }
 }

@@ -5,7 +5,8 @@ namespace Idempotency.AspNetCore;
 /// <param name="Record">The record that counts, if there is one, with <see cref="CompletionOutcome.Superseded"/>.</param>
 /// <param name="Failure">The exception of the step, with <see cref="CompletionOutcome.StepFailed"/>.</param>
 /// <param name="EffectsStarted">Whether irreversible effects had started, so that nothing runs again.</param>
-internal readonly record struct Completion(CompletionOutcome Outcome, CompletedRecord? Record = null, bool EffectsStarted = false, IdempotencyException? Failure = null)
+/// <param name="Error">What the store or the database threw, where that is why the response is not recorded.</param>
+internal readonly record struct Completion(CompletionOutcome Outcome, CompletedRecord? Record = null, bool EffectsStarted = false, IdempotencyException? Failure = null, Exception? Error = null)
 {
     /// <summary>The problem that the client receives instead of the run's response; null if that response or a record counts.</summary>
     public IdempotencyProblem? Problem => Outcome switch

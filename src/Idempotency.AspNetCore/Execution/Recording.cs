@@ -180,6 +180,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     {
         var asked = completed.Asking();
         var isCommitted = false;
+        Exception? failure = null;
         try
         {
             isCommitted = await store.CommitAsync(transaction, claim.Key, claim.Owner, payload, claim.Policy.Retention);
@@ -190,7 +191,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
             {
                 await claim.RollBackAsync();
                 Log.TransactionConflict(logger, claim.Key, exception);
-                return new Completion(CompletionOutcome.Conflict);
+                return new Completion(CompletionOutcome.Conflict, Error: exception);
             }
 
             if (exception is InvalidOperationException)
@@ -199,10 +200,11 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
             }
 
             Log.CommitFailed(logger, claim.Key, exception);
+            failure = exception;
         }
 
         await claim.RollBackAsync();
-        return isCommitted ? Recorded(claim, payload, asked) : await SettleAsync(claim, payload, asked.Plus(StoreCalls.Budget));
+        return isCommitted ? Recorded(claim, payload, asked) : await SettleAsync(claim, payload, failure, asked.Plus(StoreCalls.Budget));
     }
 
     /// <summary>Finds out from the record how the transaction of a run ended.</summary>
@@ -210,7 +212,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     /// 1. The claim is released. If it was still in progress and ours, nothing was committed or will be: a commit that is still running has the
     /// record locked, and the store responds after it. 2. Otherwise the record is ours and completed: committed. 3. Or it belongs to another attempt, whose response counts.
     /// </remarks>
-    private async Task<Completion> SettleAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload, long until)
+    private async Task<Completion> SettleAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload, Exception? failure, long until)
     {
         var tries = new Backoff(time, until);
         do
@@ -222,7 +224,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
                 {
                     claim.EndReleased();
                     waiters.Call(claim.Key);
-                    return new Completion(CompletionOutcome.Undone);
+                    return new Completion(CompletionOutcome.Undone, Error: failure);
                 }
 
                 var existing = await store.ReadAsync(claim.Key, CancellationToken.None);
@@ -237,7 +239,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
                 }
 
                 Lose(claim);
-                return new Completion(CompletionOutcome.Undone);
+                return new Completion(CompletionOutcome.Undone, Error: failure);
             }
             catch (Exception exception)
             {
@@ -246,7 +248,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         }
         while (await tries.NextAsync());
         Leave(claim);
-        return new Completion(CompletionOutcome.Unknown);
+        return new Completion(CompletionOutcome.Unknown, Error: failure);
     }
 
     /// <returns>Whether it was in progress and ours.</returns>
@@ -293,7 +295,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         Log.ResponseNotRecorded(logger, claim.Key, exception);
         incidents.Add(IdempotencyIncidentKind.ResponseNotRecorded, claim.Key);
         completed.Set(claim.Key, new CompletedRecord(claim.Request.Fingerprint, payload, claim.LeaseUntil, isRecorded: false, removals: completed.Removals));
-        return new Completion(CompletionOutcome.NotRecorded);
+        return new Completion(CompletionOutcome.NotRecorded, Error: exception);
     }
 
     /// <summary>Called when the claim belongs to another owner. It is reported once.</summary>
@@ -311,21 +313,27 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     private async ValueTask<Completion> TracedAsync(OwnedClaim claim, ReadOnlyMemory<byte> payload)
     {
         using var activity = Telemetry.Activities.StartActivity("idempotency.complete");
-        var completion = await CompleteOrCommitAsync(claim, payload);
-        Telemetry.End(
-            activity,
-            claim.Key,
-            completion.Outcome switch
+        try
+        {
+            var completion = await CompleteOrCommitAsync(claim, payload);
+            if (completion.Outcome == CompletionOutcome.Recorded)
             {
-                CompletionOutcome.Recorded => "recorded",
-                CompletionOutcome.Superseded => "superseded",
-                CompletionOutcome.Conflict => "conflict",
-                CompletionOutcome.Undone => "undone",
-                CompletionOutcome.Unknown => "unknown",
-                _ => Telemetry.NotRecorded,
-            },
-            claim.Attempt,
-            isError: completion.Outcome != CompletionOutcome.Recorded);
-        return completion;
+                Telemetry.End(activity, claim.Key, Telemetry.Executed, claim.Attempt);
+            }
+            else
+            {
+                var outcome = completion.Outcome == CompletionOutcome.Superseded
+                    ? IdempotencyClaimLostException.LostCode
+                    : (completion with { EffectsStarted = claim.IsOutcomeUnknown }).Problem?.Code ?? Telemetry.NotRecorded;
+                Telemetry.EndFailed(activity, claim.Key, outcome, claim.Attempt, completion.Error);
+            }
+
+            return completion;
+        }
+        catch (Exception exception) // the handler's, from its unit of work
+        {
+            Telemetry.EndFailed(activity, claim.Key, Telemetry.Failed, claim.Attempt, exception);
+            throw;
+        }
     }
 }

@@ -101,7 +101,15 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
     public void Ended(Activity? activity, OwnedClaim claim, string name, string outcome, Exception? exception = null)
     {
         activity?.SetTag("idempotency.step.name", name);
-        Telemetry.End(activity, claim.Key, outcome, claim.Attempt, isError: exception is not null);
+        if (exception is null)
+        {
+            Telemetry.End(activity, claim.Key, outcome, claim.Attempt);
+        }
+        else
+        {
+            Telemetry.EndFailed(activity, claim.Key, outcome, claim.Attempt, exception);
+        }
+
         telemetry.StepEnded(name, outcome);
     }
 

@@ -25,7 +25,7 @@ internal sealed class StoreCalls
         _protection = protection;
         if (inner is InMemoryIdempotencyStore inMemory)
         {
-            telemetry.ObserveInMemoryStore(() => inMemory.Count, () => inMemory.Bytes);
+            telemetry.ObserveInMemoryStore(() => inMemory.Count, () => inMemory.Bytes, inMemory.MaxBytes);
         }
     }
 

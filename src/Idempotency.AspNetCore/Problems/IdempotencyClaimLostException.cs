@@ -7,6 +7,8 @@ namespace Idempotency.AspNetCore;
 /// </summary>
 public sealed class IdempotencyClaimLostException : IdempotencyException
 {
+    internal const string LostCode = "idempotency-claim-lost";
+
     /// <summary>Creates the exception.</summary>
     public IdempotencyClaimLostException()
         : this("The claim of this run was lost.")
@@ -26,5 +28,5 @@ public sealed class IdempotencyClaimLostException : IdempotencyException
     }
 
     /// <inheritdoc/>
-    public override string Code => "idempotency-claim-lost";
+    public override string Code => LostCode;
 }

@@ -16,6 +16,9 @@ internal static class OperationReading
     public static JsonObject Problem(this JsonNode operation, int status) =>
         operation["responses"]![$"{status}"]!["content"]!["application/problem+json"]!.AsObject();
 
+    /// <summary>The component that a response refers to.</summary>
+    public static string? Schema(this JsonNode operation, int status, string mediaType = "application/problem+json") => (string?)operation["responses"]![$"{status}"]!["content"]![mediaType]!["schema"]!["$ref"];
+
     public static JsonObject Examples(this JsonNode operation, int status) => operation.Problem(status)["examples"]!.AsObject();
 
     /// <summary>Every code that an operation documents, as <c>status code</c>.</summary>

@@ -57,6 +57,8 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
     /// <summary>The bytes that count against <see cref="InMemoryIdempotencyStoreOptions.MaxBytes"/>.</summary>
     internal long Bytes => Interlocked.Read(ref _bytes);
 
+    internal long MaxBytes => _limits.MaxBytes;
+
     /// <inheritdoc/>
     /// <exception cref="IdempotencyStoreFullException">A limit of the store is reached.</exception>
     public ValueTask<ClaimResult> ClaimAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken)
