@@ -24,6 +24,8 @@ public sealed class CapacityPageTests
         using var response = await client.PostAsync("/", "k", "{}");
         Assert.Equal(body, (await response.TextAsync()).Length);
         Assert.Equal(payload, Assert.Single(sizes.GetMeasurementSnapshot()).Value);
+        Assert.Contains("payload = 44 + body + Σ over headers (3 + name + value)", Repository.Read("docs/capacity.md"), StringComparison.Ordinal);
+        Assert.Equal(payload, 44 + body + (3 + "Content-Type".Length + "application/json; charset=utf-8".Length) + (body >= 128 ? 1 : 0));
     }
 
     [Fact]
@@ -36,7 +38,7 @@ public sealed class CapacityPageTests
         }
     }
 
-    private static IEnumerable<string[]> Rows(string header)
+    private static List<string[]> Rows(string header)
     {
         var rows = Repository.Read("docs/capacity.md").Split('\n').SkipWhile(line => !line.StartsWith(header, StringComparison.Ordinal)).Skip(2).TakeWhile(line => line.StartsWith('|')).Select(Markdown.Cells).ToList();
         Assert.NotEmpty(rows);

@@ -8,6 +8,7 @@ public sealed class DictionaryStore(TimeProvider time) : IIdempotencyStore
 
     public ValueTask<ClaimResult> ClaimAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         lock (_lock)
         {
             var row = Find(key);
@@ -31,14 +32,14 @@ public sealed class DictionaryStore(TimeProvider time) : IIdempotencyStore
     }
 
     public ValueTask<bool> RenewAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
-        ChangeAsync(key, owner, row => row.Renew(Now, lease, retention));
+        ChangeAsync(key, owner, row => row.Renew(Now, lease, retention), cancellationToken);
 
     public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
         ChangeAsync(key, owner, row =>
         {
             row.EffectsStarted = true;
             row.Renew(Now, lease, retention);
-        });
+        }, cancellationToken);
 
     public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) =>
         ChangeAsync(key, owner, row =>
@@ -48,14 +49,14 @@ public sealed class DictionaryStore(TimeProvider time) : IIdempotencyStore
                 (row.Payload, row.StepsVersion, row.EffectsStarted) = (steps.Data, steps.Version, steps.EffectsStarted);
                 row.Renew(Now, lease, retention);
             }
-        });
+        }, cancellationToken);
 
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken) =>
         ChangeAsync(key, owner, row =>
         {
             (row.IsCompleted, row.EffectsStarted) = (true, false);
             (row.Payload, row.End) = (payload, Now + retention);
-        });
+        }, cancellationToken);
 
     public ValueTask<bool> ReleaseAsync(StoreKey key, Guid owner, CancellationToken cancellationToken) =>
         ChangeAsync(key, owner, row =>
@@ -68,10 +69,11 @@ public sealed class DictionaryStore(TimeProvider time) : IIdempotencyStore
             {
                 (row.Owner, row.LeaseEnd, row.EffectsStarted) = (Guid.Empty, Now, false); // with steps: for the next attempt
             }
-        });
+        }, cancellationToken);
 
     public ValueTask<IdempotencyRecord?> ReadAsync(StoreKey key, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         lock (_lock)
         {
             return new(Find(key)?.ToRecord(Now));
@@ -80,6 +82,7 @@ public sealed class DictionaryStore(TimeProvider time) : IIdempotencyStore
 
     public ValueTask<bool> DeleteAsync(StoreKey key, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         lock (_lock)
         {
             return new(Find(key) is not null && _rows.Remove(key));
@@ -94,8 +97,9 @@ public sealed class DictionaryStore(TimeProvider time) : IIdempotencyStore
     private bool CanSupersede(Row row, Guid? owner) => !row.IsCompleted && row.Owner == owner && row.LeaseEnd <= Now && !row.EffectsStarted;
 
     // The condition of every operation with an owner, and its write, as one step.
-    private ValueTask<bool> ChangeAsync(StoreKey key, Guid owner, Action<Row> change)
+    private ValueTask<bool> ChangeAsync(StoreKey key, Guid owner, Action<Row> change, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         lock (_lock)
         {
             if (Find(key) is not { IsCompleted: false } row || row.Owner != owner)

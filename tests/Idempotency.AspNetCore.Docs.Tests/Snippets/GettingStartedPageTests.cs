@@ -2,6 +2,7 @@ extern alias minimal;
 extern alias web;
 
 using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
 
 namespace Idempotency.AspNetCore.Docs.Tests;
@@ -12,7 +13,7 @@ public sealed class GettingStartedPageTests
     [Fact]
     public async Task The_minimal_API_pays_once()
     {
-        await using var factory = new WebApplicationFactory<minimal::Program>();
+        await using var factory = Factory<minimal::Program>();
         using var client = factory.CreateClient();
         using var first = await client.PostAsync("/payments", "8f1c", """{"amount":42.50}""");
         using var second = await client.PostAsync("/payments", "8f1c", """{"amount":42.5}""");
@@ -26,7 +27,7 @@ public sealed class GettingStartedPageTests
     [Fact]
     public async Task The_controller_pays_once()
     {
-        await using var factory = new WebApplicationFactory<web::GettingStarted.Ledger>();
+        await using var factory = Factory<web::GettingStarted.Ledger>();
         using var client = factory.CreateClient();
         using var first = await client.PostAsync("/payments", "8f1c", """{"amount":42.50}""");
         using var second = await client.PostAsync("/payments", "8f1c", """{"amount":42.50}""");
@@ -40,7 +41,7 @@ public sealed class GettingStartedPageTests
     [Fact]
     public async Task The_page_pays_once_for_each_form_that_it_showed()
     {
-        await using var factory = new WebApplicationFactory<web::GettingStarted.Ledger>();
+        await using var factory = Factory<web::GettingStarted.Ledger>();
         using var client = factory.CreateClient(new WebApplicationFactoryClientOptions { AllowAutoRedirect = false });
         foreach (var expected in new[] { "/Paid/1", "/Paid/2" })
         {
@@ -106,6 +107,9 @@ public sealed class GettingStartedPageTests
         }
     }
     #endregion
+
+    private static WebApplicationFactory<T> Factory<T>()
+        where T : class => new WebApplicationFactory<T>().WithWebHostBuilder(host => host.ConfigureLogging(logging => logging.ClearProviders()));
 
     private sealed record Mail(string Id);
 
