@@ -19,6 +19,9 @@ internal static partial class Snippets
     /// <summary>The names of a page's snippets, in order.</summary>
     public static IEnumerable<string> On(string page) => Marked().Matches(page).Select(match => match.Groups["name"].Value);
 
+    /// <summary>How many C# fences a page has that are not meant to run, such as the mistakes that an analyzer finds: <c>&lt;!-- not run: reason --&gt;</c> says why.</summary>
+    public static int NotRun(string page) => Excused().Count(page);
+
     /// <summary>How many C# fences a page has, marked or not.</summary>
     public static int Fences(string page) => Fence().Count(page);
 
@@ -59,6 +62,9 @@ internal static partial class Snippets
 
     [GeneratedRegex("(?<marker><!-- snippet: (?<name>[a-z0-9-]+) -->\n)```csharp\n.*?```\n", RegexOptions.Singleline)]
     private static partial Regex Marked();
+
+    [GeneratedRegex("<!-- not run: [^\n]{10,} -->\n```csharp\n")]
+    private static partial Regex Excused();
 
     [GeneratedRegex("^```csharp", RegexOptions.Multiline)]
     private static partial Regex Fence();
