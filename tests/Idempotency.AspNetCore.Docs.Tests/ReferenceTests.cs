@@ -31,7 +31,11 @@ public sealed class ReferenceTests
     public void The_clients_page_says_what_to_do_about_every_final_problem_and_every_retry()
     {
         var page = Repository.Read("docs/client.md");
-        foreach (var code in new[] { IdempotencyProblemCodes.KeyMissing, IdempotencyProblemCodes.KeyInvalid, IdempotencyProblemCodes.KeyReused, IdempotencyProblemCodes.RequestInProgress, IdempotencyProblemCodes.OutcomeUnknown, IdempotencyProblemCodes.ResponseUnavailable, IdempotencyProblemCodes.StoreUnavailable, IdempotencyProblemCodes.TransactionConflict })
+        foreach (var code in new[]
+        {
+            IdempotencyProblemCodes.KeyMissing, IdempotencyProblemCodes.KeyInvalid, IdempotencyProblemCodes.KeyReused, IdempotencyProblemCodes.RequestInProgress,
+            IdempotencyProblemCodes.OutcomeUnknown, IdempotencyProblemCodes.ResponseUnavailable, IdempotencyProblemCodes.StoreUnavailable, IdempotencyProblemCodes.TransactionConflict,
+        })
         {
             Assert.Contains($"`{code}`", page, StringComparison.Ordinal);
         }

@@ -8,11 +8,9 @@ public sealed class ConceptsPageTests
     [Fact]
     public async Task A_GraphQL_error_releases_the_key()
     {
-        var policy =
-            #region docs: graphql-policy
-            new IdempotencyPolicy { ShouldStore = response => response.IsStoredByDefault && !HasErrors(response.Body) }
-            #endregion
-            ;
+        #region docs: graphql-policy
+        var policy = new IdempotencyPolicy { ShouldStore = response => response.IsStoredByDefault && !HasErrors(response.Body) };
+        #endregion
         var runs = 0;
         var builder = Applications.NewBuilder();
         builder.Services.AddIdempotency();
@@ -33,11 +31,9 @@ public sealed class ConceptsPageTests
     [Fact]
     public async Task A_replay_is_authorized_anew()
     {
-        var policy =
-            #region docs: authorize-replay
-            new IdempotencyPolicy { AuthorizeReplay = async context => await context.RequestServices.GetRequiredService<Accounts>().IsOpenAsync(context.User) }
-            #endregion
-            ;
+        #region docs: authorize-replay
+        var policy = new IdempotencyPolicy { AuthorizeReplay = async context => await context.RequestServices.GetRequiredService<Accounts>().IsOpenAsync(context.User) };
+        #endregion
         var builder = Applications.NewBuilder();
         builder.Services.AddIdempotency();
         builder.Services.AddSingleton<Accounts>();
