@@ -8,7 +8,7 @@ namespace Idempotency.AspNetCore.Tests;
 /// <summary>The core's folders are chapters: a file uses its own chapter and earlier ones only, so the core can be read from top to bottom.</summary>
 public sealed class ChapterOrderTests
 {
-    /// <summary>The order, as CONTRIBUTING has it. A folder in a folder is a chapter of its own.</summary>
+    /// <summary>The order, as docs/architecture.md has it. A folder in a folder is a chapter of its own.</summary>
     private static readonly string[] Chapters =
     [
         "Encoding",
@@ -63,7 +63,7 @@ public sealed class ChapterOrderTests
 
     [Fact]
     public void The_contributors_guide_has_the_same_order() =>
-        Assert.Contains(string.Join(" → ", Chapters.Select(chapter => $"`{chapter}`")), File.ReadAllText(Path.Combine(Root, "CONTRIBUTING.md")), StringComparison.Ordinal);
+        Assert.Contains(string.Join(" → ", Chapters.Select(chapter => $"`{chapter}`")), File.ReadAllText(Path.Combine(Root, "docs", "architecture.md")), StringComparison.Ordinal);
 
     [Fact]
     public void The_middleware_can_be_read_at_once() =>

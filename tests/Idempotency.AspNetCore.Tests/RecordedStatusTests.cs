@@ -102,20 +102,20 @@ public sealed partial class RecordedStatusTests
     }
 
     [Fact]
-    public void The_README_and_the_XML_documentation_give_the_table_that_the_code_has()
+    public void The_page_and_the_XML_documentation_give_the_table_that_the_code_has()
     {
         var never = Enumerable.Range(100, 900).Where(status => !RecordedStatuses.MayBeRecorded(status) && status >= 200).ToArray();
         var notByDefault = Enumerable.Range(200, 300).Where(status => !IdempotencyPolicy.IsStoredByDefault(status)).Except(never).ToArray();
         Assert.All(Enumerable.Range(500, 500).Concat(Enumerable.Range(100, 100)), status => Assert.False(IdempotencyPolicy.IsStoredByDefault(status)));
 
-        var readme = File.ReadAllText(Path.Combine(Folder(), "..", "..", "README.md"));
+        var page = File.ReadAllText(Path.Combine(Folder(), "..", "..", "docs", "concepts.md"));
         var documentation = XDocument.Load(Path.ChangeExtension(typeof(IdempotencyPolicy).Assembly.Location, ".xml")).Descendants("member");
-        Assert.Equal(never, StatusesIn(Row(readme, "never recorded")));
-        Assert.Equal(notByDefault, StatusesIn(Row(readme, "not recorded by default")));
+        Assert.Equal(never, StatusesIn(Row(page, "never recorded")));
+        Assert.Equal(notByDefault, StatusesIn(Row(page, "not recorded by default")));
         Assert.Equal([.. never, .. notByDefault], StatusesIn(documentation.Single(member => (string?)member.Attribute("name") == "M:Idempotency.AspNetCore.IdempotencyPolicy.IsStoredByDefault(System.Int32)").Element("summary")!.Value));
     }
 
-    private static string Row(string readme, string name) => readme.Split('\n').Single(line => line.StartsWith($"| {name} |", StringComparison.Ordinal));
+    private static string Row(string page, string name) => page.Split('\n').Single(line => line.StartsWith($"| {name} |", StringComparison.Ordinal));
 
     private static int[] StatusesIn(string text) => [.. Status().Matches(text).Select(match => int.Parse(match.Value, System.Globalization.CultureInfo.InvariantCulture))];
 

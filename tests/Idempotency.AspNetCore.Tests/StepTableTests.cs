@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace Idempotency.AspNetCore.Tests;
 
-/// <summary>The README's table of "Resume after a crash", row by row: what it says is what a client meets.</summary>
+/// <summary>The table of docs/steps.md, row by row: what it says is what a client meets.</summary>
 public sealed class StepTableTests
 {
     private const string NoStep = "no step";
@@ -22,7 +22,7 @@ public sealed class StepTableTests
     [MemberData(nameof(Rows))]
     public async Task A_retry_meets_what_the_table_says(string progress, string end)
     {
-        var (takeOver, refuse) = ReadmeRow(progress, end);
+        var (takeOver, refuse) = PageRow(progress, end);
         Assert.Equal(takeOver, await MeetAsync(progress, end, AbandonedBehavior.TakeOver, null));
         Assert.Equal(refuse, await MeetAsync(progress, end, AbandonedBehavior.Refuse, null));
     }
@@ -33,7 +33,7 @@ public sealed class StepTableTests
     [InlineData(Status)]
     public async Task A_step_that_says_so_itself_is_in_the_other_column(string end)
     {
-        var (takeOver, refuse) = ReadmeRow(Begun, end);
+        var (takeOver, refuse) = PageRow(Begun, end);
         Assert.Equal(refuse, await MeetAsync(Begun, end, AbandonedBehavior.TakeOver, InterruptedStepBehavior.Refuse));
         Assert.Equal(takeOver, await MeetAsync(Begun, end, AbandonedBehavior.Refuse, InterruptedStepBehavior.RunAgain));
     }
@@ -41,23 +41,24 @@ public sealed class StepTableTests
     [Fact]
     public async Task Under_refuse_a_first_step_that_may_run_again_is_no_step_until_it_is_recorded()
     {
-        Assert.Equal(ReadmeRow(NoStep, Crash).Refuse, await MeetAsync(Begun, Crash, AbandonedBehavior.Refuse, InterruptedStepBehavior.RunAgain, first: "mail"));
+        Assert.Equal(PageRow(NoStep, Crash).Refuse, await MeetAsync(Begun, Crash, AbandonedBehavior.Refuse, InterruptedStepBehavior.RunAgain, first: "mail"));
     }
 
     [Fact]
-    public async Task The_READMEs_example_charges_once_and_welcomes_once()
+    public async Task The_pages_example_charges_once_and_welcomes_once()
     {
         var mailer = new Mailer();
         await using var api = await Api.StartAsync(
             app =>
             {
-                // As it stands in the README.
+                #region docs: steps
                 app.MapPost("/subscriptions", async (Order order, IIdempotentRun run, BankClient bank, Mailer mailer) =>
                 {
                     var charge = await run.StepAsync("charge", cancel => bank.ChargeAsync(order, run.DownstreamKey("charge"), cancel));
                     await run.StepAsync("welcome", cancel => mailer.WelcomeAsync(charge, cancel), new StepOptions { WhenInterrupted = InterruptedStepBehavior.Refuse });
                     return TypedResults.Ok(charge);
                 }).WithIdempotency();
+                #endregion
             },
             services: services => services.AddSingleton<BankClient>().AddSingleton(mailer));
         using var first = await api.SendAsync("/subscriptions", json: "{\"amount\":5}");
@@ -69,9 +70,9 @@ public sealed class StepTableTests
     }
 
     [Fact]
-    public void The_table_has_no_other_row() => Assert.Equal(Rows().Count, ReadmeRows().Count());
+    public void The_table_has_no_other_row() => Assert.Equal(Rows().Count, PageRows().Count());
 
-    /// <summary>Lets the first attempt come that far and end that way, and tells in the README's words what becomes of a retry.</summary>
+    /// <summary>Lets the first attempt come that far and end that way, and tells in the page's words what becomes of a retry.</summary>
     private static async Task<string> MeetAsync(string progress, string end, AbandonedBehavior abandoned, InterruptedStepBehavior? interrupted, string first = "charge")
     {
         var gate = new Gate();
@@ -163,13 +164,13 @@ public sealed class StepTableTests
         }
     }
 
-    private static (string TakeOver, string Refuse) ReadmeRow(string progress, string end)
+    private static (string TakeOver, string Refuse) PageRow(string progress, string end)
     {
-        var row = Assert.Single(ReadmeRows(), cells => cells[0] == progress && cells[1] == end);
+        var row = Assert.Single(PageRows(), cells => cells[0] == progress && cells[1] == end);
         return (row[2], row[3]);
     }
 
-    private static IEnumerable<string[]> ReadmeRows() => File.ReadAllLines(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "README.md"))
+    private static IEnumerable<string[]> PageRows() => File.ReadAllLines(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "docs", "steps.md"))
         .SkipWhile(line => !line.StartsWith("| how far it came |", StringComparison.Ordinal))
         .Skip(2)
         .TakeWhile(line => line.StartsWith('|'))

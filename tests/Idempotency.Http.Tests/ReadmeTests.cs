@@ -26,18 +26,22 @@ public sealed class ReadmeTests
         {
             var client = host.Services.GetRequiredService<BankClient>().Http;
 
+            #region docs: client-own-key
             using var request = new HttpRequestMessage(HttpMethod.Post, "payments") { Content = JsonContent.Create(new { order.Amount }) };
             request.SetIdempotencyKey(order.PaymentKey);
             using var response = await client.SendAsync(request);
+            #endregion
 
+            #region docs: client-result
             var result = await response.ReadIdempotencyResultAsync();
             var next = result.Advice switch
             {
                 IdempotencyRetryAdvice.NotNeeded => result.WasReplayed ? "paid before" : "paid",
-                IdempotencyRetryAdvice.SameKey => $"the same again in {result.RetryAfter ?? TimeSpan.FromMinutes(1)}",
-                IdempotencyRetryAdvice.NewKey => $"refused ({result.ProblemCode}): put it right, and give it another key",
-                _ => "ask the bank what has become of it",
+                IdempotencyRetryAdvice.SameKey => $"retry in {result.RetryAfter ?? TimeSpan.FromMinutes(1)}",
+                IdempotencyRetryAdvice.NewKey => $"rejected ({result.ProblemCode}): correct the request and use a new key",
+                _ => "ask the bank whether it was paid",
             };
+            #endregion
 
             Assert.Equal(expected, next);
         }

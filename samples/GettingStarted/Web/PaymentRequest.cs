@@ -1,0 +1,4 @@
+namespace GettingStarted;
+
+/// <summary>What a client sends.</summary>
+public sealed record PaymentRequest(decimal Amount);
