@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Idempotency.AspNetCore.Simulation;
 
-/// <summary>The promises G1 to G7, in worlds without a real clock, network or thread pool. What goes wrong there is drawn from a seed.</summary>
+/// <summary>The promises G1 to G8, in worlds without a real clock, network or thread pool. What goes wrong there is drawn from a seed.</summary>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
     /// <summary>
@@ -23,8 +23,11 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [MemberData(nameof(OldSeeds))]
     public void A_seed_that_once_failed_keeps_every_promise(ulong seed)
     {
-        var result = Simulator.Run(WorldPlan.Of(seed));
-        Assert.True(result.Violation is null, result.Violation is null ? "" : Simulator.Describe(result));
+        foreach (var plan in new[] { WorldPlan.Of(seed), WorldPlan.Of(seed) with { Steps = 0, Calls = 0 } }) // the second is the world of a time that had neither
+        {
+            var result = Simulator.Run(plan);
+            Assert.True(result.Violation is null, result.Violation is null ? "" : Simulator.Describe(result));
+        }
     }
 
     [Fact]
@@ -66,6 +69,15 @@ public sealed class SimulationTests(ITestOutputHelper output)
     {
         var histories = Enumerable.Range(1, 60).Select(static seed => Simulator.Run(WorldPlan.Of((ulong)seed)).History).ToHashSet();
         Assert.Equal(60, histories.Count);
+    }
+
+    [Fact]
+    public void Handlers_and_functions_resume_from_steps()
+    {
+        var told = string.Concat(Enumerable.Range(1, 60).Select(static seed => Simulator.Run(WorldPlan.Of((ulong)seed) with { Steps = 900_000, Calls = 300_000 }, isTold: true).Timeline));
+        Assert.Contains("recalls the result of work", told, StringComparison.Ordinal);
+        Assert.Matches(@"starts for request \d+ \(key \d/\d+ of calls, payment \d+\) under", told);
+        Assert.Contains("idempotency-outcome-unknown", told, StringComparison.Ordinal);
     }
 
     [Fact]
