@@ -268,6 +268,52 @@ public sealed class StepReviewTests
     }
 
     [Fact]
+    public async Task What_steps_come_to_is_awaited_before_a_retry_is_ruled_out_also_when_the_claim_is_lost()
+    {
+        var gate = new Gate();
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var (saves, works) = (0, 0);
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async (IIdempotentRun run) =>
+        {
+            Task StepAsync(string name) => run.StepAsync(name, _ => Task.FromResult(++works), Refuse);
+            try
+            {
+                if (saves > 0)
+                {
+                    return "done";
+                }
+
+                var (one, two, three) = (StepAsync("one"), StepAsync("two"), StepAsync("three"));
+                await one;
+                await Task.WhenAll(two, three);
+                return "never";
+            }
+            finally
+            {
+                ended.TrySetResult();
+            }
+        }).WithIdempotency());
+        api.Store.Before = async operation =>
+        {
+            if (operation == "save-steps" && Interlocked.Increment(ref saves) == 1)
+            {
+                await api.Store.Inner.DeleteAsync(api.Store.LastKey, default); // an operator: the claim is lost, as the second step learns
+                throw new IOException("unreachable"); // for the first, with which the handler ends
+            }
+        };
+        api.Store.AfterAsync = operation => operation == "save-steps" && saves == 3 ? gate.PassAsync() : Task.CompletedTask; // the third has not begun yet
+        var sending = api.SendAsync();
+        await gate.ArrivedAsync();
+        await ended.Task;
+        gate.Open();
+        using var first = await sending;
+        await first.AssertProblemAsync(503, "idempotency-store-unavailable", "same-key"); // none has run
+        Assert.Equal(0, works);
+        using var retry = await api.SendAsync();
+        Assert.Equal("done", await retry.TextAsync());
+    }
+
+    [Fact]
     public async Task A_step_whose_work_is_still_running_when_its_handler_has_failed_does_not_run_beside_itself()
     {
         var gate = new Gate();
