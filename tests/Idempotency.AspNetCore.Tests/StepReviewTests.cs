@@ -127,6 +127,38 @@ public sealed class StepReviewTests
     }
 
     [Fact]
+    public async Task A_step_does_not_begin_on_a_renewal_that_is_confirmed_when_it_is_over()
+    {
+        var lease = TimeSpan.FromSeconds(3);
+        var (gate, slow) = (new Gate(), new Gate());
+        var (charges, reachable) = (0, 0);
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async (IIdempotentRun run) =>
+        {
+            await run.StepAsync("first", _ => Task.CompletedTask);
+            if (run.Attempt == 1)
+            {
+                await gate.PassAsync();
+            }
+
+            return await run.StepAsync("charge", _ => Task.FromResult(Interlocked.Increment(ref charges)));
+        }).WithIdempotency(new IdempotencyPolicy { ClaimDuration = lease }));
+        api.Store.Before = operation => operation == "renew" && Interlocked.Exchange(ref reachable, 0) == 0 ? throw new IOException("away") : Task.CompletedTask;
+        api.Store.AfterAsync = operation => operation == "renew" ? slow.PassAsync() : Task.CompletedTask;
+        var frozen = api.SendAsync();
+        await gate.ArrivedAsync();
+        api.Time.Advance(lease); // nobody could renew the claim, and nobody else has it yet
+        reachable = 1;
+        gate.Open();
+        await slow.ArrivedAsync(); // the step's renewal is written, and its reply takes longer than that lasts
+        api.Time.Advance(lease);
+        using var retry = await api.SendAsync();
+        Assert.Equal("1", await retry.TextAsync());
+        slow.Open();
+        using var late = await frozen;
+        Assert.Equal(1, charges);
+    }
+
+    [Fact]
     public async Task Two_steps_at_once_that_the_store_fails_are_a_503_too()
     {
         await using var api = await Api.StartAsync(app => app.MapPost("/", async (IIdempotentRun run) =>
