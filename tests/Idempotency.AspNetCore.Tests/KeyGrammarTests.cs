@@ -87,6 +87,7 @@ public sealed class KeyGrammarTests
         Assert.False(IdempotencyKey.TryParse("\"a\" \"b\"", out _, out var more));
         Assert.False(IdempotencyKey.TryParse("\"a", out _, out var open));
         Assert.False(IdempotencyKey.TryParse("\"\\a\"", out _, out var escape));
-        Assert.Equal(4, new HashSet<string> { parameters, more, open, escape }.Count);
+        Assert.False(IdempotencyKey.TryParse("\"\"", out _, out var empty));
+        Assert.Equal(5, new HashSet<string> { parameters, more, open, escape, empty }.Count);
     }
 }
