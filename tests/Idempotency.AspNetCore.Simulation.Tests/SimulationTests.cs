@@ -14,6 +14,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
         154, // a completion that was confirmed late was replayed from the cache past its retention
         1000016350, // a response that could not be recorded although its claim was kept, which its client was told
         1591, // two attempts in a row with the same number, after one that was released with its steps
+        26412, // and with a number too high, after the record that it followed was deleted
         2804, // a client that was told of an unknown outcome, and no step had begun: the claim was lost while steps ran at the same time
         5031, // a mark that was removed, by the step that had set it, after others had seen it on a claim that had lapsed
         2000004416, // the mark of a run goes with the record that an operator deletes
