@@ -26,6 +26,15 @@ public sealed class DeliberateFaultTests(ITestOutputHelper output) : IDisposable
         { "A disconnect cancels the handler", "G5" },
         { "All users share one partition", "G6" },
         { "A damaged record is replayed", "G2" },
+        { "A step is recorded after it is told", "G8" },
+        { "Recorded steps are lost on takeover", "G8" },
+        { "A step runs although it is recorded", "G8" },
+        { "The start of a step that must not run twice is not recorded", "G8" },
+        { "A step begins without a look at its claim", "G3" },
+        { "Steps that are saved later have the same version", "G8" },
+        { "Only the last step is saved", "G8" },
+        { "A claim is released while its steps run", "G1 or G3" },
+        { "All callers of functions share one partition", "G6" },
     };
 
     public static TheoryData<StoreFault, string> StoreFaults => new()
@@ -41,6 +50,11 @@ public sealed class DeliberateFaultTests(ITestOutputHelper output) : IDisposable
         { StoreFault.RetentionCountsFromClaim, "G1" },
         { StoreFault.RetentionTakesLiveClaims, "G4" },
         { StoreFault.LosesWhatItConfirmed, "G1" },
+        { StoreFault.SavesStepsForAnybody, "G3" },
+        { StoreFault.SavesOlderSteps, "G8" },
+        { StoreFault.LosesStepsOnTakeover, "G8" },
+        { StoreFault.LosesStepsOnRelease, "G4 or G8" },
+        { StoreFault.HandsOverStepsOfAnother, "G8" },
     };
 
     [Theory]
@@ -69,6 +83,9 @@ public sealed class DeliberateFaultTests(ITestOutputHelper output) : IDisposable
     [InlineData(StoreFault.TakesOverLiveClaims, "claim and claim")]
     [InlineData(StoreFault.LooksBeforeItWrites, "claim and claim")]
     [InlineData(StoreFault.ForgetsTheMark, "mark and takeover")]
+    [InlineData(StoreFault.SavesStepsForAnybody, "step and takeover")]
+    [InlineData(StoreFault.LosesStepsOnTakeover, "step and takeover")]
+    [InlineData(StoreFault.LosesStepsOnRelease, "release with a step and claim")]
     public void A_fault_in_the_store_is_found_in_a_small_world(StoreFault fault, string name)
     {
         var small = SmallWorldCatalog.All.Single(world => world.Name == name) with { FaultyStore = time => new FaultyStore(time, fault) };

@@ -5,6 +5,7 @@ internal sealed class FaultyStore(TimeProvider time, StoreFault fault) : Referen
 {
     private readonly Dictionary<StoreKey, long> _lastClaims = [];
     private int _completions;
+    private ReadOnlyMemory<byte> _lastSteps;
     private StoreFault _applied;
 
     public override ValueTask<ClaimResult> ClaimAsync(StoreKey key, IdempotencyClaim claim, CancellationToken cancellationToken)
@@ -19,7 +20,25 @@ internal sealed class FaultyStore(TimeProvider time, StoreFault fault) : Referen
         }
 
         _lastClaims[key] = Now;
-        return base.ClaimAsync(key, claim, cancellationToken);
+        var result = base.ClaimAsync(key, claim, cancellationToken).Reply();
+        return new(result.Steps.IsEmpty ? result : fault switch
+        {
+            StoreFault.LosesStepsOnTakeover => ClaimResult.Acquired,
+            StoreFault.HandsOverStepsOfAnother => ClaimResult.TookOver(_lastSteps),
+            _ => result,
+        });
+    }
+
+    public override ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
+    {
+        using var _ = new Applying(this, StoreFault.SavesStepsForAnybody);
+        _lastSteps = steps.Data;
+        if (fault == StoreFault.SavesOlderSteps && FindClaim(key, owner) is { } claim)
+        {
+            claim.StepsVersion = 0;
+        }
+
+        return base.SaveStepsAsync(key, owner, steps, lease, retention, cancellationToken);
     }
 
     public override ValueTask<bool> RenewAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
@@ -47,6 +66,12 @@ internal sealed class FaultyStore(TimeProvider time, StoreFault fault) : Referen
     {
         using var _ = new Applying(this, StoreFault.ReleasesForAnybody);
         if (fault == StoreFault.ReleasesCompleted && Find(key) is { IsCompleted: true } record && record.Owner == owner)
+        {
+            Forget(key);
+            return new(true);
+        }
+
+        if (fault == StoreFault.LosesStepsOnRelease && FindClaim(key, owner) is not null)
         {
             Forget(key);
             return new(true);

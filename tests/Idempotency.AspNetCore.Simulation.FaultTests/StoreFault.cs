@@ -16,4 +16,9 @@ public enum StoreFault
     RetentionTakesLiveClaims,
     LosesWhatItConfirmed,
     ReleasesCompleted,
+    SavesStepsForAnybody,
+    SavesOlderSteps,
+    LosesStepsOnTakeover,
+    LosesStepsOnRelease,
+    HandsOverStepsOfAnother,
 }

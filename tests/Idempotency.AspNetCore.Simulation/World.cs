@@ -11,7 +11,9 @@ internal sealed class World : IDisposable
     private readonly List<Server> _lives = [];
     private readonly List<Client> _clients = [];
     private readonly InMemoryIdempotencyStore? _inMemory;
-    private readonly Dictionary<int, Fingerprint> _fingerprints = [];
+    private static readonly string[] StepNames = ["reserve", "charge", "notify"];
+
+    private readonly Dictionary<(bool IsCall, int Payment), Fingerprint> _fingerprints = [];
     private readonly HandlerPlan[]? _script;
     private int _exchanges;
 
@@ -67,6 +69,8 @@ internal sealed class World : IDisposable
 
     /// <summary>How many times a server has asked the store for something.</summary>
     public long Operations { get; set; }
+
+    private bool AreFaultsOver => Scheduler.Now >= Plan.FaultsUntil && Plan.FaultsUntil > 0;
 
     public int NextExchange() => ++_exchanges;
 
@@ -177,6 +181,29 @@ internal sealed class World : IDisposable
             return _script[Math.Min(number, _script.Length) - 1];
         }
 
+        var plan = DrawRun(exchange);
+        if (exchange.Plan.IsCall)
+        {
+            plan = plan with
+            {
+                Kind = plan.Kind switch
+                {
+                    HandlerKind.Declines => HandlerKind.Creates,
+                    HandlerKind.PutsOff or HandlerKind.Fails or HandlerKind.Aborts => HandlerKind.Throws,
+                    HandlerKind.Streams => HandlerKind.WritesMuch,
+                    var kind => kind,
+                },
+            };
+        }
+
+        return Plan.Steps == 0 ? plan : WithSteps(plan, exchange);
+    }
+
+    /// <summary>Whether a key is one of functions, and not of requests.</summary>
+    public bool IsOfCalls(int key) => Plan.Calls > 0 && new SeededRandom(SeededRandom.Mix(Plan.Seed ^ 0xCA11 ^ ((ulong)key << 20))).Chance(Plan.Calls);
+
+    private HandlerPlan DrawRun(Exchange exchange)
+    {
         var random = new SeededRandom(SeededRandom.Mix(exchange.Seed ^ 5));
         var lease = Plan.Policy.ClaimDuration;
         if (!random.Chance(Plan.OddHandlers))
@@ -185,7 +212,7 @@ internal sealed class World : IDisposable
         }
 
         var kind = (HandlerKind)random.Below((int)HandlerKind.Aborts + 1);
-        if (Scheduler.Now >= Plan.FaultsUntil && Plan.FaultsUntil > 0 && kind is HandlerKind.Fails or HandlerKind.Throws or HandlerKind.PutsOff or HandlerKind.Aborts)
+        if (AreFaultsOver && kind is HandlerKind.Fails or HandlerKind.Throws or HandlerKind.PutsOff or HandlerKind.Aborts)
         {
             kind = HandlerKind.Creates; // after the faults every client gets its answer
         }
@@ -193,6 +220,34 @@ internal sealed class World : IDisposable
         var before = random.Below(3) == 0 ? random.Spread(TimeSpan.FromMilliseconds(1), 3 * lease) : TimeSpan.Zero;
         var after = random.Below(3) == 0 ? random.Spread(TimeSpan.FromMilliseconds(1), lease) : TimeSpan.Zero;
         return new HandlerPlan(kind, before, after, random.Below(4) == 0);
+    }
+
+    private HandlerPlan WithSteps(HandlerPlan plan, Exchange exchange)
+    {
+        // The request says which there are, so that every attempt has the same; the attempt says how they go.
+        var (request, attempt) = (exchange.Plan, new SeededRandom(SeededRandom.Mix(exchange.Seed ^ 11)));
+        var same = new SeededRandom(SeededRandom.Mix(Plan.Seed ^ 0x57E95 ^ ((ulong)request.Payment << 40) ^ ((ulong)request.Key << 20) ^ ((ulong)request.User << 4)));
+        if (!same.Chance(Plan.Steps))
+        {
+            return plan;
+        }
+
+        var steps = new StepPlan[1 + same.Below(StepNames.Length)];
+        var areParallel = same.Below(3) == 0;
+        for (var i = 0; i < steps.Length; i++)
+        {
+            InterruptedStepBehavior? whenInterrupted = same.Below(4) switch { 0 => InterruptedStepBehavior.RunAgain, 1 => InterruptedStepBehavior.Refuse, _ => null };
+            var isOptional = same.Below(4) == 0;
+            var takes = attempt.Below(3) == 0 ? attempt.Spread(TimeSpan.FromMilliseconds(1), Plan.Policy.ClaimDuration) : TimeSpan.Zero;
+            steps[i] = new StepPlan(StepNames[i], whenInterrupted, takes, attempt.Below(8) == 0 && !AreFaultsOver, isOptional);
+        }
+
+        if (steps.Length > 1 && attempt.Below(10) == 0)
+        {
+            steps = steps[1..]; // another version of the handler runs on that server
+        }
+
+        return plan with { Steps = steps, AreParallel = areParallel };
     }
 
     /// <summary>An operator deletes one of the records there are: through a server, or with a tool of its own.</summary>
@@ -215,11 +270,11 @@ internal sealed class World : IDisposable
     }
 
     /// <summary>The fingerprint that the library gives a request; its own business, but for which are equal.</summary>
-    public Fingerprint FingerprintOf(RequestPlan plan) => _fingerprints.GetValueOrDefault(plan.Payment);
+    public Fingerprint FingerprintOf(RequestPlan plan) => _fingerprints.GetValueOrDefault((plan.IsCall, plan.Payment));
 
     public void LearnFingerprint(RequestPlan plan, Fingerprint fingerprint)
     {
-        if (!_fingerprints.TryAdd(plan.Payment, fingerprint) && _fingerprints[plan.Payment] != fingerprint)
+        if (!_fingerprints.TryAdd((plan.IsCall, plan.Payment), fingerprint) && FingerprintOf(plan) != fingerprint)
         {
             Checker.Fail("Responses", $"the request {plan} has another fingerprint than the same request before");
         }

@@ -57,6 +57,12 @@ internal sealed record WorldPlan
     /// <summary>Handlers that do anything but answer at once.</summary>
     public int OddHandlers { get; init; }
 
+    /// <summary>Requests whose handler has steps.</summary>
+    public int Steps { get; init; }
+
+    /// <summary>Keys of functions, and not of requests.</summary>
+    public int Calls { get; init; }
+
     /// <summary>Which of the seed's faults happen, and which of its clients' operations are sent; null for all. To find the few that matter.</summary>
     public IReadOnlySet<ulong>? Faults { get; init; }
 
@@ -76,6 +82,7 @@ internal sealed record WorldPlan
         var isCalm = random.Below(5) == 0;
         var span = TimeSpan.FromSeconds(lease * 20);
         var operations = 8 + random.Below(10);
+        var more = new SeededRandom(SeededRandom.Mix(seed ^ 0x57E9)); // of its own: a seed without them makes the world that it made before there were any
         return new WorldPlan
         {
             Seed = seed,
@@ -108,6 +115,8 @@ internal sealed record WorldPlan
             SlowBodies = new[] { 0, 150_000 }[random.Below(2)],
             OddHandlers = new[] { 200_000, 600_000 }[random.Below(2)],
             IsReferenceStore = random.Below(4) == 0,
+            Steps = new[] { 0, 300_000, 900_000 }[more.Below(3)],
+            Calls = new[] { 0, 0, 300_000, 1_000_000 }[more.Below(4)],
         };
     }
 }

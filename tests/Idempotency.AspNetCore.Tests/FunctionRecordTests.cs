@@ -109,4 +109,14 @@ public sealed class FunctionRecordTests
             Assert.True(read is not null || reason.Length > 0, $"seed {seed}");
         }
     }
+
+    [Fact]
+    public void What_is_sealed_and_makes_no_sense_is_refused()
+    {
+        foreach (byte[] content in new byte[][] { [0x81], [0x81, (byte)ResultKind.None], [0x81, (byte)ResultKind.None, 1, 7] }) // without a kind; without a length; and content where there is none
+        {
+            Assert.Null(StoredResult.Decode(RecordBytes.Seal(content, []), out var reason));
+            Assert.NotEqual("", reason);
+        }
+    }
 }

@@ -121,4 +121,28 @@ public sealed class RecordFormatTests
 
         BitConverter.TryWriteBytes(bytes.AsSpan(bytes.Length - 4), ~crc);
     }
+
+    [Fact]
+    public void The_lowest_and_the_highest_status_are_read()
+    {
+        foreach (var status in new[] { 100, 999 })
+        {
+            Assert.Equal(status, StoredResponse.Decode(StoredResponse.Encode(status, null, [], null, 100), out _)?.Status);
+        }
+
+        foreach (var status in new[] { 99, 1000 })
+        {
+            Assert.Null(StoredResponse.Decode(StoredResponse.Encode(status, null, [], null, 100), out _));
+        }
+    }
+
+    [Fact]
+    public void What_is_sealed_and_too_short_is_refused()
+    {
+        for (var length = 1; length <= 5; length++)
+        {
+            Assert.Null(StoredResponse.Decode(RecordBytes.Seal(new byte[] { 1, 0, 200, 0, 0 }.AsSpan(0, length), []), out var reason));
+            Assert.NotEqual("", reason);
+        }
+    }
 }

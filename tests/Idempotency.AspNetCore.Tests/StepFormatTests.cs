@@ -99,4 +99,31 @@ public sealed class StepFormatTests
     }
 
     private static string Text(Step step) => $"{step.Name} {step.State} {step.Attempt} {step.At:O} {Encoding.Latin1.GetString(step.Result.Span)}";
+
+    [Fact]
+    public void Their_size_is_never_more_than_was_reckoned_with()
+    {
+        Assert.InRange(StepLog.Encode(int.MaxValue, []).Length, 1, StepLog.SizeOf([]));
+        Step[] steps = [.. Enumerable.Range(1, 5).Select(static number => new Step(new string('€', 20 * number), StepState.Recorded, int.MaxValue, DateTimeOffset.MaxValue, new byte[300 * number]))];
+        var size = StepLog.Encode(int.MaxValue, steps).Length;
+        Assert.InRange(StepLog.SizeOf(steps), size, size + 100);
+    }
+
+    [Fact]
+    public void The_first_and_the_last_moment_are_read()
+    {
+        Step[] steps = [new("first", StepState.Begun, 1, DateTimeOffset.UnixEpoch, default), new("last", StepState.Begun, 1, DateTimeOffset.FromUnixTimeMilliseconds(253402300799999), default)];
+        var read = StepLog.Decode(StepLog.Encode(1, steps), out _, out _);
+        Assert.Equal(steps.Select(static step => step.At), read?.Select(static step => step.At));
+    }
+
+    [Fact]
+    public void What_is_sealed_and_makes_no_sense_is_rejected()
+    {
+        foreach (byte[] content in new byte[][] { [65], [65, 0, 0], [65, 1], [65, 1, 1], [65, 1, 0, 7] }) // nothing; no version; no number of steps; no step; and something after the last
+        {
+            Assert.Null(StepLog.Decode(RecordBytes.Seal(content, []), out _, out var reason));
+            Assert.NotEqual("", reason);
+        }
+    }
 }

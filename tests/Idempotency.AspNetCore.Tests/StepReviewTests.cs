@@ -127,6 +127,38 @@ public sealed class StepReviewTests
     }
 
     [Fact]
+    public async Task A_step_does_not_begin_on_a_renewal_that_is_confirmed_when_it_is_over()
+    {
+        var lease = TimeSpan.FromSeconds(3);
+        var (gate, slow) = (new Gate(), new Gate());
+        var (charges, reachable) = (0, 0);
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async (IIdempotentRun run) =>
+        {
+            await run.StepAsync("first", _ => Task.CompletedTask);
+            if (run.Attempt == 1)
+            {
+                await gate.PassAsync();
+            }
+
+            return await run.StepAsync("charge", _ => Task.FromResult(Interlocked.Increment(ref charges)));
+        }).WithIdempotency(new IdempotencyPolicy { ClaimDuration = lease }));
+        api.Store.Before = operation => operation == "renew" && Interlocked.Exchange(ref reachable, 0) == 0 ? throw new IOException("away") : Task.CompletedTask;
+        api.Store.AfterAsync = operation => operation == "renew" ? slow.PassAsync() : Task.CompletedTask;
+        var frozen = api.SendAsync();
+        await gate.ArrivedAsync();
+        api.Time.Advance(lease); // nobody could renew the claim, and nobody else has it yet
+        reachable = 1;
+        gate.Open();
+        await slow.ArrivedAsync(); // the step's renewal is written, and its reply takes longer than that lasts
+        api.Time.Advance(lease);
+        using var retry = await api.SendAsync();
+        Assert.Equal("1", await retry.TextAsync());
+        slow.Open();
+        using var late = await frozen;
+        Assert.Equal(1, charges);
+    }
+
+    [Fact]
     public async Task Two_steps_at_once_that_the_store_fails_are_a_503_too()
     {
         await using var api = await Api.StartAsync(app => app.MapPost("/", async (IIdempotentRun run) =>
@@ -265,6 +297,52 @@ public sealed class StepReviewTests
         Assert.Equal(1, runs);
         crash.Open();
         using var late = await crashed;
+    }
+
+    [Fact]
+    public async Task What_steps_come_to_is_awaited_before_a_retry_is_ruled_out_also_when_the_claim_is_lost()
+    {
+        var gate = new Gate();
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var (saves, works) = (0, 0);
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async (IIdempotentRun run) =>
+        {
+            Task StepAsync(string name) => run.StepAsync(name, _ => Task.FromResult(++works), Refuse);
+            try
+            {
+                if (saves > 0)
+                {
+                    return "done";
+                }
+
+                var (one, two, three) = (StepAsync("one"), StepAsync("two"), StepAsync("three"));
+                await one;
+                await Task.WhenAll(two, three);
+                return "never";
+            }
+            finally
+            {
+                ended.TrySetResult();
+            }
+        }).WithIdempotency());
+        api.Store.Before = async operation =>
+        {
+            if (operation == "save-steps" && Interlocked.Increment(ref saves) == 1)
+            {
+                await api.Store.Inner.DeleteAsync(api.Store.LastKey, default); // an operator: the claim is lost, as the second step learns
+                throw new IOException("unreachable"); // for the first, with which the handler ends
+            }
+        };
+        api.Store.AfterAsync = operation => operation == "save-steps" && saves == 3 ? gate.PassAsync() : Task.CompletedTask; // the third has not begun yet
+        var sending = api.SendAsync();
+        await gate.ArrivedAsync();
+        await ended.Task;
+        gate.Open();
+        using var first = await sending;
+        await first.AssertProblemAsync(503, "idempotency-store-unavailable", "same-key"); // none has run
+        Assert.Equal(0, works);
+        using var retry = await api.SendAsync();
+        Assert.Equal("done", await retry.TextAsync());
     }
 
     [Fact]

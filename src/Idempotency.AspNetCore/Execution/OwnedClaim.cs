@@ -185,9 +185,10 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
 
     public async ValueTask DisposeAsync()
     {
-        if (!HasEnded && Steps is { } steps)
+        if (!IsCompleted && Steps is { } steps)
         {
-            await steps.SettleAsync(restarts: false); // what still runs must not run beside the next attempt
+            // What still runs must not run beside the next attempt. Nor is it known before what it comes to, which the caller is told even when the claim is lost.
+            await steps.SettleAsync(restarts: false);
         }
 
         if (HasEnded)

@@ -21,18 +21,22 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
             throw Lost(claim);
         }
 
-        var now = time.Ticks();
-        if (now < claim.LeaseUntil)
+        // Again while the reply comes when what it grants is over: somebody else may have the claim by then.
+        var giveUpAt = MonotonicTime.After(time.Ticks(), StoreCalls.Budget);
+        for (var now = time.Ticks(); now >= claim.LeaseUntil; now = time.Ticks())
         {
-            return;
-        }
+            if (now >= giveUpAt)
+            {
+                throw new IdempotencyStoreUnavailableException("The idempotency store takes longer to reply than a claim lasts, so the next step could not begin. Let this exception end the run.") { RetryAfter = TimeSpan.FromSeconds(5) };
+            }
 
-        if (!await CallAsync(claim, store.RenewAsync(claim.Key, claim.Owner, claim.Policy, cancellationToken), cancellationToken))
-        {
-            throw Lost(claim);
-        }
+            if (!await CallAsync(claim, store.RenewAsync(claim.Key, claim.Owner, claim.Policy, cancellationToken), cancellationToken))
+            {
+                throw Lost(claim);
+            }
 
-        claim.Renewed(MonotonicTime.After(now, claim.Policy.ClaimDuration));
+            claim.Renewed(MonotonicTime.After(now, claim.Policy.ClaimDuration));
+        }
     }
 
     /// <summary>Saves steps before an effect that must not start without the save. Not retried.</summary>

@@ -1,8 +1,11 @@
+using System.Collections.ObjectModel;
+using System.Globalization;
+
 namespace Idempotency.AspNetCore.Simulation;
 
 /// <summary>Knows what is promised, sees all that happens, and says where the two differ. It knows nothing of how the library works.</summary>
 /// <remarks>
-/// G1 to G7 are the promises of the README, by number. Beside them: "Responses" (the response that a state of the key calls for), "Retention" (kept as long as promised and no longer), "Operators"
+/// G1 to G8 are the promises, by number. Beside them: "Responses" (the response that a state of the key calls for), "Retention" (kept as long as promised and no longer), "Operators"
 /// (a deleted record is not replayed by the server that deleted it), "Contract" (what the store's interface says), and "Liveness" (everything ends, and leaves nothing behind).
 /// What no promise covers excuses: a claim whose lease was over in the store, a record that an operator deleted, a response that says it was not recorded.
 /// </remarks>
@@ -12,9 +15,10 @@ internal sealed class Checker(World world)
     private const int Tolerance = 1000;
 
     private readonly Dictionary<StoreKey, KeyHistory> _keys = [];
-    private readonly Dictionary<(int User, int Key), StoreKey> _storeKeys = [];
+    private readonly Dictionary<(int User, int Key, bool IsCall), StoreKey> _storeKeys = [];
     private readonly Dictionary<Guid, Tenure> _tenures = [];
     private int _runs;
+    private int _works;
 
     /// <summary>The first promise that was not kept; null while all are.</summary>
     public Violation? Violation { get; private set; }
@@ -62,19 +66,20 @@ internal sealed class Checker(World world)
             {
                 Fail("G1", $"{call.Server} got a claim of {key}, whose response of {current} is recorded and retained for another {Span(current.GoneAt - Now)}", key.Name);
             }
-            else if (Now < current.LeaseUntil)
+            else if (current.IsInProgress && Now < current.LeaseUntil)
             {
                 Fail("G4", $"{call.Server} got a claim of {key} while {current}'s claim was alive for another {Span(current.LeaseUntil - Now)}", key.Name);
             }
-            else if (current.IsMarked)
+            else if (current.IsInProgress && current.IsMarked)
             {
                 Fail("G4", $"{call.Server} took over {key} from {current}, whose effects had started", key.Name);
             }
-            else if (Policy.WhenAbandoned == AbandonedBehavior.Refuse && claim.Owner != current.Owner)
+            else if (current is { IsInProgress: true, StepsVersion: 0 } && Policy.WhenAbandoned == AbandonedBehavior.Refuse && claim.Owner != current.Owner)
             {
                 Fail("G4", $"{call.Server} took over {key} from {current}, and the policy says to refuse", key.Name);
             }
-            else if (claim.Attempt != current.Attempt + 1)
+            // Those that follow a released attempt all supersede the same owner, nobody. One that comes late has the number that followed when it looked, whatever came since.
+            else if (claim.Attempt != current.Attempt + 1 && !(current.IsLeftWithSteps && claim.Attempt > 1))
             {
                 Fail("G4", $"{call.Server} took over {key} from {current} as attempt {claim.Attempt}, and not {current.Attempt + 1}", key.Name);
             }
@@ -82,7 +87,12 @@ internal sealed class Checker(World world)
             current.End = TenureEnd.Superseded;
             current.EndedAt = Now;
         }
-        else if (claim.Attempt != 1 && claim.Supersedes is not null)
+        else
+        {
+            current = null;
+        }
+
+        if (current is null && claim.Attempt != 1 && claim.Supersedes is not null)
         {
             Fail("G4", $"{call.Server} took over {key}, which nobody had", key.Name);
         }
@@ -98,7 +108,13 @@ internal sealed class Checker(World world)
             tenure.WasClaimedAgain = true;
             tenure.ForgottenBy = null;
             tenure.IsMarked = false; // the mark went with the record that somebody deleted
+            tenure.Attempt = claim.Attempt;
         }
+
+        // By the contract they stay with the record, whatever the store has made of them.
+        tenure.Predecessor = tenure.WasClaimedAgain ? null : current;
+        tenure.Recorded = current?.Recorded ?? ReadOnlyDictionary<string, int>.Empty;
+        tenure.StepsVersion = current?.StepsVersion ?? 0;
 
         tenure.End = TenureEnd.None;
         tenure.EndedAt = long.MaxValue;
@@ -121,6 +137,41 @@ internal sealed class Checker(World world)
             tenure.GoneAt = MonotonicTime.After(tenure.LeaseUntil, retention);
             tenure.IsMarked |= call.Operation == StoreOperation.Mark;
             tenure.HasLapsed |= lease == TimeSpan.Zero;
+        }
+    }
+
+    public void StepsSaved(StoreCall call, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, bool done)
+    {
+        if (Owned(call, done) is not { } tenure || steps.Version <= tenure.StepsVersion) // an older version changes nothing
+        {
+            return;
+        }
+
+        tenure.LeaseUntil = MonotonicTime.After(Now, lease);
+        tenure.GoneAt = MonotonicTime.After(tenure.LeaseUntil, retention);
+        tenure.IsMarked = steps.EffectsStarted;
+        tenure.StepsVersion = steps.Version;
+        if (StepLog.Decode(steps.Data, out _, out var reason) is not { } saved)
+        {
+            Fail("G8", $"{tenure} saved steps that nobody can read: {reason}", tenure.Key.Name);
+            return;
+        }
+
+        var before = tenure.Recorded;
+        tenure.Recorded = saved.Where(static step => step.State == StepState.Recorded).ToDictionary(static step => step.Name, static step => int.Parse(StoredResult.Decode(step.Result, out _)!.Json.Span, CultureInfo.InvariantCulture));
+        tenure.Key.RecordedResults.UnionWith(tenure.Recorded.Values);
+        world.Timeline.Add(tenure.Key.Name, tenure, static tenure => $"  {tenure.Key} has the steps {string.Join(", ", tenure.Recorded.Select(static step => $"'{step.Key}' (work {step.Value})"))}{(tenure.IsMarked ? ", and is marked" : "")}");
+        foreach (var (name, result) in before)
+        {
+            if (!tenure.Recorded.TryGetValue(name, out var now) || now != result)
+            {
+                Fail("G8", $"{tenure} took back the step '{name}' of {tenure.Key}, which was recorded", tenure.Key.Name);
+            }
+        }
+
+        if (!steps.EffectsStarted && tenure.Run is { } run && (run.HasMarked || UnknownStep(tenure) is not null))
+        {
+            Fail("G4", $"{tenure} removed the mark of {tenure.Key} after its effects had started", tenure.Key.Name);
         }
     }
 
@@ -154,6 +205,12 @@ internal sealed class Checker(World world)
                 Fail("G4", $"{tenure} released {tenure.Key} after its effects had started", tenure.Key.Name);
             }
 
+            if (UnknownStep(tenure) is { } step && !tenure.WasClaimedAgain)
+            {
+                Fail("G8", $"{tenure} released {tenure.Key}, and the outcome of {step} is not known", tenure.Key.Name);
+            }
+
+            tenure.IsMarked = false; // the store takes the mark with the owner
             if (tenure.Run is { IsComplete: true } run && !tenure.IsExcuse)
             {
                 Fail("G1", $"{tenure} released {tenure.Key} after {run} had run to completion", tenure.Key.Name);
@@ -166,7 +223,7 @@ internal sealed class Checker(World world)
         if (_keys.TryGetValue(call.Key, out var key) && Touch(key) is { } current)
         {
             current.WasDeleted |= done;
-            if (done && current.End is TenureEnd.None or TenureEnd.Completed)
+            if (done && (current.End is TenureEnd.None or TenureEnd.Completed || current.IsLeftWithSteps))
             {
                 current.End = TenureEnd.Deleted;
                 current.EndedAt = Now;
@@ -192,7 +249,7 @@ internal sealed class Checker(World world)
 
     // What handlers do.
 
-    public HandlerRun Started(Exchange exchange, IIdempotencyFeature? feature)
+    public HandlerRun Started(Exchange exchange, IIdempotentRun? feature)
     {
         var tenure = exchange.Tenure;
         var isUnprotected = feature is UnclaimedRun;
@@ -225,20 +282,19 @@ internal sealed class Checker(World world)
             Fail("G4", $"{run} is told that it is attempt {feature.Attempt}, and its claim is attempt {tenure.Attempt}", exchange.KeyName);
         }
 
-        if (key.User != exchange.Plan.User || key.Key != exchange.Plan.Key)
+        if (key.User != exchange.Plan.User || key.Key != exchange.Plan.Key || key.IsCall != exchange.Plan.IsCall)
         {
             Fail("G6", $"{run} runs for user {exchange.Plan.User} under {key}", exchange.KeyName);
         }
 
-        // In doubt: the store had given its claim away, or would any moment, when its last reply came; since then nothing had stopped this server.
-        if (!tenure.WasDeleted && exchange.Server!.DisturbedUntil < exchange.LastReplyAt && (!tenure.IsInProgress || Now > tenure.LeaseUntil + (Policy.ClaimDuration.Ticks / Tolerance)))
+        if (IsInDoubt(run, tenure))
         {
             Fail("G3", $"{run} starts on {tenure}, which has {(tenure.IsInProgress ? "lapsed" : $"ended ({tenure.End})")}", exchange.KeyName);
         }
 
         foreach (var other in key.Runs)
         {
-            if (other != run && !tenure.IsExcuse && other.Tenure is { IsExcuse: false } && other.Tenure != tenure && !(other.Tenure.WasCompleted && other.Tenure.GoneAt <= tenure.ClaimedAt) && !other.HasEnded && !other.Exchange.Server!.Process.IsDead)
+            if (other != run && !tenure.IsExcuse && other.Tenure is { IsExcuse: false } && other.Tenure != tenure && !(other.Tenure.WasCompleted && other.Tenure.GoneAt <= tenure.ClaimedAt) && other.IsRunning)
             {
                 Fail("G1", $"{run} starts while {other} is running for {key}", exchange.KeyName);
             }
@@ -246,6 +302,70 @@ internal sealed class Checker(World world)
 
         CheckOneEffect(run);
         return run;
+    }
+
+    /// <summary>The work of a step starts.</summary>
+    public StepWork StepStarted(HandlerRun run, StepPlan step)
+    {
+        var work = new StepWork(++_works, run, step.Name, step.IsOnce(Policy));
+        run.Works.Add(work);
+        world.Scheduler.Note(work.Number);
+        world.Timeline.Add(run.Exchange.KeyName, work, static work => $"{work} starts");
+        if (run.Tenure is not { } tenure)
+        {
+            return work;
+        }
+
+        Touch(tenure.Key);
+        if (tenure.Recorded.TryGetValue(step.Name, out var recorded))
+        {
+            Fail("G8", $"{work} runs again: work {recorded} is recorded", tenure.Key.Name);
+        }
+
+        // A mark holds the claim when its lease is over.
+        if (!(tenure is { IsMarked: true, IsInProgress: true }) && IsInDoubt(run, tenure))
+        {
+            Fail("G3", $"{work} starts on {tenure}, which has {(tenure.IsInProgress ? "lapsed" : $"ended ({tenure.End})")}", tenure.Key.Name);
+        }
+
+        for (var earlier = tenure.Predecessor; work.IsOnce && earlier is { WasDeleted: false, WasClaimedAgain: false }; earlier = earlier.Predecessor)
+        {
+            if (earlier.Run?.Works.Find(other => other.Name == work.Name && other.IsOnce) is { } first)
+            {
+                Fail("G8", $"{work} starts and must not run twice: {first} ran before", tenure.Key.Name);
+            }
+        }
+
+        return work;
+    }
+
+    public void StepEnded(StepWork work)
+    {
+        work.HasEnded = true;
+        world.Timeline.Add(work.Run.Exchange.KeyName, work, static work => $"{work} ends");
+    }
+
+    /// <summary>A handler has the result of a step: of its own work, or of an earlier attempt's.</summary>
+    public void StepTold(HandlerRun run, StepPlan step, int result)
+    {
+        var work = run.Works.Find(work => work.Name == step.Name);
+        world.Timeline.Add(run.Exchange.KeyName, (run, step, result, work), static told => $"{told.run} {(told.work is null ? "recalls" : "has")} the result of work {told.result} for the step '{told.step.Name}'");
+        if (work is not null)
+        {
+            work.WasTold = true;
+            if (result != work.Number)
+            {
+                Fail("G8", $"{run} got the result of work {result} from {work}", run.Exchange.KeyName);
+            }
+            else if (run.Tenure is { WasCompleted: false } tenure && !tenure.Key.RecordedResults.Contains(result))
+            {
+                Fail("G8", $"{run} has the result of {work}, which is not recorded", run.Exchange.KeyName);
+            }
+        }
+        else if (run.Tenure is not { } owner || !owner.Recorded.TryGetValue(step.Name, out var recorded) || recorded != result)
+        {
+            Fail("G8", $"{run} recalled the result of work {result} for the step '{step.Name}', and that is not recorded for it", run.Exchange.KeyName);
+        }
     }
 
     public void HadEffect(HandlerRun run) => world.Timeline.Add(run.Exchange.KeyName, run, static run => $"{run} has its effect");
@@ -329,13 +449,34 @@ internal sealed class Checker(World world)
         }
     }
 
+    /// <summary>A function has returned: the result of its own run, or a recorded one. It does not say which, nor whether it is recorded.</summary>
+    public Answer Returned(Exchange exchange, string result)
+    {
+        var answer = new Answer { Kind = AnswerKind.Response, Status = 201, Body = result };
+        if (exchange.Run is { Body: { } own } run && own == result)
+        {
+            if (run.Tenure is { WasCompleted: false } tenure)
+            {
+                run.WasToldUnstored = true;
+                if (!IsDisturbed(exchange) && !tenure.IsExcuse)
+                {
+                    Fail("G2", $"{exchange} has the result of {run}, which is not recorded, and the store was there", exchange.KeyName);
+                }
+            }
+
+            return answer;
+        }
+
+        var recorded = KeyOf(exchange)?.Runs.Find(run => run.Number == answer.Run);
+        return answer with { IsReplay = true, IsMarkedUnstored = recorded?.Tenure is { WasCompleted: false } };
+    }
+
     /// <summary>A response has gone out to its end.</summary>
     public void Answered(Exchange exchange, Answer answer)
     {
         world.Scheduler.Note(answer.Status);
         world.Timeline.Add(exchange.KeyName, (exchange, answer), static told => $"{told.exchange.Server} answers {told.exchange}: {told.answer}");
-        _storeKeys.TryGetValue((exchange.Plan.User, exchange.Plan.Key), out var storeKey);
-        _keys.TryGetValue(storeKey, out var key);
+        var key = KeyOf(exchange);
         if (key is not null)
         {
             Touch(key);
@@ -372,7 +513,7 @@ internal sealed class Checker(World world)
             foreach (var run in key.Runs)
             {
                 var tenure = run.Tenure!;
-                if (!run.HasEnded && !run.Exchange.Server!.Process.IsDead)
+                if (run.IsRunning)
                 {
                     Fail("Liveness", $"{run} never ended", key.Name);
                 }
@@ -427,12 +568,14 @@ internal sealed class Checker(World world)
         var fingerprint = FingerprintOf(exchange);
         // What was there at any time since the request came. What one server deletes another may have in its cache.
         var seen = key?.Tenures.FindAll(tenure => tenure.ClaimedAt <= Now
-            && (tenure.WasDeleted || (tenure.End is TenureEnd.Released or TenureEnd.Superseded ? tenure.EndedAt : tenure.GoneAt) + (Policy.Retention.Ticks / Tolerance) >= exchange.ArrivedAt)) ?? [];
+            && (tenure.WasDeleted || tenure.ThereUntil + (Policy.Retention.Ticks / Tolerance) >= exchange.ArrivedAt)) ?? [];
+        var own = exchange.Run;
         var isExplained = code switch
         {
             "idempotency-key-reused" => seen.Exists(tenure => tenure.Fingerprint != fingerprint),
-            "idempotency-request-in-progress" => seen.Exists(tenure => tenure.Fingerprint == fingerprint && tenure != exchange.Run?.Tenure),
-            "idempotency-outcome-unknown" => seen.Exists(tenure => tenure.Fingerprint == fingerprint && tenure.HasLapsed && (Policy.WhenAbandoned == AbandonedBehavior.Refuse || tenure.IsMarked || tenure.End != TenureEnd.None)),
+            "idempotency-request-in-progress" => seen.Exists(tenure => tenure.Fingerprint == fingerprint && (tenure != own?.Tenure || tenure.IsExcuse)),
+            "idempotency-claim-lost" => own?.Tenure is { } lost && (lost.IsExcuse || !lost.IsInProgress),
+            "idempotency-outcome-unknown" => own is { IsOutcomeUnknown: true } || seen.Exists(tenure => tenure.Fingerprint == fingerprint && tenure.HasLapsed && (Policy.WhenAbandoned == AbandonedBehavior.Refuse || tenure.WasMarked || tenure.End != TenureEnd.None)),
             "idempotency-response-unavailable" => seen.Exists(static tenure => tenure.Run is { IsBodyLost: true } && (tenure.WasCompleted || tenure.IsInProgress || tenure.IsExcuse)),
             "idempotency-store-unavailable" => IsDisturbed(exchange),
             _ => false,
@@ -468,6 +611,13 @@ internal sealed class Checker(World world)
 
     private static bool IsSameBody(HandlerRun run, Answer answer) => answer.Body.Replace(",\"serverCacheHit\":true", "", StringComparison.Ordinal) == run.Body;
 
+    /// <summary>The first step of a claim's run that has begun, must not run twice, and is not recorded.</summary>
+    private static StepWork? UnknownStep(Tenure tenure) => tenure.Run?.Works.Find(work => work.IsOnce && !tenure.Recorded.ContainsKey(work.Name));
+
+    /// <summary>Whether the store had given a run's claim away, or would any moment, when its last reply came, and nothing has stopped its server since.</summary>
+    private bool IsInDoubt(HandlerRun run, Tenure tenure) => !tenure.WasDeleted && run.Exchange.Server!.DisturbedUntil < run.Exchange.LastReplyAt
+        && (!tenure.IsInProgress || Now > tenure.LeaseUntil + (Policy.ClaimDuration.Ticks / Tolerance));
+
     private bool IsDisturbed(Exchange exchange) => exchange.IsDisturbed || exchange.Server!.DisturbedUntil >= exchange.ArrivedAt || exchange.Server.CutOffUntil >= exchange.ArrivedAt;
 
     private bool IsCalmSince(long moment) => world.Faults.DisturbedUntil + (2 * Policy.ClaimDuration.Ticks) < moment;
@@ -482,22 +632,24 @@ internal sealed class Checker(World world)
             return _keys.GetValueOrDefault(call.Key);
         }
 
-        var (user, number) = (exchange.Plan.User, exchange.Plan.Key);
+        var plan = exchange.Plan;
         if (!_keys.TryGetValue(call.Key, out var key))
         {
-            _keys.Add(call.Key, key = new KeyHistory(call.Key, user, number));
-            if (!_storeKeys.TryAdd((user, number), call.Key))
+            _keys.Add(call.Key, key = new KeyHistory(call.Key, plan));
+            if (!_storeKeys.TryAdd((plan.User, plan.Key, plan.IsCall), call.Key))
             {
                 Fail("G6", $"{exchange} is stored under another key than the same key of the same user before", exchange.KeyName);
             }
         }
-        else if (key.User != user || key.Key != number)
+        else if (key.User != plan.User || key.Key != plan.Key || key.IsCall != plan.IsCall)
         {
             Fail("G6", $"{exchange} is stored under the key of user {key.User}, key {key.Key}", exchange.KeyName);
         }
 
         return key;
     }
+
+    private KeyHistory? KeyOf(Exchange exchange) => _storeKeys.TryGetValue((exchange.Plan.User, exchange.Plan.Key, exchange.Plan.IsCall), out var storeKey) ? _keys[storeKey] : null;
 
     /// <summary>Notes what time alone has changed.</summary>
     private Tenure? Touch(KeyHistory key)

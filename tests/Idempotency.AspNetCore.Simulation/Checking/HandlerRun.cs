@@ -18,6 +18,15 @@ internal sealed class HandlerRun(int number, Exchange exchange, Tenure? tenure, 
 
     public bool HasEnded { get; set; }
 
+    /// <summary>The steps whose work it ran, first first.</summary>
+    public List<StepWork> Works { get; } = [];
+
+    /// <summary>Whether it runs, or a step does that it left behind.</summary>
+    public bool IsRunning => (!HasEnded || Works.Exists(static work => !work.HasEnded)) && !Exchange.Server!.Process.IsDead;
+
+    /// <summary>Whether it has begun what must not happen twice, and does not know that it is recorded.</summary>
+    public bool IsOutcomeUnknown => HasMarked || Works.Exists(static work => work is { IsOnce: true, WasTold: false });
+
     /// <summary>The status it ended with; null when it failed, and before its end.</summary>
     public int? Status { get; set; }
 

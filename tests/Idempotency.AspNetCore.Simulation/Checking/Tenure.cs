@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace Idempotency.AspNetCore.Simulation;
 
 /// <summary>One owner's time with a key, by what the store told that owner.</summary>
@@ -13,7 +15,7 @@ internal sealed class Tenure(string name, Guid owner, KeyHistory key, Server ser
 
     public Fingerprint Fingerprint { get; } = fingerprint;
 
-    public int Attempt { get; } = attempt;
+    public int Attempt { get; set; } = attempt;
 
     public long ClaimedAt { get; set; } = claimedAt;
 
@@ -39,7 +41,27 @@ internal sealed class Tenure(string name, Guid owner, KeyHistory key, Server ser
 
     public bool WasCompleted { get; set; }
 
-    public bool IsMarked { get; set; }
+    public bool IsMarked
+    {
+        get;
+        set
+        {
+            field = value;
+            WasMarked |= value;
+        }
+    }
+
+    /// <summary>Whether it was marked at any time.</summary>
+    public bool WasMarked { get; private set; }
+
+    /// <summary>The claim that it took over from; null for a fresh one.</summary>
+    public Tenure? Predecessor { get; set; }
+
+    /// <summary>The recorded steps of its record, with their results: those of its predecessors too.</summary>
+    public IReadOnlyDictionary<string, int> Recorded { get; set; } = ReadOnlyDictionary<string, int>.Empty;
+
+    /// <summary>The version of its record's steps; zero while it has none.</summary>
+    public int StepsVersion { get; set; }
 
     /// <summary>The run of its handler; null before it has started.</summary>
     public HandlerRun? Run { get; set; }
@@ -54,5 +76,11 @@ internal sealed class Tenure(string name, Guid owner, KeyHistory key, Server ser
     /// <summary>Whether it excuses a second run: nobody promised anything once a lease is over or an operator has intervened.</summary>
     public bool IsExcuse => HasLapsed || WasDeleted || WasClaimedAgain;
 
-    public bool IsGone(long now) => End is TenureEnd.Released or TenureEnd.Deleted || now >= GoneAt;
+    /// <summary>Whether its record was released with its steps, and waits for the next attempt.</summary>
+    public bool IsLeftWithSteps => End == TenureEnd.Released && StepsVersion > 0;
+
+    /// <summary>Until when its record was there, or will be.</summary>
+    public long ThereUntil => End == TenureEnd.Superseded || (End == TenureEnd.Released && !IsLeftWithSteps) ? EndedAt : GoneAt;
+
+    public bool IsGone(long now) => (End == TenureEnd.Released && !IsLeftWithSteps) || End == TenureEnd.Deleted || now >= GoneAt;
 }

@@ -21,7 +21,7 @@ internal sealed class Client(World world, int number, ulong seed)
             // Keys are hot for a while: those of the same stretch of the world's life meet.
             var key = (operation / 3 * plan.HotKeys) + _random.Below(plan.HotKeys);
             var isOtherRequest = _random.Chance(plan.Reuses);
-            var request = new RequestPlan(_random.Below(plan.Users), key, isOtherRequest ? 100 + _random.Below(2) : key);
+            var request = new RequestPlan(_random.Below(plan.Users), key, isOtherRequest ? 100 + _random.Below(2) : key, world.IsOfCalls(key));
             var isHonest = !isOtherRequest && !_random.Chance(plan.Dishonest);
             var own = new SeededRandom(_random.Next());
             if (plan.Operations?.Contains((ulong)((number * plan.OperationsPerClient) + operation)) == false)

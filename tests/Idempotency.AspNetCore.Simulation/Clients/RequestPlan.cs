@@ -5,16 +5,17 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Idempotency.AspNetCore.Simulation;
 
-/// <summary>What a client sends: a key of one user's, and a payment.</summary>
+/// <summary>What a client sends: a key of one user's, and a payment. A request, or a message that a function is called for.</summary>
 internal sealed class RequestPlan
 {
     private static readonly ClaimsPrincipal[] Principals = [.. Enumerable.Range(0, 8).Select(static user => new ClaimsPrincipal(new ClaimsIdentity([new Claim("sub", $"user-{user}")], "simulated")))];
 
-    public RequestPlan(int user, int key, int payment)
+    public RequestPlan(int user, int key, int payment, bool isCall = false)
     {
         User = user;
         Key = key;
         Payment = payment;
+        IsCall = isCall;
         Body = Encoding.UTF8.GetBytes($"{{\"payment\":{payment}}}");
     }
 
@@ -24,9 +25,16 @@ internal sealed class RequestPlan
 
     public int Payment { get; }
 
+    /// <summary>Whether it goes to <see cref="IIdempotentExecutor"/>, and not through the middleware.</summary>
+    public bool IsCall { get; }
+
     public byte[] Body { get; }
 
-    public string KeyName => $"{User}/{Key}";
+    public string KeyName => $"{User}/{Key}{(IsCall ? " of calls" : "")}";
+
+    public IdempotentCallKey CallKey => $"key-{Key}";
+
+    public IdempotentCallOptions CallOptions => new() { Partition = $"user-{User}", Payload = IdempotentPayload.OfJson(Body) };
 
     public ClaimsPrincipal Principal => Principals[User];
 

@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Http.Features.Authentication;
 
 namespace Idempotency.AspNetCore.Simulation;
 
-/// <summary>One request on its way through one server, and its response: what a web server's connection is to a real one.</summary>
+/// <summary>One request on its way through one server, and its response: what a web server's connection is to a real one. Or a call of a function, which needs less.</summary>
 internal sealed class Exchange : PipeWriter, IHttpResponseFeature, IHttpResponseBodyFeature, IHttpRequestLifetimeFeature, IRequestBodyPipeFeature, IHttpAuthenticationFeature
 {
     private static readonly AsyncLocal<Exchange?> Ambient = new();
@@ -35,7 +35,7 @@ internal sealed class Exchange : PipeWriter, IHttpResponseFeature, IHttpResponse
         LeavesAfter = world.Faults.ClientLeavesAfter(seed);
         Number = world.NextExchange();
         var random = new SeededRandom(SeededRandom.Mix(seed ^ 7));
-        if (world.Plan.SlowBodies > 0 && random.Chance(world.Plan.SlowBodies))
+        if (world.Plan.SlowBodies > 0 && random.Chance(world.Plan.SlowBodies) && !plan.IsCall)
         {
             _slowBody = new Pipe(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: true));
             _slowBody.Writer.Write(plan.Body.AsSpan(0, plan.Body.Length / 2));
@@ -119,10 +119,14 @@ internal sealed class Exchange : PipeWriter, IHttpResponseFeature, IHttpResponse
 
     public void Disturb() => IsDisturbed = true;
 
-    public HttpContext Arrive(Server server, long now)
+    public void Arrive(Server server, long now)
     {
         Server = server;
         ArrivedAt = LastReplyAt = now;
+    }
+
+    public HttpContext ToContext()
+    {
         var features = new FeatureCollection(12);
         features.Set<IHttpRequestFeature>(Plan.ToFeature(Reader.AsStream()));
         features.Set<IHttpResponseFeature>(this);
@@ -131,8 +135,8 @@ internal sealed class Exchange : PipeWriter, IHttpResponseFeature, IHttpResponse
         features.Set<IRequestBodyPipeFeature>(this);
         features.Set<IHttpAuthenticationFeature>(this);
         features.Set(this);
-        var context = new DefaultHttpContext(features) { RequestServices = server.Services };
-        context.SetEndpoint(server.Endpoint);
+        var context = new DefaultHttpContext(features) { RequestServices = Server!.Services };
+        context.SetEndpoint(Server.Endpoint);
         if (_slowBody is not null)
         {
             _world.Scheduler.PostAfter(_bodyTakes, null, static exchange => ((Exchange)exchange!).EndBody(), this);
@@ -167,6 +171,17 @@ internal sealed class Exchange : PipeWriter, IHttpResponseFeature, IHttpResponse
             }
         }
     }
+
+    /// <summary>The function has returned.</summary>
+    public void Return(string result) => Answer(_world.Checker.Returned(this, result));
+
+    /// <summary>The function has thrown: an exception of the library, with its code, or one of its own.</summary>
+    public void Throw(string? code) => Answer(new Answer
+    {
+        Kind = AnswerKind.Response,
+        Status = code switch { null => 500, "idempotency-store-unavailable" or "idempotency-claim-lost" => 503, _ => 409 }, // what tells whether to call again
+        Body = code is null ? "" : $"{{\"code\":\"{code}\"}}",
+    });
 
     /// <summary>The server's side of the connection is gone, without a word.</summary>
     public void Reset() => Answer(new Answer { Kind = AnswerKind.Reset });

@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore.Simulation;
 
-/// <summary>What a handler does.</summary>
+/// <summary>What a handler ends in, and whether it marks its effects. Functions know no statuses: for them, those that are not recorded are failures.</summary>
 internal enum HandlerKind
 {
     /// <summary>Answers 201.</summary>

@@ -10,6 +10,7 @@ internal sealed class Server
     private readonly HashSet<Exchange> _exchanges = [];
     private readonly ServiceProvider _services;
     private readonly RequestDelegate _pipeline;
+    private readonly Handler _handler;
 
     public Server(World world, int place, int life, long drift)
     {
@@ -22,13 +23,18 @@ internal sealed class Server
         var services = new ServiceCollection();
         services.AddSingleton<TimeProvider>(Time);
         services.AddSingleton<IIdempotencyStore>(new StoreNetwork(world, this));
-        services.AddIdempotency(options => options.LocalCacheMaxEntries = world.Plan.LocalCacheMaxEntries);
+        services.AddIdempotency(options =>
+        {
+            options.LocalCacheMaxEntries = world.Plan.LocalCacheMaxEntries;
+            options.DefaultPolicy = world.Plan.Policy;
+        });
         _services = services.BuildServiceProvider();
         Endpoint = new Endpoint(null, new EndpointMetadataCollection(new PolicyMetadata(world.Plan.Policy)), "payments");
         SynchronizationContext.SetSynchronizationContext(new Strand(Process));
         var app = new ApplicationBuilder(_services);
         app.UseIdempotency();
-        app.Run(new Handler(world, this).InvokeAsync);
+        _handler = new Handler(world, this);
+        app.Run(_handler.InvokeAsync);
         _pipeline = app.Build();
         SynchronizationContext.SetSynchronizationContext(null);
     }
@@ -123,8 +129,15 @@ internal sealed class Server
     private async Task HandleAsync(Exchange exchange)
     {
         Exchange.Current = exchange;
-        var context = exchange.Arrive(this, World.Scheduler.Now);
+        exchange.Arrive(this, World.Scheduler.Now);
         World.Timeline.Add(exchange.KeyName, exchange, static exchange => $"{exchange.Server} receives {exchange}");
+        if (exchange.Plan.IsCall)
+        {
+            await CallAsync(exchange);
+            return;
+        }
+
+        var context = exchange.ToContext();
         try
         {
             await _pipeline(context);
@@ -141,6 +154,24 @@ internal sealed class Server
 
             exchange.Clear();
             await exchange.FinishAsync();
+        }
+    }
+
+    private async Task CallAsync(Exchange exchange)
+    {
+        try
+        {
+            var executor = _services.GetRequiredService<IIdempotentExecutor>();
+            exchange.Return(await executor.ExecuteAsync("payments", exchange.Plan.CallKey, (run, _) => _handler.CallAsync(exchange, run), exchange.Plan.CallOptions, exchange.RequestAborted));
+        }
+        catch (Exception exception) when (exception is IdempotencyException or ApplicationFailure)
+        {
+            exchange.Throw((exception as IdempotencyException)?.Code);
+        }
+        catch (Exception exception)
+        {
+            World.Checker.Threw(exchange, exception);
+            exchange.Reset();
         }
     }
 

@@ -8,6 +8,8 @@ internal static class SmallWorldCatalog
     private static readonly TimeSpan AfterLease = Lease + TimeSpan.FromMilliseconds(1); // when a late request of the first moment arrives
     private static readonly IdempotencyPolicy Waiting = new() { ClaimDuration = Lease, Retention = TimeSpan.FromHours(1), WhenInProgress = InProgressBehavior.Wait, WaitTimeout = TimeSpan.FromMilliseconds(50) };
     private static readonly HandlerPlan Creates = new(HandlerKind.Creates);
+    private static readonly HandlerPlan TwoSteps = Creates with { Steps = [new("reserve"), new("charge", Takes: Brief)] };
+    private static readonly HandlerPlan OneStepOnce = Creates with { Steps = [new("charge", InterruptedStepBehavior.Refuse, Brief)] };
 
     public static IReadOnlyList<SmallWorld> All { get; } =
     [
@@ -91,6 +93,35 @@ internal static class SmallWorldCatalog
             Requests = [new(TimeSpan.Zero, 0), new(AfterLease, 1)],
             Handlers = [new(HandlerKind.Marks, Brief), Creates],
             Freeze = (Brief / 2, 2 * Lease),
+        },
+        new()
+        {
+            // The first server stands still in its second step, until its claim has been taken over; then both record that step at once.
+            Name = "step and takeover",
+            Requests = [new(TimeSpan.Zero, 0), new(AfterLease, 1)],
+            Handlers = [TwoSteps],
+            Freeze = (Brief / 2, AfterLease + (Brief / 2)),
+        },
+        new()
+        {
+            Name = "step that must not run twice and takeover",
+            Requests = [new(TimeSpan.Zero, 0), new(AfterLease, 1)],
+            Handlers = [OneStepOnce],
+            Freeze = (Brief / 2, AfterLease + (Brief / 2)),
+        },
+        new()
+        {
+            // The first attempt fails after a step, and its release meets the claim that goes on from there.
+            Name = "release with a step and claim",
+            Requests = [new(TimeSpan.Zero, 0), new(Brief, 1)],
+            Handlers = [new(HandlerKind.Fails, After: Brief, Steps: [new("charge")]), TwoSteps],
+        },
+        new()
+        {
+            // One of two steps at the same time fails and ends the attempt; the other is recorded when the next comes.
+            Name = "steps at the same time and claim",
+            Requests = [new(TimeSpan.Zero, 0), new(Brief, 1)],
+            Handlers = [Creates with { Steps = [new("reserve", Fails: true), new("charge", InterruptedStepBehavior.Refuse, Brief)], AreParallel = true }, TwoSteps],
         },
         new()
         {

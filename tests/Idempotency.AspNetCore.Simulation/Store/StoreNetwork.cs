@@ -15,7 +15,7 @@ internal sealed class StoreNetwork(World world, Server server) : IIdempotencySto
             asked,
             () => world.Store.ClaimAsync(key, claim, CancellationToken.None),
             result => world.Checker.Claimed(asked, claim, result),
-            static result => result.Existing is { } existing ? ClaimResult.Held(Damaged(existing)) : result,
+            static result => result.Existing is { } existing ? ClaimResult.Held(Damaged(existing)) : result.Steps.IsEmpty ? result : ClaimResult.TookOver(Damaged(result.Steps)),
             cancellationToken);
     }
 
@@ -34,7 +34,7 @@ internal sealed class StoreNetwork(World world, Server server) : IIdempotencySto
     public ValueTask<bool> SaveStepsAsync(StoreKey key, Guid owner, IdempotencySteps steps, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
     {
         var asked = Ask(StoreOperation.SaveSteps, key, owner);
-        return Send(asked, () => world.Store.SaveStepsAsync(key, owner, steps, lease, retention, CancellationToken.None), done => world.Checker.Renewed(asked, lease, retention, done), null, cancellationToken);
+        return Send(asked, () => world.Store.SaveStepsAsync(key, owner, steps, lease, retention, CancellationToken.None), done => world.Checker.StepsSaved(asked, steps, lease, retention, done), null, cancellationToken);
     }
 
     public ValueTask<bool> CompleteAsync(StoreKey key, Guid owner, ReadOnlyMemory<byte> payload, TimeSpan retention, CancellationToken cancellationToken)
@@ -61,17 +61,14 @@ internal sealed class StoreNetwork(World world, Server server) : IIdempotencySto
         return Send(asked, () => world.Store.DeleteAsync(key, CancellationToken.None), done => world.Checker.Deleted(asked, done), null, cancellationToken);
     }
 
-    // One byte of it is another by the time it arrives, of the response's body: every record has a checksum.
-    private static IdempotencyRecord Damaged(IdempotencyRecord record)
-    {
-        if (record.Payload.Length == 0)
-        {
-            return record;
-        }
+    private static IdempotencyRecord Damaged(IdempotencyRecord record) => record.Payload.IsEmpty ? record : record with { Payload = Damaged(record.Payload) };
 
-        var payload = record.Payload.ToArray();
-        payload[^8] ^= 0x10;
-        return record with { Payload = payload };
+    // One byte of it is another by the time it arrives, of the response's body or of a step's result: every record has a checksum.
+    private static byte[] Damaged(ReadOnlyMemory<byte> payload)
+    {
+        var damaged = payload.ToArray();
+        damaged[^Math.Min(8, damaged.Length)] ^= 0x10;
+        return damaged;
     }
 
     private StoreCall Ask(StoreOperation operation, StoreKey key, Guid owner) => new(operation, key, owner, server, Exchange.Current, world.Scheduler.Now);
