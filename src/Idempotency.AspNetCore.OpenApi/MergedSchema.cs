@@ -3,7 +3,7 @@ using Microsoft.OpenApi;
 
 namespace Idempotency.AspNetCore;
 
-/// <summary>One schema for what an application answers with a status and for our problems with it: an object with the members of all.</summary>
+/// <summary>One schema for an application's own response with a status and for the problems of the library with that status: an object with the members of all.</summary>
 /// <remarks>
 /// An <c>anyOf</c> would say more, but client generators drop it, or read one alternative alone, and generators that support several media types for a status read them only if their schemas are one. The rules:
 /// 1. Every member of any is a member. 2. What all require is required. 3. A member that several have admits our value; if its types do not, it has none. 4. Of components, the result is a component too, named after them.

@@ -194,7 +194,7 @@ public sealed class AttentionTests
                 return first.IsCompleted;
             },
             "the viewer is not kept waiting");
-        Assert.Contains("has not answered within 10 seconds", (await first).GetProperty("error").GetString(), StringComparison.Ordinal);
+        Assert.Contains("has not responded within 10 seconds", (await first).GetProperty("error").GetString(), StringComparison.Ordinal);
         var second = site.AttentionAsync(again: true);
         await Eventually.TrueAsync(
             () =>

@@ -165,7 +165,8 @@ public sealed class OperatorTests
         Assert.True(running.GetProperty("isComplete").GetBoolean());
         Assert.Equal(
             [(first.ToString(), 15, 300, 285), (second.ToString(), 6, 60, 54)],
-            running.GetProperty("running").EnumerateArray().Select(claim => (claim.GetProperty("storeKey").GetString()!, claim.GetProperty("secondsRunning").GetDouble(), claim.GetProperty("leaseSeconds").GetDouble(), claim.GetProperty("leaseSecondsLeft").GetDouble())));
+            running.GetProperty("running").EnumerateArray().Select(claim =>
+                (claim.GetProperty("storeKey").GetString()!, claim.GetProperty("secondsRunning").GetDouble(), claim.GetProperty("leaseSeconds").GetDouble(), claim.GetProperty("leaseSecondsLeft").GetDouble())));
         var cut = await JsonAsync(await AskAsync(api, "/idempotency/running?limit=1"));
         Assert.Equal((1, false), (cut.GetProperty("running").GetArrayLength(), cut.GetProperty("isComplete").GetBoolean()));
         using var refused = await AskAsync(api, "/idempotency/running?limit=0");
@@ -340,7 +341,16 @@ public sealed class OperatorTests
         await using var api = await StartAsync();
         using var first = await api.SendAsync("/pay/1");
         var key = api.Store.LastKey;
-        foreach (var (method, path) in new[] { (HttpMethod.Get, $"/idempotency/records/{key}"), (HttpMethod.Delete, $"/idempotency/records/{key}"), (HttpMethod.Post, "/idempotency/records/search"), (HttpMethod.Get, "/idempotency/abandoned"), (HttpMethod.Get, "/idempotency/running"), (HttpMethod.Get, "/idempotency/incidents") })
+        (HttpMethod Method, string Path)[] endpoints =
+        [
+            (HttpMethod.Get, $"/idempotency/records/{key}"),
+            (HttpMethod.Delete, $"/idempotency/records/{key}"),
+            (HttpMethod.Post, "/idempotency/records/search"),
+            (HttpMethod.Get, "/idempotency/abandoned"),
+            (HttpMethod.Get, "/idempotency/running"),
+            (HttpMethod.Get, "/idempotency/incidents"),
+        ];
+        foreach (var (method, path) in endpoints)
         {
             using var refused = await AskAsync(api, path, method, user);
             Assert.True(refused.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, $"{path}: {refused.StatusCode}");

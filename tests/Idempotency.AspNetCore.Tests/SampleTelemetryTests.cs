@@ -35,12 +35,29 @@ public sealed class SampleTelemetryTests : IDisposable
                 received.AddOrUpdate(signal, _ => Encoding.Latin1.GetString(body.ToArray()), (_, before) => before + Encoding.Latin1.GetString(body.ToArray()));
             }),
             kestrel: true);
-        await using (var sample = Start(("OTEL_EXPORTER_OTLP_ENDPOINT", collector.Address.ToString()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), ("OTEL_SERVICE_NAME", "payments-under-test")))
+        (string, string)[] settings =
+        [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.Address.ToString()),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+            ("OTEL_SERVICE_NAME", "payments-under-test"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "200"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "200"),
+            ("OTEL_BLRP_SCHEDULE_DELAY", "200"),
+        ];
+        await using (var sample = Start(settings))
         {
             using var client = sample.CreateClient();
             using var response = await client.SendAsync(Api.Request("/payments", json: Payment));
             Assert.True(response.IsSuccessStatusCode, await response.TextAsync());
-        } // what is left is exported at the end
+
+            // Not only what is exported when the sample ends: on a busy machine the exporter stops waiting for the collector then.
+            await Eventually.TrueAsync(
+                () => received.GetValueOrDefault("logs")?.Contains("Application started", StringComparison.Ordinal) == true
+                    && received.GetValueOrDefault("traces")?.Contains("POST /payments", StringComparison.Ordinal) == true
+                    && received.GetValueOrDefault("metrics")?.Contains("http.server.request.duration", StringComparison.Ordinal) == true
+                    && received["metrics"].Contains("idempotency.requests", StringComparison.Ordinal),
+                "The collector has logs, traces and metrics of the payment.");
+        }
 
         Assert.Equal(["logs", "metrics", "traces"], received.Keys.Order(StringComparer.Ordinal));
         Assert.All(received.Values, sent => Assert.Contains("payments-under-test", sent, StringComparison.Ordinal));

@@ -47,7 +47,7 @@ internal sealed class AttentionList(IIdempotencyRecords records, PoliciesInForce
         }
         catch (TimeoutException)
         {
-            return Unknown($"The store has not answered within {Patience.TotalSeconds} seconds.");
+            return Unknown($"The store has not responded within {Patience.TotalSeconds} seconds.");
         }
     }
 

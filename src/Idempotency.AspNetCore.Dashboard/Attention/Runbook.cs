@@ -3,9 +3,9 @@ namespace Idempotency.AspNetCore;
 /// <summary>What an operator does about each case. The package's README has the same sentences in a table.</summary>
 internal static class Runbook
 {
-    public const string RunsAgain = "The next retry with this key runs the request again. If the client has given up, check the operation by hand.";
+    public const string RunsAgain = "The next retry with this key runs the request again. If the client no longer retries, check the operation by hand.";
 
-    public const string Resumes = "The next retry with this key continues after the recorded steps. If the client has given up, finish the operation by hand.";
+    public const string Resumes = "The next retry with this key continues after the recorded steps. If the client no longer retries, finish the operation by hand.";
 
     public const string ByPolicy = "The policy of its endpoint decides whether the next retry runs the request again. Look it up by method, path and key to see which.";
 

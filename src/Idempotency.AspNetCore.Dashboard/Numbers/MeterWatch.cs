@@ -53,7 +53,7 @@ internal sealed class MeterWatch : IDisposable
 
     public long? CacheBytes { get; private set; }
 
-    /// <summary>Reads the instruments that are asked rather than told, and puts what was counted into the newest slot.</summary>
+    /// <summary>Reads the observable instruments, and adds the new counts to the newest slot.</summary>
     public void Gather(Window window)
     {
         _listener.RecordObservableInstruments();

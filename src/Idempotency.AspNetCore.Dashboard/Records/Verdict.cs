@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore;
 
-/// <summary>The operator's question, answered: did this request run, and may its key be forgotten?</summary>
+/// <summary>What an operator asks: did this request run, and may its key be forgotten?</summary>
 /// <param name="State">What the record says, in one word.</param>
 /// <param name="Ran">Whether the request ran.</param>
 /// <param name="MayForget"><c>no</c>, <c>careful</c>, or <c>nothing</c> where there is nothing to forget.</param>
@@ -79,7 +79,7 @@ internal sealed record Verdict(string State, string Ran, string MayForget, strin
                 $"Perhaps. {started} It may or may not have taken effect. {Runbook.RunsAgain}",
                 No,
                 "It is not needed: a retry runs as it is.",
-                $"The next request with this key runs as a first attempt: the handler is not told that another came before it. {UndoesNothing}"),
+                $"The next request with this key runs as a first attempt: the handler does not learn that another one came before it. {UndoesNothing}"),
             _ => new(
                 "abandoned",
                 $"Perhaps. {started} It may or may not have taken effect. {Runbook.ByPolicy}",

@@ -5,7 +5,8 @@ namespace Idempotency.AspNetCore;
 /// <summary>Whether a request comes from the dashboard's own page, and not from another site in the browser of a signed-in operator.</summary>
 /// <remarks>
 /// <para>1. It has a header that a form cannot send, and that a script of another origin can send only after a CORS preflight. 2. Where the browser says which site it comes from
-/// (<c>Sec-Fetch-Site</c>), that is this origin: a CORS policy of the application that lets other origins in does not open the dashboard to them. 3. Where the browser does not (plain HTTP), but names the origin, that is the host the request was sent to.</para>
+/// (<c>Sec-Fetch-Site</c>), that is this origin: a CORS policy of the application that lets other origins in does not open the dashboard to them.
+/// 3. Where the browser does not (plain HTTP), but names the origin, that is the host the request was sent to.</para>
 /// <para>Not the framework's antiforgery tokens: they need Data Protection keys that all servers behind a load balancer share, which an application without forms may not have.</para>
 /// </remarks>
 internal static class SameOrigin

@@ -38,7 +38,7 @@ public static class IdempotencyDashboardEndpointRouteBuilderExtensions
             throw new InvalidOperationException("MapIdempotencyDashboard() needs idempotency's services. Call builder.Services.AddIdempotency() first.");
         }
 
-        // Here and not at the first request: a dashboard whose policy is misspelled would answer every operator with an error, and only when one needs it.
+        // Here and not at the first request: a dashboard whose policy is misspelled would return an error to every operator, at the moment they need it.
         if (endpoints.ServiceProvider.GetService<IAuthorizationPolicyProvider>() is not { } policies || policies.GetPolicyAsync(authorizationPolicy).GetAwaiter().GetResult() is null)
         {
             throw new InvalidOperationException(

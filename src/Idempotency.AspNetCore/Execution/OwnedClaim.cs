@@ -187,7 +187,7 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
     {
         if (!IsCompleted && Steps is { } steps)
         {
-            // What still runs must not run beside the next attempt. Nor is it known before what it comes to, which the caller is told even when the claim is lost.
+            // A step that still runs must not run beside the next attempt. Its outcome decides what the caller receives, even if the claim is lost.
             await steps.SettleAsync(restarts: false);
         }
 

@@ -20,7 +20,8 @@ internal static class LatencyChart
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Left + Width + 60} {height}" font-family="system-ui, sans-serif" font-size="13" role="img">
             <title>Latency of each kind of request at 30 % of the capacity: p50, p99 and p99.9</title>
             <style>
-              .text {"{ fill: #24292f }"} .quiet {"{ fill: #57606a }"} .dot {"{ fill: #4c7bd9 }"} .ring {"{ fill: none; stroke: #4c7bd9; stroke-width: 2 }"} .line {"{ stroke: #4c7bd9; stroke-width: 2 }"} .grid {"{ stroke: #8c959f; stroke-dasharray: 3 3; opacity: 0.5 }"}
+              .text {"{ fill: #24292f }"} .quiet {"{ fill: #57606a }"} .dot {"{ fill: #4c7bd9 }"} .ring {"{ fill: none; stroke: #4c7bd9; stroke-width: 2 }"}
+              .line {"{ stroke: #4c7bd9; stroke-width: 2 }"} .grid {"{ stroke: #8c959f; stroke-dasharray: 3 3; opacity: 0.5 }"}
               @media (prefers-color-scheme: dark) {"{ .text { fill: #e6edf3 } .quiet { fill: #9198a1 } .dot { fill: #6f9bea } .ring, .line { stroke: #6f9bea } }"}
             </style>
             <text class="quiet" x="{Left}" y="18">milliseconds from the moment a request was due, logarithmic</text>

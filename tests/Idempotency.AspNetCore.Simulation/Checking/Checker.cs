@@ -575,7 +575,8 @@ internal sealed class Checker(World world)
             "idempotency-key-reused" => seen.Exists(tenure => tenure.Fingerprint != fingerprint),
             "idempotency-request-in-progress" => seen.Exists(tenure => tenure.Fingerprint == fingerprint && (tenure != own?.Tenure || tenure.IsExcuse)),
             "idempotency-claim-lost" => own?.Tenure is { } lost && (lost.IsExcuse || !lost.IsInProgress),
-            "idempotency-outcome-unknown" => own is { IsOutcomeUnknown: true } || seen.Exists(tenure => tenure.Fingerprint == fingerprint && tenure.HasLapsed && (Policy.WhenAbandoned == AbandonedBehavior.Refuse || tenure.WasMarked || tenure.End != TenureEnd.None)),
+            "idempotency-outcome-unknown" => own is { IsOutcomeUnknown: true }
+                || seen.Exists(tenure => tenure.Fingerprint == fingerprint && tenure.HasLapsed && (Policy.WhenAbandoned == AbandonedBehavior.Refuse || tenure.WasMarked || tenure.End != TenureEnd.None)),
             "idempotency-response-unavailable" => seen.Exists(static tenure => tenure.Run is { IsBodyLost: true } && (tenure.WasCompleted || tenure.IsInProgress || tenure.IsExcuse)),
             "idempotency-store-unavailable" => IsDisturbed(exchange),
             _ => false,
