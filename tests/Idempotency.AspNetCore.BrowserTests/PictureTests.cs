@@ -16,12 +16,17 @@ namespace Idempotency.AspNetCore.BrowserTests;
 /// </summary>
 public sealed class PictureTests(Chromium chromium)
 {
-    private static readonly (string Name, int Width, int Height, ColorScheme Colors, float Scale)[] Views =
+    private static readonly string Chosen = Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_PICTURES") ?? "";
+
+    private static readonly (string Name, int Width, int Height, ColorScheme Colors, float Scale)[] AllViews =
     [
+        ("phone", 390, 780, ColorScheme.Light, 1.5f),
         ("light", 1280, 900, ColorScheme.Light, 1),
         ("dark", 1280, 900, ColorScheme.Dark, 1),
-        ("phone", 390, 780, ColorScheme.Light, 1.5f),
     ];
+
+    // What the pages show does not depend on the view; all are needed only for the documentation.
+    private static readonly IEnumerable<(string Name, int Width, int Height, ColorScheme Colors, float Scale)> Views = AllViews.Take(Chosen.Length == 0 ? 1 : AllViews.Length);
 
     [Fact]
     public async Task The_demo_page_shows_a_payment_that_was_sent_twelve_times_and_ran_once()
@@ -38,13 +43,13 @@ public sealed class PictureTests(Chromium chromium)
             await demo.SeeAsync(1, "Executed", "201");
             for (var sent = 2; sent <= 10; sent++)
             {
-                await demo.PressAsync("Retry the same");
+                await demo.PressAsync("Retry the request");
                 await demo.SeeAsync(sent, "Replayed by the server", "201");
             }
 
-            await demo.PressAsync("Same key, other payload");
-            await demo.SeeAsync(11, "Refused", "422");
-            await demo.PressAsync("Retry the same");
+            await demo.PressAsync("Same key, different payload");
+            await demo.SeeAsync(11, "Rejected", "422");
+            await demo.PressAsync("Retry the request");
             await demo.SeeAsync(12, "Replayed by the server", "201");
             await demo.SeeExecutionsAsync(1);
             await TakeAsync(page, $"demo-{view.Name}");
@@ -143,7 +148,7 @@ public sealed class PictureTests(Chromium chromium)
 
     private static async Task TakeAsync(IPage page, string name)
     {
-        var folder = Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_PICTURES") is { Length: > 0 } chosen ? Path.Combine(Root(), chosen) : Path.Combine(AppContext.BaseDirectory, "pictures");
+        var folder = Chosen.Length > 0 ? Path.Combine(Root(), Chosen) : Path.Combine(AppContext.BaseDirectory, "pictures");
         await page.ScreenshotAsync(new PageScreenshotOptions { FullPage = true, Path = Path.Combine(folder, $"{name}.png") });
     }
 
