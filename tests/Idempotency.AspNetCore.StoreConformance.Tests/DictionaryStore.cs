@@ -34,6 +34,8 @@ public sealed class DictionaryStore(TimeProvider time, Fault fault = Fault.None)
         {
             var isTaken = found is { IsCompleted: false }
                 && (found.Owner == superseded || fault == Fault.TakesOverWithoutItsOwner)
+                && (found.Fingerprint == claim.Fingerprint || fault == Fault.TakesOverAnotherRequest)
+                && (found.Attempt == claim.Attempt - 1 || fault == Fault.TakesOverALaterAttempt)
                 && (found.LeaseEnd <= Now || fault == Fault.TakesALiveClaim)
                 && (!found.IsMarked || fault == Fault.TakesOverAMarkedClaim);
             if (!isTaken)
