@@ -86,6 +86,7 @@ internal sealed class FaultyStore(TimeProvider time, StoreFault fault) : Referen
     {
         StoreFault.TakesOverLiveClaims when claim.Supersedes is null && !record.IsCompleted => true,
         StoreFault.ForgetsTheMark => IsPrevious(record, claim),
+        StoreFault.ComparesOwnersAlone => base.MaySupersede(record, claim with { Attempt = record.Attempt + 1, Fingerprint = record.Fingerprint }),
         _ => base.MaySupersede(record, claim),
     };
 
