@@ -19,10 +19,10 @@ namespace Idempotency.AspNetCore;
 public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClaimSource, IDisposable
 {
     // Free if: 1. there is no item; 2. it is gone: its expiry has passed (to the millisecond, or to the second if another library wrote
-    // it) and, if it is in progress, so has its lease. To supersede, 3. exactly that owner's claim must exist, and its lease must have ended.
+    // it) and, if it is in progress, so has its lease. To supersede, 3. exactly that owner's claim must exist, for the previous attempt of the same request, and its lease must have ended.
     private const string Free = "attribute_not_exists(#id) OR ((#exact <= :now OR (attribute_not_exists(#exact) AND #expiry <= :seconds)) "
         + "AND (#status <> :inprogress OR attribute_not_exists(#lease) OR #lease <= :lapsed))";
-    private const string Superseded = "#status = :inprogress AND #owner = :superseded AND #lease <= :lapsed AND attribute_not_exists(#effects)";
+    private const string Superseded = "#status = :inprogress AND #owner = :superseded AND #attempt = :previous AND #validation = :validation AND #lease <= :lapsed AND attribute_not_exists(#effects)";
     private const string Takeover = "SET #owner = :owner, #attempt = :attempt, #validation = :validation, #lease = :lease, #exact = :exact, #expiry = :expiry";
     private const string OwnedAndThere = "#owner = :me AND #status = :inprogress AND #exact > :now";
     private const string Renewal = "SET #lease = :lease, #exact = :exact, #expiry = :expiry";
@@ -333,11 +333,12 @@ public sealed class DynamoDBIdempotencyStore : IIdempotencyStore, IAbandonedClai
     private async Task<Dictionary<string, AttributeValue>> TakeOverAsync(StoreKey key, IdempotencyClaim claim, Guid superseded, long now, CancellationToken cancellationToken)
     {
         var lease = now + DynamoDBRecord.Milliseconds(claim.Lease);
-        var values = new Dictionary<string, AttributeValue>(9)
+        var values = new Dictionary<string, AttributeValue>(10)
         {
             [":inprogress"] = DynamoDBRecord.InProgress,
             [":lapsed"] = _record.Lapsed(now),
             [":superseded"] = DynamoDBRecord.Owner(superseded),
+            [":previous"] = DynamoDBRecord.Number(claim.Attempt - 1),
             [":owner"] = DynamoDBRecord.Owner(claim.Owner),
             [":attempt"] = DynamoDBRecord.Number(claim.Attempt),
             [":validation"] = DynamoDBRecord.Fingerprint(claim.Fingerprint),

@@ -40,7 +40,7 @@ internal abstract class RecordSql
         Read = $"SELECT {Status}, {Owner}, {Attempt}, {Fingerprint}, {LeaseUntil} - {now}, {GoneAt} - {now}, {Payload} FROM {Table} WHERE {Key} = @key AND {GoneAt} > {now}";
         TakenOver = $"{Status} = {InProgress}, {Owner} = @owner, {Attempt} = @attempt, {Fingerprint} = @fingerprint, {renewed}";
         Claimed = $"{TakenOver}, {Payload} = NULL, {StepsVersion} = NULL";
-        Superseding = $"{Key} = @key AND {Owner} = @superseded AND {Status} = {InProgress} AND {LeaseUntil} <= {now} AND {GoneAt} > {now}";
+        Superseding = $"{Key} = @key AND {Owner} = @superseded AND {Attempt} = @attempt - 1 AND {Fingerprint} = @fingerprint AND {Status} = {InProgress} AND {LeaseUntil} <= {now} AND {GoneAt} > {now}";
         ClaimColumns = $"{Key}, {Status}, {Owner}, {Attempt}, {Fingerprint}, {LeaseUntil}, {GoneAt}";
         ClaimValues = $"@key, {InProgress}, @owner, @attempt, @fingerprint, {now} + @lease, {now} + @gone";
         AbandonedAfter = $"{Key} > @after AND {Status} IN ({InProgress}, {EffectsStarted}) AND {LeaseUntil} <= {now} AND {GoneAt} > {now} ORDER BY {Key}";

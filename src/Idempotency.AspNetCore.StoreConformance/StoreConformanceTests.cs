@@ -31,14 +31,23 @@ public abstract class StoreConformanceTests
 
     private protected static StoreKey NewKey() => new(Sha256Hash.Of(Guid.NewGuid().ToByteArray()));
 
-    private static IdempotencyClaim NewClaim(TimeSpan? lease = null, TimeSpan? retention = null, Guid? supersedes = null, int attempt = 1) => new()
+    private static IdempotencyClaim NewClaim(TimeSpan? lease = null, TimeSpan? retention = null) => new()
     {
         Owner = Guid.NewGuid(),
         Fingerprint = new Fingerprint(NewKey().Hash),
-        Attempt = attempt,
+        Attempt = 1,
         Lease = lease ?? Hour,
         Retention = retention ?? Hour,
-        Supersedes = supersedes,
+    };
+
+    /// <summary>The attempt that takes over a claim; for one that was released, of nobody.</summary>
+    private static IdempotencyClaim Next(IdempotencyClaim claim, Guid? supersedes = null) => claim with
+    {
+        Owner = Guid.NewGuid(),
+        Attempt = claim.Attempt + 1,
+        Lease = Hour,
+        Retention = Hour,
+        Supersedes = supersedes ?? claim.Owner,
     };
 
     private protected async Task<IdempotencyClaim> ClaimedAsync(StoreKey key, TimeSpan? lease = null, TimeSpan? retention = null)
@@ -150,7 +159,7 @@ public abstract class StoreConformanceTests
         Assert.False(await Store.CompleteAsync(key, claim.Owner, new byte[] { 2 }, Hour, default));
         Assert.False(await Store.RenewAsync(key, claim.Owner, Hour, Hour, default));
         Assert.False(await Store.ReleaseAsync(key, claim.Owner, default));
-        Assert.False((await Store.ClaimAsync(key, NewClaim(supersedes: claim.Owner, attempt: 2), default)).IsAcquired);
+        Assert.False((await Store.ClaimAsync(key, Next(claim), default)).IsAcquired);
         Assert.Equal([1], (await Store.ReadAsync(key, default))!.Payload.ToArray());
     }
 
@@ -162,7 +171,7 @@ public abstract class StoreConformanceTests
         Assert.False(await Store.RenewAsync(key, Guid.NewGuid(), Hour, Hour, default));
         Assert.False(await Store.ReleaseAsync(key, Guid.NewGuid(), default));
         Assert.False(await Store.DeleteAsync(key, default));
-        var superseding = await Store.ClaimAsync(key, NewClaim(supersedes: Guid.NewGuid(), attempt: 2), default);
+        var superseding = await Store.ClaimAsync(key, Next(NewClaim()), default);
         Assert.False(superseding.IsAcquired);
         Assert.Null(superseding.Existing);
         Assert.Null(await Store.ReadAsync(key, default));
@@ -173,7 +182,7 @@ public abstract class StoreConformanceTests
     {
         var (alive, key) = (NewKey(), NewKey());
         var living = await ClaimedAsync(alive);
-        Assert.False((await Store.ClaimAsync(alive, NewClaim(supersedes: living.Owner, attempt: 2), default)).IsAcquired);
+        Assert.False((await Store.ClaimAsync(alive, Next(living), default)).IsAcquired);
         var claim = await ClaimedAsync(key, lease: Brief);
         await PassAsync(Longer);
 
@@ -181,9 +190,9 @@ public abstract class StoreConformanceTests
         Assert.False(held.IsAcquired);
         Assert.True(held.Existing!.IsAbandoned);
         Assert.True((await Store.ReadAsync(key, default))!.IsAbandoned);
-        Assert.False((await Store.ClaimAsync(key, NewClaim(supersedes: Guid.NewGuid(), attempt: 2), default)).IsAcquired);
+        Assert.False((await Store.ClaimAsync(key, Next(claim, supersedes: Guid.NewGuid()), default)).IsAcquired);
 
-        var successor = NewClaim(supersedes: claim.Owner, attempt: 2);
+        var successor = Next(claim);
         Assert.True((await Store.ClaimAsync(key, successor, default)).IsAcquired);
         var record = await Store.ReadAsync(key, default);
         Assert.Equal(successor.Owner, record!.Owner);
@@ -203,8 +212,56 @@ public abstract class StoreConformanceTests
         var key = NewKey();
         var claim = await ClaimedAsync(key, lease: Brief);
         await PassAsync(Longer);
-        var results = await Task.WhenAll(Enumerable.Range(0, 32).Select(_ => Task.Run(async () => await Store.ClaimAsync(key, NewClaim(supersedes: claim.Owner, attempt: 2), default))));
+        var results = await Task.WhenAll(Enumerable.Range(0, 32).Select(_ => Task.Run(async () => await Store.ClaimAsync(key, Next(claim), default))));
         Assert.Single(results, result => result.IsAcquired);
+    }
+
+    [Fact]
+    public async Task A_claim_is_taken_over_only_by_the_next_attempt_of_the_same_request()
+    {
+        var (lapsed, key) = (NewKey(), NewKey());
+        var abandoned = await ClaimedAsync(lapsed, lease: Brief);
+        await PassAsync(Longer);
+        foreach (var late in new[] { Next(abandoned) with { Fingerprint = NewClaim().Fingerprint }, Next(abandoned) with { Attempt = 1 }, Next(abandoned) with { Attempt = 3 } })
+        {
+            var refused = await Store.ClaimAsync(lapsed, late, default);
+            Assert.False(refused.IsAcquired);
+            Assert.Equal(abandoned.Owner, refused.Existing!.Owner);
+        }
+
+        Assert.True((await Store.ClaimAsync(lapsed, Next(abandoned), default)).IsAcquired);
+
+        // All released claims have the same owner: nobody. Here an operator deletes the record of one, and a different request uses the key.
+        var earlier = await ClaimedAsync(key);
+        await ReleaseWithStepsAsync(earlier, 1);
+        Assert.True(await Store.DeleteAsync(key, default));
+        var first = await ClaimedAsync(key);
+        await ReleaseWithStepsAsync(first, 1);
+        await AssertRefusedAsync(Next(earlier, supersedes: Guid.Empty), 1);
+
+        // The next attempt is released as well, and one that had found the first is late.
+        var second = Next(first, supersedes: Guid.Empty);
+        Assert.True((await Store.ClaimAsync(key, second, default)).IsAcquired);
+        await ReleaseWithStepsAsync(second, 2);
+        await AssertRefusedAsync(Next(first, supersedes: Guid.Empty), 2);
+        Assert.Equal([2], (await Store.ClaimAsync(key, Next(second, supersedes: Guid.Empty), default)).Steps.ToArray());
+
+        async Task ReleaseWithStepsAsync(IdempotencyClaim claim, byte version)
+        {
+            Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(version, version), Hour, Hour, default));
+            Assert.True(await Store.ReleaseAsync(key, claim.Owner, default));
+        }
+
+        async Task AssertRefusedAsync(IdempotencyClaim late, byte version)
+        {
+            var refused = await Store.ClaimAsync(key, late, default);
+            Assert.False(refused.IsAcquired);
+            foreach (var record in new[] { refused.Existing!, (await Store.ReadAsync(key, default))! })
+            {
+                Assert.Equal((Guid.Empty, first.Fingerprint, (int)version), (record.Owner, record.Fingerprint, record.Attempt));
+                Assert.Equal([version], record.Payload.ToArray());
+            }
+        }
     }
 
     [Fact]
@@ -219,7 +276,7 @@ public abstract class StoreConformanceTests
         await PassAsync(Longer);
         Assert.True(await Store.RenewAsync(key, renewed.Owner, Hour, Hour, default));
         Assert.False((await Store.ReadAsync(key, default))!.IsAbandoned);
-        Assert.False((await Store.ClaimAsync(key, NewClaim(supersedes: renewed.Owner, attempt: 2), default)).IsAcquired);
+        Assert.False((await Store.ClaimAsync(key, Next(renewed), default)).IsAcquired);
         Assert.True(await Store.ReleaseAsync(released, releasedClaim.Owner, default));
         Assert.True(await Store.CompleteAsync(completed, completedClaim.Owner, new byte[] { 1 }, Hour, default));
     }
@@ -249,7 +306,7 @@ public abstract class StoreConformanceTests
         Assert.False(marked.IsAbandoned);
         Assert.True(await Store.RenewAsync(key, claim.Owner, Brief, Hour, default)); // a renewal does not take the mark away
         await PassAsync(Longer);
-        var refused = await Store.ClaimAsync(key, NewClaim(supersedes: claim.Owner, attempt: 2), default);
+        var refused = await Store.ClaimAsync(key, Next(claim), default);
         Assert.False(refused.IsAcquired);
         Assert.True(refused.Existing!.EffectsStarted);
         Assert.True(refused.Existing.IsAbandoned);
@@ -299,7 +356,7 @@ public abstract class StoreConformanceTests
         var claim = await ClaimedAsync(key);
         Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(3, 1, 2, 3), Brief, Hour, default));
         await PassAsync(Longer);
-        var second = NewClaim(supersedes: claim.Owner, attempt: 2);
+        var second = Next(claim);
         var taken = await Store.ClaimAsync(key, second, default);
         Assert.True(taken.IsAcquired);
         Assert.Equal([1, 2, 3], taken.Steps.ToArray());
@@ -317,7 +374,7 @@ public abstract class StoreConformanceTests
         var key = NewKey();
         var claim = await ClaimedAsync(key, lease: Brief);
         await PassAsync(Longer);
-        var taken = await Store.ClaimAsync(key, NewClaim(supersedes: claim.Owner, attempt: 2), default);
+        var taken = await Store.ClaimAsync(key, Next(claim), default);
         Assert.True(taken.IsAcquired);
         Assert.True(taken.Steps.IsEmpty);
     }
@@ -341,11 +398,11 @@ public abstract class StoreConformanceTests
         Assert.False(await Store.RenewAsync(key, claim.Owner, Hour, Hour, default));
         Assert.False(await Store.CompleteAsync(key, claim.Owner, new byte[] { 1 }, Hour, default));
         Assert.False(await Store.ReleaseAsync(key, claim.Owner, default));
-        var next = NewClaim(supersedes: Guid.Empty, attempt: 2);
+        var next = Next(claim, supersedes: Guid.Empty);
         var taken = await Store.ClaimAsync(key, next, default);
         Assert.True(taken.IsAcquired);
         Assert.Equal([5], taken.Steps.ToArray());
-        Assert.False((await Store.ClaimAsync(key, NewClaim(supersedes: Guid.Empty, attempt: 2), default)).IsAcquired);
+        Assert.False((await Store.ClaimAsync(key, Next(claim, supersedes: Guid.Empty), default)).IsAcquired);
         Assert.True(await Store.CompleteAsync(key, next.Owner, new byte[] { 1 }, Hour, default));
     }
 
@@ -369,14 +426,14 @@ public abstract class StoreConformanceTests
         Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(1, 1) with { EffectsStarted = true }, Brief, Hour, default));
         Assert.True((await Store.ReadAsync(key, default))!.EffectsStarted);
         await PassAsync(Longer);
-        var refused = await Store.ClaimAsync(key, NewClaim(supersedes: claim.Owner, attempt: 2), default);
+        var refused = await Store.ClaimAsync(key, Next(claim), default);
         Assert.False(refused.IsAcquired);
         Assert.True(refused.Existing!.EffectsStarted);
         Assert.Equal([1], refused.Existing.Payload.ToArray());
         Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(2, 1, 2), Brief, Hour, default)); // its owner came back
         Assert.False((await Store.ReadAsync(key, default))!.EffectsStarted);
         await PassAsync(Longer);
-        Assert.Equal([1, 2], (await Store.ClaimAsync(key, NewClaim(supersedes: claim.Owner, attempt: 2), default)).Steps.ToArray());
+        Assert.Equal([1, 2], (await Store.ClaimAsync(key, Next(claim), default)).Steps.ToArray());
     }
 
     [Fact]

@@ -197,7 +197,7 @@ public sealed class ModelTests(PostgreSqlDatabase postgres, MariaDbDatabase mari
         Assert.True((await store.ClaimAsync(key, successor, default)).IsAcquired);
         Assert.True(await store.SaveStepsAsync(key, successor.Owner, StoreTests.Steps(1, 5), Hour, Hour, default));
         Assert.True(await store.ReleaseAsync(key, successor.Owner, default));
-        successor = StoreTests.NewClaim(supersedes: Guid.Empty);
+        successor = StoreTests.NewClaim(supersedes: Guid.Empty) with { Attempt = 3 };
         Assert.Equal([5], (await store.ClaimAsync(key, successor, default)).Steps.ToArray());
         Assert.True(await store.RenewAsync(key, successor.Owner, Hour, Hour, default));
         Assert.True(await store.MarkEffectsStartedAsync(key, successor.Owner, Hour, Hour, default));

@@ -41,7 +41,7 @@ public sealed class SqlServerSqlTests
         $"""
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         DECLARE @taken int = 0, @steps varbinary(max);
-        UPDATE [app].[Records] SET {TakenOver}, @steps = [Payload] WHERE [Key] = @key AND [Owner] = @superseded AND [Status] = 0 AND [LeaseUntil] <= {Now} AND [GoneAt] > {Now};
+        UPDATE [app].[Records] SET {TakenOver}, @steps = [Payload] WHERE [Key] = @key AND [Owner] = @superseded AND [Attempt] = @attempt - 1 AND [Fingerprint] = @fingerprint AND [Status] = 0 AND [LeaseUntil] <= {Now} AND [GoneAt] > {Now};
         SET @taken = @@ROWCOUNT;
         SELECT @steps WHERE @taken = 1;
         {Read};

@@ -16,7 +16,7 @@ public abstract class StoreTests(TestDatabase database)
     internal static IdempotencyClaim NewClaim(Guid? supersedes = null) => new()
     {
         Owner = Guid.NewGuid(),
-        Fingerprint = new Fingerprint(NewKey().Hash),
+        Fingerprint = new Fingerprint(Sha256Hash.Of("the request"u8)),
         Attempt = supersedes is null ? 1 : 2,
         Lease = Hour,
         Retention = Hour,

@@ -295,7 +295,7 @@ public sealed class RedisConnectionTests(RedisServer server)
         Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
         await RedisStoreTests.UntilAsync(async () => (await store.ReadAsync(key, default))!.IsAbandoned);
 
-        var next = RedisStoreTests.NewClaim() with { Supersedes = claim.Owner };
+        var next = RedisStoreTests.NewClaim() with { Supersedes = claim.Owner, Attempt = 2 };
         Assert.True((await store.ClaimAsync(key, next, default)).IsAcquired);
         Assert.False((await store.ClaimAsync(key, RedisStoreTests.NewClaim(), default)).IsAcquired);
         Assert.False(await store.RenewAsync(key, claim.Owner, Hour, Hour, default));
@@ -304,7 +304,7 @@ public sealed class RedisConnectionTests(RedisServer server)
         Assert.True(await store.SaveStepsAsync(key, next.Owner, RedisStoreTests.Steps(1, 5), Hour, Hour, default));
         Assert.True(await store.SaveStepsAsync(key, next.Owner, RedisStoreTests.Steps(1, 5), Hour, Hour, default));
         Assert.True(await store.ReleaseAsync(key, next.Owner, default));
-        next = next with { Supersedes = Guid.Empty, Owner = Guid.NewGuid() };
+        next = next with { Supersedes = Guid.Empty, Owner = Guid.NewGuid(), Attempt = 3 };
         Assert.Equal([5], (await store.ClaimAsync(key, next, default)).Steps.ToArray());
         Assert.True(await store.CompleteAsync(key, next.Owner, new byte[1], Hour, default));
         Assert.True(await store.DeleteAsync(key, default));

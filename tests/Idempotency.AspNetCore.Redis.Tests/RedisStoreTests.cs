@@ -50,7 +50,7 @@ public sealed class RedisStoreTests(RedisServer server)
 
     internal static StoreKey NewKey() => new(Sha256Hash.Of(Guid.NewGuid().ToByteArray()));
 
-    internal static IdempotencyClaim NewClaim() => new() { Owner = Guid.NewGuid(), Fingerprint = new Fingerprint(NewKey().Hash), Attempt = 1, Lease = Hour, Retention = Hour };
+    internal static IdempotencyClaim NewClaim() => new() { Owner = Guid.NewGuid(), Fingerprint = new Fingerprint(Sha256Hash.Of("the request"u8)), Attempt = 1, Lease = Hour, Retention = Hour };
 
     internal static IdempotencySteps Steps(int version, params byte[] data) => new() { Version = version, Data = data, EffectsStarted = false };
 
@@ -204,7 +204,7 @@ public sealed class RedisStoreTests(RedisServer server)
         using var observer = await ConnectionMultiplexer.ConnectAsync(server.Configuration);
         using var store = Create(server.Configuration);
         var (key, retention) = (NewKey(), TimeSpan.FromDays(days));
-        var claim = NewClaim() with { Retention = retention };
+        var claim = NewClaim() with { Retention = retention, Attempt = int.MaxValue - 1 };
         Assert.True((await store.ClaimAsync(key, claim, default)).IsAcquired);
         var running = (await store.ReadAsync(key, default))!;
         Assert.InRange(running.LeaseRemaining, Hour - TimeSpan.FromMinutes(1), Hour + Tick);
@@ -212,7 +212,7 @@ public sealed class RedisStoreTests(RedisServer server)
         await observer.GetDatabase().ExecuteAsync("PEXPIRE", NameOf(store, key), 9_000_000_000_000_000); // longer still, by somebody's hand
         Assert.Equal(running.Owner, (await store.ReadAsync(key, default))!.Owner);
         Assert.True(await store.RenewAsync(key, claim.Owner, retention, retention, default));
-        Assert.False((await store.ClaimAsync(key, NewClaim() with { Supersedes = claim.Owner }, default)).IsAcquired);
+        Assert.False((await store.ClaimAsync(key, NewClaim() with { Supersedes = claim.Owner, Attempt = int.MaxValue }, default)).IsAcquired);
         Assert.False((await store.ReadAsync(key, default))!.IsAbandoned);
         Assert.True(await store.RenewAsync(key, claim.Owner, TimeSpan.Zero, retention, default));
         Assert.True((await store.ReadAsync(key, default))!.IsAbandoned);

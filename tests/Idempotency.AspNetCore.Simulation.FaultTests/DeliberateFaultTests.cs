@@ -17,7 +17,7 @@ public sealed class DeliberateFaultTests(ITestOutputHelper output) : IDisposable
         { "The cache is filled after an operator's delete", "Operators" },
         { "The cache outlives the retention", "Retention or Responses" },
         { "The lease counts from the reply", "G3" },
-        { "A takeover is not counted", "G4" },
+        { "A takeover is not counted", "Liveness" },
         { "A failed run keeps its claim", "Liveness" },
         { "A late finisher tells its own response", "G2 or Retention" },
         { "The cache keeps a response from its confirmation", "Retention or Responses" },
@@ -75,6 +75,11 @@ public sealed class DeliberateFaultTests(ITestOutputHelper output) : IDisposable
         CoreFault.Current = "A completed claim is released";
         AssertIsFound("G3", static seed => WorldPlan.Of(seed) with { FaultyStore = static time => new FaultyStore(time, StoreFault.ReleasesCompleted) });
     }
+
+    // It takes claims that are released with steps, again and again, and an operator or a late reply in between: in worlds that are full of steps.
+    [Fact]
+    public void A_takeover_of_what_only_has_the_same_owner_is_found() =>
+        AssertIsFound("G4", static seed => WorldPlan.Of(seed) with { Steps = 900_000, FaultyStore = static time => new FaultyStore(time, StoreFault.ComparesOwnersAlone) });
 
     [Theory]
     [InlineData(StoreFault.CompletesForAnybody, "takeover and late complete")]

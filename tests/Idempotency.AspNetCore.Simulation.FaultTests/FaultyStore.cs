@@ -85,7 +85,8 @@ internal sealed class FaultyStore(TimeProvider time, StoreFault fault) : Referen
     protected override bool MaySupersede(Record record, in IdempotencyClaim claim) => fault switch
     {
         StoreFault.TakesOverLiveClaims when claim.Supersedes is null && !record.IsCompleted => true,
-        StoreFault.ForgetsTheMark => claim.Supersedes == record.Owner && !record.IsCompleted && Now >= record.LeaseUntil,
+        StoreFault.ForgetsTheMark => IsPrevious(record, claim),
+        StoreFault.ComparesOwnersAlone => base.MaySupersede(record, claim with { Attempt = record.Attempt + 1, Fingerprint = record.Fingerprint }),
         _ => base.MaySupersede(record, claim),
     };
 

@@ -21,4 +21,5 @@ public enum StoreFault
     LosesStepsOnTakeover,
     LosesStepsOnRelease,
     HandsOverStepsOfAnother,
+    ComparesOwnersAlone,
 }

@@ -19,7 +19,8 @@ public sealed class DictionaryStore(TimeProvider time, Fault fault = Fault.None)
             }
         }
 
-        await Task.Yield();
+        // Behind the claims that are waiting for a thread, so that they look too, however few processors there are.
+        await Task.Factory.StartNew(static () => { }, CancellationToken.None, TaskCreationOptions.PreferFairness, TaskScheduler.Default);
         lock (_lock)
         {
             _entries.Remove(Key(key));
@@ -34,6 +35,8 @@ public sealed class DictionaryStore(TimeProvider time, Fault fault = Fault.None)
         {
             var isTaken = found is { IsCompleted: false }
                 && (found.Owner == superseded || fault == Fault.TakesOverWithoutItsOwner)
+                && (found.Fingerprint == claim.Fingerprint || fault == Fault.TakesOverAnotherRequest)
+                && (found.Attempt == claim.Attempt - 1 || fault == Fault.TakesOverALaterAttempt)
                 && (found.LeaseEnd <= Now || fault == Fault.TakesALiveClaim)
                 && (!found.IsMarked || fault == Fault.TakesOverAMarkedClaim);
             if (!isTaken)

@@ -8,6 +8,8 @@ public enum Fault
     TakesALiveClaim,
     TakesOverWithoutItsOwner,
     TakesOverAMarkedClaim,
+    TakesOverAnotherRequest,
+    TakesOverALaterAttempt,
     ForgetsAnAbandonedClaim,
     ForgetsALiveClaim,
     KeepsCompletedRecords,

@@ -86,6 +86,12 @@ public sealed class ClaimTableTests
     public void Rule_6_an_abandoned_request_whose_owner_has_changed_is_taken_over_too() =>
         Assert.Equal(ClaimAction.TakeOver, Next(Abandoned, claim: Fresh with { Supersedes = Guid.NewGuid(), Attempt = 2 }));
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(4)]
+    public void Rule_6_a_released_request_with_a_different_attempt_than_expected_is_taken_over_too(int attempt) =>
+        Assert.Equal(ClaimAction.TakeOver, Next(Abandoned with { Owner = Guid.Empty, Attempt = 2 }, claim: Fresh with { Supersedes = Guid.Empty, Attempt = attempt }));
+
     [Fact]
     public void Rule_7_a_running_request_is_rejected_by_default() => Assert.All(Claims, claim =>
     {

@@ -580,6 +580,58 @@ public sealed partial class StepTests
     }
 
     [Fact]
+    public async Task A_retry_that_is_overtaken_by_a_deletion_and_a_different_request_does_not_get_the_steps_of_that_request()
+    {
+        var attempts = new List<int>();
+        await using var api = await StartFailingAsync(attempts);
+        using var first = await api.SendAsync(json: "1");
+        BeforeItTakesOver(api, async () =>
+        {
+            await api.Store.Inner.DeleteAsync(api.Store.LastKey, default);
+            using var different = await api.SendAsync(json: "2");
+        });
+        using var late = await api.SendAsync(json: "1");
+        await late.AssertProblemAsync(422, "idempotency-key-reused", "new-key");
+        Assert.Equal([1, 1], attempts);
+    }
+
+    [Fact]
+    public async Task A_retry_that_is_overtaken_by_another_retry_follows_it_with_a_number_of_its_own()
+    {
+        var attempts = new List<int>();
+        await using var api = await StartFailingAsync(attempts);
+        using var first = await api.SendAsync();
+        BeforeItTakesOver(api, async () =>
+        {
+            using var other = await api.SendAsync();
+        });
+        using var late = await api.SendAsync();
+        Assert.Equal(HttpStatusCode.InternalServerError, late.StatusCode);
+        Assert.Equal([1, 2, 3], attempts);
+    }
+
+    private static Task<Api> StartFailingAsync(List<int> attempts) => Api.StartAsync(app => app.MapPost("/", async (IIdempotentRun run) =>
+    {
+        attempts.Add(run.Attempt);
+        await run.StepAsync("charge", _ => Task.CompletedTask);
+        return Results.StatusCode(500);
+    }).WithIdempotency());
+
+    /// <summary>Something that happens between the two claims of the next request: the one that finds the record, and the one that takes it over.</summary>
+    private static void BeforeItTakesOver(Api api, Func<Task> act)
+    {
+        var claims = 0;
+        api.Store.Before = async operation =>
+        {
+            if (operation == "claim" && ++claims == 2)
+            {
+                api.Store.Before = null;
+                await act();
+            }
+        };
+    }
+
+    [Fact]
     public async Task Operators_see_the_steps_of_a_run_and_no_result()
     {
         await using var api = await Api.StartAsync(app => app.MapPost("/", async (IIdempotentRun run) =>

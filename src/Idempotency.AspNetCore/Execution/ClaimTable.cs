@@ -36,8 +36,9 @@ internal static class ClaimTable
         }
 
         // 6. It was abandoned: the policy decides, unless recorded steps show how far it came (steps with an unknown outcome set the mark, see 5). A claim
-        //    that the store has just declined to hand over is alive, regardless of the lease in the response, so it counts as running.
-        if (existing.IsAbandoned && claim.Supersedes != existing.Owner)
+        //    that the store has just declined to hand over is alive, regardless of the lease in the response, so it counts as running. One with a different
+        //    owner or attempt is a later claim.
+        if (existing.IsAbandoned && (claim.Supersedes != existing.Owner || claim.Attempt != existing.Attempt + 1))
         {
             return policy.WhenAbandoned == AbandonedBehavior.Refuse && existing.Payload.IsEmpty ? ClaimAction.RejectOutcomeUnknown : ClaimAction.TakeOver;
         }

@@ -31,10 +31,12 @@ public interface IIdempotencyStore
 
     /// <summary>Claims a key: one conditional write, one round trip.</summary>
     /// <remarks>
-    /// Without <see cref="IdempotencyClaim.Supersedes"/>, the claim is taken if there is no record, or the record is gone. With it, the claim is taken only if
-    /// the record is in progress, has exactly that owner, its lease has ended, and it is not marked
-    /// (<see cref="MarkEffectsStartedAsync"/>); its steps (<see cref="SaveStepsAsync"/>) remain and are returned with the acquired claim. Otherwise nothing is changed, and the existing record,
-    /// if any, is returned from the same atomic operation.
+    /// <para>Without <see cref="IdempotencyClaim.Supersedes"/>, the claim is taken if there is no record, or the record is gone. With it, the claim is taken only if
+    /// the record is in progress, its lease has ended, it is not marked (<see cref="MarkEffectsStartedAsync"/>), and it belongs to the previous attempt of the same request: it has exactly
+    /// that owner, the fingerprint of the claim, and an attempt number one less than the claim's. The owner alone is not enough, because all released claims have the owner
+    /// <see cref="Guid.Empty"/>.</para>
+    /// <para>The steps of a superseded claim (<see cref="SaveStepsAsync"/>) remain and are returned with the acquired claim. If the claim is not taken, nothing is changed, and the existing record,
+    /// if any, is returned from the same atomic operation.</para>
     /// </remarks>
     /// <param name="key">The key.</param>
     /// <param name="claim">The record to write.</param>

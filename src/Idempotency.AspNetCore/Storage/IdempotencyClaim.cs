@@ -18,6 +18,6 @@ public readonly record struct IdempotencyClaim
     /// <summary>How long the record remains after its lease has ended, so that an abandoned claim can be distinguished from an unused key.</summary>
     public required TimeSpan Retention { get; init; }
 
-    /// <summary>The owner whose abandoned claim is taken over; null for a new claim.</summary>
+    /// <summary>The owner whose abandoned claim is taken over; null for a new claim. A claim that was released with its steps has the owner <see cref="Guid.Empty"/>.</summary>
     public Guid? Supersedes { get; init; }
 }

@@ -12,7 +12,7 @@ public sealed class DictionaryStore(TimeProvider time) : IIdempotencyStore
         lock (_lock)
         {
             var row = Find(key);
-            if (row is null ? claim.Supersedes is not null : !CanSupersede(row, claim.Supersedes))
+            if (row is null ? claim.Supersedes is not null : !CanSupersede(row, claim))
             {
                 return new(ClaimResult.Held(row?.ToRecord(Now)));
             }
@@ -94,7 +94,9 @@ public sealed class DictionaryStore(TimeProvider time) : IIdempotencyStore
     // A record that is gone counts as absent. (A real store also removes it at some time.)
     private Row? Find(StoreKey key) => _rows.GetValueOrDefault(key) is { } row && row.End > Now ? row : null;
 
-    private bool CanSupersede(Row row, Guid? owner) => !row.IsCompleted && row.Owner == owner && row.LeaseEnd <= Now && !row.EffectsStarted;
+    private bool CanSupersede(Row row, IdempotencyClaim claim) =>
+        row.Owner == claim.Supersedes && row.Attempt == claim.Attempt - 1 && row.Fingerprint == claim.Fingerprint
+        && !row.IsCompleted && row.LeaseEnd <= Now && !row.EffectsStarted;
 
     // The condition of every operation with an owner, and its write, as one step.
     private ValueTask<bool> ChangeAsync(StoreKey key, Guid owner, Action<Row> change, CancellationToken cancellationToken)

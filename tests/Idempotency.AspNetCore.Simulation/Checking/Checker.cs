@@ -78,8 +78,11 @@ internal sealed class Checker(World world)
             {
                 Fail("G4", $"{call.Server} took over {key} from {current}, and the policy says to refuse", key.Name);
             }
-            // Those that follow a released attempt all supersede the same owner, nobody. One that comes late has the number that followed when it looked, whatever came since.
-            else if (claim.Attempt != current.Attempt + 1 && !(current.IsLeftWithSteps && claim.Attempt > 1))
+            else if (claim.Fingerprint != current.Fingerprint)
+            {
+                Fail("G4", $"{call.Server} took over {key} from {current}, which is another request", key.Name);
+            }
+            else if (claim.Attempt != current.Attempt + 1)
             {
                 Fail("G4", $"{call.Server} took over {key} from {current} as attempt {claim.Attempt}, and not {current.Attempt + 1}", key.Name);
             }

@@ -74,7 +74,11 @@ internal class ReferenceStore(TimeProvider time) : IIdempotencyStore
     public ValueTask<bool> DeleteAsync(StoreKey key, CancellationToken cancellationToken) => new(Find(key) is not null && _records.Remove(key));
 
     protected virtual bool MaySupersede(Record record, in IdempotencyClaim claim) =>
-        claim.Supersedes == record.Owner && !record.IsCompleted && !record.EffectsStarted && Now >= record.LeaseUntil;
+        IsPrevious(record, claim) && !record.EffectsStarted;
+
+    /// <summary>Whether a claim would take over the record, if its effects had not started.</summary>
+    protected bool IsPrevious(Record record, in IdempotencyClaim claim) =>
+        claim.Supersedes == record.Owner && claim.Attempt == record.Attempt + 1 && claim.Fingerprint == record.Fingerprint && !record.IsCompleted && Now >= record.LeaseUntil;
 
     protected virtual bool IsGone(Record record) => Now >= record.GoneAt;
 

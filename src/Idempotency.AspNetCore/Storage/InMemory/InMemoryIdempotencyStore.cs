@@ -287,7 +287,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
 
                 number = shard.Add(key);
             }
-            else if (claim.Supersedes != shard[number].Owner || shard[number].IsCompleted || shard[number].EffectsStarted || now < shard[number].LeaseUntil)
+            else if (!MaySupersede(shard[number], claim, now))
             {
                 return ClaimResult.Held(Read(shard, number, now));
             }
@@ -300,6 +300,10 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
             return claim.Supersedes is null ? ClaimResult.Acquired : ClaimResult.TookOver(shard.PayloadOf(number));
         }
     }
+
+    private static bool MaySupersede(in RecordTable.Record record, in IdempotencyClaim claim, long now) =>
+        record.Owner == claim.Supersedes && record.Attempt == claim.Attempt - 1 && record.Fingerprint == claim.Fingerprint
+        && !record.IsCompleted && !record.EffectsStarted && record.LeaseUntil <= now;
 
     private static void Lease(RecordTable shard, int number, long now, TimeSpan lease, TimeSpan retention)
     {
