@@ -1,7 +1,7 @@
 namespace Idempotency.AspNetCore.Simulation;
 
 /// <summary>A promise that was not kept.</summary>
-/// <param name="Promise">Its number in the README: G1 to G7; or what else was expected.</param>
+/// <param name="Promise">The number of the promise in docs/guarantees.md, G1 to G8, or what else was expected.</param>
 /// <param name="At">When, in ticks.</param>
 /// <param name="What">What happened.</param>
 /// <param name="Key">The key it happened to; null where it is more than one.</param>
