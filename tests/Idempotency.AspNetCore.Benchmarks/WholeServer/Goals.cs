@@ -71,7 +71,8 @@ internal sealed class Goals(IReadOnlyList<Variant> variants, Dictionary<string, 
         {
             var large = Documents.Customers(32 * 1024, isSorted);
             var megabytes = large.Length / Stopclock.Nanoseconds(large, FingerprintBenchmarks.Hash) * 1000;
-            _table.Add($"Canonical fingerprint of 32 KB, members {(isSorted ? "sorted" : "unsorted")}", "250 MB/s", $"{megabytes:F0} MB/s", YesOrNo(megabytes >= 250));
+            var goal = isSorted ? 800 : 600;
+            _table.Add($"Canonical fingerprint of 32 KB, members {(isSorted ? "sorted" : "unsorted")}", $"{goal} MB/s", $"{megabytes:F0} MB/s", YesOrNo(megabytes >= goal));
         }
 
         var small = Documents.Customers(80, isSorted: false);
