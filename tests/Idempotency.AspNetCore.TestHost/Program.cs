@@ -40,7 +40,7 @@ app.MapPost("/renewed", run).WithIdempotency(policy with { ClaimDuration = TimeS
 app.MapPost("/patient-wait", run).WithIdempotency(policy with { WhenInProgress = InProgressBehavior.Wait, ClaimDuration = TimeSpan.FromSeconds(60) });
 app.MapPost("/patient", run).WithIdempotency(policy with { ClaimDuration = TimeSpan.FromSeconds(60) });
 app.MapPost("/patient-step", RunStepAsync).WithIdempotency(policy with { ClaimDuration = TimeSpan.FromSeconds(60) });
-app.MapPost("/careful-step", RunBeforeStepAsync).WithIdempotency(policy with { WhenAbandoned = AbandonedBehavior.Refuse, ClaimDuration = TimeSpan.FromSeconds(15) });
+app.MapPost("/careful-step", RunBeforeStepAsync).WithIdempotency(policy with { WhenAbandoned = AbandonedBehavior.Refuse, ClaimDuration = TimeSpan.FromSeconds(60) }); // longer than a step and a release that find no store, with the retries of a client library
 app.Run();
 
 async Task<IResult> RunAsync(HttpContext context) => Respond(context, await ActAsync(context));
