@@ -56,7 +56,7 @@ dotnet build Idempotency.AspNetCore.sln -c Release --nologo -v quiet || { echo "
 
 # Several projects run side by side, because the long ones mostly wait: for leases to end and for servers to start. Those come first, so that none is left for the end.
 # What a project writes is printed whole when it has ended.
-lanes=${IDEMPOTENCY_TEST_LANES:-$(($(getconf _NPROCESSORS_ONLN) + 1))}
+lanes=${IDEMPOTENCY_TEST_LANES:-$(($(getconf _NPROCESSORS_ONLN) + 2))}
 longest="ManyServers EntityFrameworkCore.Kill EntityFrameworkCore NativeAot Simulation Browser AspNetCore DynamoDB Redis"
 projects=$({ for name in $longest; do ls tests/*."$name"Tests/*.csproj tests/*."$name".Tests/*.csproj 2>/dev/null; done; ls tests/*Tests/*.csproj; } | awk '!seen[$0]++')
 
