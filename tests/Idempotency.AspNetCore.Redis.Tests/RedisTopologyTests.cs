@@ -7,9 +7,13 @@ public abstract class TopologyFixture(RedisNodes nodes, string inReadme) : IAsyn
 
     public RedisNodes Nodes => nodes;
 
-    public RedisIdempotencyStore Store => _store ??= RedisStoreTests.Create(Readme.Configuration(inReadme, [.. nodes.EntryPoints]));
+    public RedisIdempotencyStore Store => _store!;
 
-    public async ValueTask InitializeAsync() => await nodes.StartAsync();
+    public async ValueTask InitializeAsync()
+    {
+        await nodes.StartAsync();
+        _store = RedisStoreTests.Create(Readme.Configuration(inReadme, [.. nodes.EntryPoints])); // here: concurrent claims that each made one would each have a key prefix of their own
+    }
 
     public async ValueTask DisposeAsync()
     {
