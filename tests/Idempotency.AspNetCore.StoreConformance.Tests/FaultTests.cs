@@ -46,12 +46,13 @@ public sealed class FaultTests
 
     private static string Folder([System.Runtime.CompilerServices.CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
 
-    private sealed class Run(Fault fault) : StoreConformanceTests
+    private sealed class Run : StoreConformanceTests
     {
         private readonly FakeTimeProvider _time = new();
-        private DictionaryStore? _store;
 
-        protected override IIdempotencyStore Store => _store ??= new DictionaryStore(_time, fault);
+        public Run(Fault fault) => Store = new DictionaryStore(_time, fault);
+
+        protected override IIdempotencyStore Store { get; }
 
         protected override Task PassAsync(TimeSpan time)
         {
