@@ -14,7 +14,7 @@ namespace Idempotency.AspNetCore.EntityFrameworkCore.KillTests;
 /// </remarks>
 public sealed class KillTests(PostgreSqlServer postgreSql, MariaDbServer mariaDb, ITestOutputHelper output)
 {
-    private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_KILLS") ?? "15", CultureInfo.InvariantCulture);
+    private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_KILLS") ?? "10", CultureInfo.InvariantCulture);
 
     // Every process crashes after a write and before its record, so each should leave a key with two effects.
     private const int KillsForTheGap = 6;

@@ -38,7 +38,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     public void Fresh_seeds_keep_every_promise()
     {
         var seed = ulong.TryParse(Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_SEED"), CultureInfo.InvariantCulture, out var given) ? given : (ulong)Random.Shared.NextInt64();
-        var seconds = int.TryParse(Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_SECONDS"), CultureInfo.InvariantCulture, out var wanted) ? wanted : 30;
+        var seconds = int.TryParse(Environment.GetEnvironmentVariable("IDEMPOTENCY_TEST_SECONDS"), CultureInfo.InvariantCulture, out var wanted) ? wanted : 20;
         output.WriteLine($"seed {seed}");
         var (totals, failed) = Simulator.RunMany(seed, TimeSpan.FromSeconds(seconds));
         output.WriteLine(totals.ToString());
