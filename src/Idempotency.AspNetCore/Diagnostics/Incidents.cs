@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace Idempotency.AspNetCore;
 
 /// <summary>The latest incidents of this process, for operators. Nothing is done here for a request that ends as it should.</summary>
@@ -8,6 +10,20 @@ internal sealed class Incidents(TimeProvider time)
 
     private readonly Lock _lock = new();
     private readonly Dictionary<(IdempotencyIncidentKind, StoreKey), IdempotencyIncident> _latest = [];
+
+    /// <summary>A record cannot be read: for the log, and for the operators' list.</summary>
+    public void RecordUnreadable(ILogger logger, StoreKey storeKey, string reason, Exception? exception = null)
+    {
+        Log.RecordUnreadable(logger, storeKey, reason, exception);
+        Add(IdempotencyIncidentKind.RecordUnreadable, storeKey);
+    }
+
+    /// <summary>A response could not be recorded: for the log, and for the operators' list.</summary>
+    public void ResponseNotRecorded(ILogger logger, StoreKey storeKey, Exception? exception = null)
+    {
+        Log.ResponseNotRecorded(logger, storeKey, exception);
+        Add(IdempotencyIncidentKind.ResponseNotRecorded, storeKey);
+    }
 
     public void Add(IdempotencyIncidentKind kind, StoreKey storeKey)
     {

@@ -83,8 +83,7 @@ internal sealed class Claims(
         }
         catch (IdempotencyRecordUnreadableException exception)
         {
-            Log.RecordUnreadable(logger, request.Key, exception.Message, exception);
-            incidents.Add(IdempotencyIncidentKind.RecordUnreadable, request.Key);
+            incidents.RecordUnreadable(logger, request.Key, exception.Message, exception);
             return new ClaimDecision(ClaimOutcome.Unreadable, Error: exception);
         }
         catch (OperationCanceledException) when (wait is { IsWaiting: true })

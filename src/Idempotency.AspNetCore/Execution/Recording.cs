@@ -148,8 +148,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
                 else
                 {
                     Lose(claim);
-                    Log.ResponseNotRecorded(logger, claim.Key, null);
-                    incidents.Add(IdempotencyIncidentKind.ResponseNotRecorded, claim.Key);
+                    incidents.ResponseNotRecorded(logger, claim.Key);
                     return new Completion(CompletionOutcome.NotRecorded);
                 }
             }
@@ -292,8 +291,7 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
     /// <summary>Called when the store is unavailable: nobody can run the request again before the lease ends, so this process can still replay the response.</summary>
     private Completion NotRecorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, Exception? exception)
     {
-        Log.ResponseNotRecorded(logger, claim.Key, exception);
-        incidents.Add(IdempotencyIncidentKind.ResponseNotRecorded, claim.Key);
+        incidents.ResponseNotRecorded(logger, claim.Key, exception);
         completed.Set(claim.Key, new CompletedRecord(claim.Request.Fingerprint, payload, claim.LeaseUntil, isRecorded: false, removals: completed.Removals));
         return new Completion(CompletionOutcome.NotRecorded, Error: exception);
     }

@@ -160,8 +160,7 @@ internal sealed class IdempotentExecutor(
         {
             if (StoredResult.Decode(record.Payload, out var reason) is not { } decoded)
             {
-                Log.RecordUnreadable(logger, storeKey, reason, null);
-                incidents.Add(IdempotencyIncidentKind.RecordUnreadable, storeKey);
+                incidents.RecordUnreadable(logger, storeKey, reason);
                 throw Rejected(operation, IdempotencyProblem.RecordUnreadable, error: null);
             }
 

@@ -37,8 +37,7 @@ internal sealed class ResponseReplay(ResponseRulesCache allRules, CompletedRecor
         {
             if (StoredResponse.Decode(record.Payload, out var reason) is not { } decoded)
             {
-                Log.RecordUnreadable(logger, storeKey, reason, null);
-                incidents.Add(IdempotencyIncidentKind.RecordUnreadable, storeKey);
+                incidents.RecordUnreadable(logger, storeKey, reason);
                 await rejections.RejectAsync(context, IdempotencyProblem.RecordUnreadable);
                 return;
             }

@@ -119,12 +119,10 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
             ref var record = ref shard[number];
             if (steps.Version > record.StepsVersion)
             {
-                var before = record.Payload.Length;
-                shard.SetPayload(number, steps.Data, retention); // first, because if there is no memory for it, nothing is changed
+                SetPayload(shard, number, steps.Data, retention); // first, because if there is no memory for it, nothing is changed
                 record.StepsVersion = steps.Version;
                 record.EffectsStarted = steps.EffectsStarted;
                 Lease(shard, number, now, lease, retention);
-                Interlocked.Add(ref _bytes, steps.Data.Length - before);
             }
 
             return ValueTask.FromResult(true);
@@ -146,13 +144,11 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
             }
 
             ref var record = ref shard[number];
-            var before = record.Payload.Length;
-            shard.SetPayload(number, payload, retention); // first, because if there is no memory for it, nothing is completed
+            SetPayload(shard, number, payload, retention); // first, because if there is no memory for it, nothing is completed
             record.IsCompleted = true;
             record.EffectsStarted = false;
             record.StepsVersion = 0;
             shard.Schedule(number, MonotonicTime.After(now, retention));
-            Interlocked.Add(ref _bytes, payload.Length - before);
             return ValueTask.FromResult(true);
         }
     }
@@ -235,6 +231,14 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IAbandonedClai
 
     /// <summary>Stops removing expired records.</summary>
     public void Dispose() => _sweeper.Dispose();
+
+    /// <summary>Replaces the payload of a record, and counts it.</summary>
+    private void SetPayload(RecordTable shard, int number, ReadOnlyMemory<byte> payload, TimeSpan retention)
+    {
+        var before = shard[number].Payload.Length;
+        shard.SetPayload(number, payload, retention);
+        Interlocked.Add(ref _bytes, payload.Length - before);
+    }
 
     private RecordTable ShardOf(StoreKey key) => _shards[key.GetHashCode() & (_shards.Length - 1)];
 
