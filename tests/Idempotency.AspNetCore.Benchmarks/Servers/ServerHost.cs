@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime;
 using System.Text.Json;
 
 namespace Idempotency.AspNetCore.Benchmarks;
@@ -20,6 +21,7 @@ internal static class ServerHost
                 ServerQuestion.CountersWhenCollected => Json(Counters.ReadWhenCollected()),
                 ServerQuestion.StoreCalls => Json(DynamoDBProcess.Calls),
                 ServerQuestion.Runs => Json(Taken(runs)),
+                ServerQuestion.CompiledMethods => Json(JitInfo.GetCompiledMethodCount()),
                 ServerQuestion.Heap => Json(GC.GetTotalMemory(forceFullCollection: true)),
                 _ => Json(FullStore.Fill(app.Services.GetRequiredService<IIdempotencyStore>(), payload: 0)),
             });
@@ -50,6 +52,9 @@ internal enum ServerQuestion
 
     /// <summary><see cref="HandlerRuns"/> since this was asked last.</summary>
     Runs,
+
+    /// <summary>A number: how many methods the just-in-time compiler has compiled, each as often as it did.</summary>
+    CompiledMethods,
 
     /// <summary>A number: the managed heap, in bytes.</summary>
     Heap,

@@ -7,12 +7,13 @@ namespace Idempotency.AspNetCore.Benchmarks;
 /// </summary>
 internal static class Comparison
 {
-    /// <summary>How long requests of one kind run before anything is measured, in seconds.</summary>
-    public const double WarmUp = 0.8;
-
-    // In the first, methods are counted and compiled with instruments; in the second, with what those have seen. The compiler works between them, while nobody takes its processor.
-    private const int WarmUpPasses = 2;
-    private const int WarmUpConnections = 16;
+    // A server is warm when its compiler has little left to do: it counts the calls of a method, compiles it with instruments, and compiles it again with what those have seen. A few
+    // requests are enough for that, and what takes its time is the compiler. So each kind of request gets a short turn in every pass, and servers compile while others have theirs.
+    private const double WarmUpSeconds = 0.05;
+    private const int FewMethods = 20;
+    private const int LeastWarmUpPasses = 5;
+    private const int MostWarmUpPasses = 20;
+    private const int WarmUpConnections = 64; // enough that what runs once for each connection is compiled too
 
     /// <param name="load">What sends the load.</param>
     /// <param name="parts">What is compared.</param>
@@ -89,13 +90,17 @@ internal static class Comparison
         var servers = variants.Select(variant => variant.Server).Distinct().ToList();
         servers.ForEach(server => server.Stop());
         await Task.WhenAll(servers.Select(server => server.PortAsync().AsTask()));
-        for (var pass = 0; pass < WarmUpPasses; pass++)
+        var (compiled, before) = (0, 0);
+        for (var pass = 1; pass <= LeastWarmUpPasses || (pass <= MostWarmUpPasses && compiled - before > FewMethods * servers.Count); pass++)
         {
             foreach (var variant in variants.DistinctBy(variant => variant.Kind))
             {
                 Console.Error.Write($"\rwarming up: {variant.Name,-50}");
-                await variant.RunAsync(load, WarmUpConnections, WarmUp / WarmUpPasses);
+                await variant.RunAsync(load, WarmUpConnections, WarmUpSeconds);
             }
+
+            before = compiled;
+            compiled = (await Task.WhenAll(servers.Select(server => server.AskAsync<int>(ServerQuestion.CompiledMethods)))).Sum();
         }
     }
 

@@ -20,7 +20,7 @@ internal static class Contention
             {
                 using var server = new ServerProcess(spec with { WhenInProgress = behavior });
                 var traffic = new Traffic("POST", "/slow", Payment.SmallBody, KeyKind.Contended);
-                await load.RunAsync(server, traffic, Connections, 3 * Comparison.WarmUp);
+                await load.RunAsync(server, traffic, Connections, seconds: 2.4);
                 await server.AskAsync<HandlerRuns>(ServerQuestion.Runs);
                 var sample = await load.RunAsync(server, traffic, Connections, seconds);
                 _ = behavior == InProgressBehavior.Wait
