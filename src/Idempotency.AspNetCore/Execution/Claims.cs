@@ -107,37 +107,10 @@ internal sealed class Claims(
         }
     }
 
-    /// <summary>Makes sure that a claim is ours now, and not only when the store responded.</summary>
-    /// <remarks>
-    /// A slow response proves little: the lease may have ended, and another attempt may have the key. The claim is therefore renewed until a response
-    /// arrives before the lease that it grants ends.
-    /// </remarks>
+    /// <summary>Makes sure that a claim is ours now, and not only when the store responded: a slow response proves little.</summary>
     /// <returns>The start of the lease; null if the claim is no longer ours.</returns>
-    private async ValueTask<long?> ConfirmAsync(ClaimRequest request, Guid owner, long askedAt, CancellationToken claiming)
-    {
-        var lease = request.Policy.ClaimDuration;
-        if (time.Ticks() - askedAt <= lease.Ticks / 3)
-        {
-            return askedAt;
-        }
-
-        var giveUpAt = MonotonicTime.After(time.Ticks(), StoreCalls.Budget);
-        do
-        {
-            askedAt = time.Ticks();
-            if (askedAt >= giveUpAt)
-            {
-                throw new TimeoutException("The store took longer to respond than the claim lasts. Check the store, or increase ClaimDuration.");
-            }
-
-            if (!await store.RenewAsync(request.Key, owner, request.Policy, claiming))
-            {
-                return null;
-            }
-        }
-        while (time.Ticks() - askedAt >= lease.Ticks);
-        return askedAt;
-    }
+    private ValueTask<long?> ConfirmAsync(ClaimRequest request, Guid owner, long askedAt, CancellationToken claiming) =>
+        time.Ticks() - askedAt <= request.Policy.ClaimDuration.Ticks / 3 ? new(askedAt) : store.ConfirmAsync(request.Key, owner, request.Policy, claiming);
 
     private OwnedClaim Own(ClaimRequest request, in IdempotencyClaim claim, long leasedAt, ReadOnlyMemory<byte> steps)
     {

@@ -21,22 +21,13 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
             throw Lost(claim);
         }
 
-        // Again while the reply comes when what it grants is over: somebody else may have the claim by then.
-        var giveUpAt = MonotonicTime.After(time.Ticks(), StoreCalls.Budget);
-        for (var now = time.Ticks(); now >= claim.LeaseUntil; now = time.Ticks())
+        if (time.Ticks() < claim.LeaseUntil)
         {
-            if (now >= giveUpAt)
-            {
-                throw new IdempotencyStoreUnavailableException("The idempotency store takes longer to reply than a claim lasts, so the next step could not begin. Let this exception end the run.") { RetryAfter = TimeSpan.FromSeconds(5) };
-            }
-
-            if (!await CallAsync(claim, store.RenewAsync(claim.Key, claim.Owner, claim.Policy, cancellationToken), cancellationToken))
-            {
-                throw Lost(claim);
-            }
-
-            claim.Renewed(MonotonicTime.After(now, claim.Policy.ClaimDuration));
+            return;
         }
+
+        var leasedAt = await CallAsync(claim, store.ConfirmAsync(claim.Key, claim.Owner, claim.Policy, cancellationToken), cancellationToken) ?? throw Lost(claim);
+        claim.Renewed(MonotonicTime.After(leasedAt, claim.Policy.ClaimDuration));
     }
 
     /// <summary>Saves steps before an effect that must not start without the save. Not retried.</summary>
@@ -126,7 +117,7 @@ internal sealed class StepRecording(StoreCalls store, Recording recording, Telem
         return new IdempotencyClaimLostException("The claim of this run was lost: another attempt took it over, or an operator deleted it. Let this exception end the run.");
     }
 
-    private async ValueTask<bool> CallAsync(OwnedClaim claim, ValueTask<bool> call, CancellationToken cancellationToken)
+    private async ValueTask<T> CallAsync<T>(OwnedClaim claim, ValueTask<T> call, CancellationToken cancellationToken)
     {
         try
         {

@@ -71,6 +71,28 @@ internal sealed class StoreCalls
         TimedAsync("renew", (Inner, key, owner, policy, cancellationToken), static call => call.Inner.RenewAsync(call.key, call.owner, call.policy.ClaimDuration, call.policy.Retention, call.cancellationToken), DoneOrNot),
         budget);
 
+    /// <summary>Makes sure that a claim is ours: renews it until a response arrives before the lease that it grants ends. After that end, another attempt may have the key.</summary>
+    /// <returns>The start of the lease, in ticks; null if the claim is no longer ours.</returns>
+    /// <exception cref="TimeoutException">Every response arrived too late.</exception>
+    public async ValueTask<long?> ConfirmAsync(StoreKey key, Guid owner, IdempotencyPolicy policy, CancellationToken cancellationToken)
+    {
+        var giveUpAt = MonotonicTime.After(_time.Ticks(), Budget);
+        while (_time.Ticks() is var askedAt && askedAt < giveUpAt)
+        {
+            if (!await RenewAsync(key, owner, policy, cancellationToken))
+            {
+                return null;
+            }
+
+            if (_time.Ticks() - askedAt < policy.ClaimDuration.Ticks)
+            {
+                return askedAt;
+            }
+        }
+
+        throw new TimeoutException("The store took longer to respond than the claim lasts. Check the store, or increase ClaimDuration.");
+    }
+
     /// <summary>Marks a claim and renews it. With a lease of zero, the marked claim is abandoned at once.</summary>
     public ValueTask<bool> MarkEffectsStartedAsync(StoreKey key, Guid owner, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => WithinAsync(
         TimedAsync("mark", (Inner, key, owner, lease, retention, cancellationToken), static call => call.Inner.MarkEffectsStartedAsync(call.key, call.owner, call.lease, call.retention, call.cancellationToken), DoneOrNot),
