@@ -19,6 +19,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
         5031, // a mark that was removed, by the step that had set it, after others had seen it on a claim that had lapsed
         2000004416, // the mark of a run goes with the record that an operator deletes
         6014145799134697210, // an operator deletes the record of a run that goes on and records its response again
+        5659703798261847281, // a save of steps that arrives after that
     ];
 
     public static TheoryData<string> SmallWorlds => [.. SmallWorldCatalog.All.Select(static small => small.Name)];

@@ -9,6 +9,7 @@ internal sealed class Pipeline : IDisposable
     private readonly ServiceProvider _services;
     private readonly RequestDelegate _bare = AnswerAsync;
     private readonly RequestDelegate _pipeline;
+    private readonly RequestDelegate _bareBones = static context => BareBones.InvokeAsync(context, AnswerAsync);
     private readonly Endpoint _open = new(AnswerAsync, EndpointMetadataCollection.Empty, "open");
     private readonly Endpoint _protected = new(AnswerAsync, new EndpointMetadataCollection(new IdempotentAttribute()), "protected");
     private readonly PipelineRequest _request = new(Encoding.UTF8.GetBytes("""{"name":"Ann","amount":12.5}"""));
@@ -35,6 +36,9 @@ internal sealed class Pipeline : IDisposable
 
     /// <summary>With a key that nobody had.</summary>
     public Task FirstAsync() => RunAsync(_pipeline, _protected, $"{_number++:x16}");
+
+    /// <summary>The same through a middleware of bare bones.</summary>
+    public Task FirstOfBareBonesAsync() => RunAsync(_bareBones, _open, $"{_number++:x16}");
 
     /// <summary>With a key that is always the same: a replay, but for the first time.</summary>
     public Task ReplayAsync() => RunAsync(_pipeline, _protected, "key");

@@ -14,6 +14,7 @@ public class PipelineBenchmarks : IDisposable
     {
         _pipeline.Dispose();
         _pipeline = new Pipeline();
+        BareBones.Forget();
         _pipeline.ReplayAsync().GetAwaiter().GetResult();
     }
 
@@ -28,6 +29,10 @@ public class PipelineBenchmarks : IDisposable
     [Benchmark]
     [InvocationCount(32_768)]
     public Task FirstExecution() => _pipeline.FirstAsync();
+
+    [Benchmark]
+    [InvocationCount(32_768)]
+    public Task FirstExecutionOfBareBones() => _pipeline.FirstOfBareBonesAsync();
 
     [Benchmark]
     [InvocationCount(32_768)]

@@ -50,6 +50,13 @@ internal static class BareBones
         }
     }
 
+    /// <summary>Empties the dictionary.</summary>
+    public static void Forget()
+    {
+        HeldBytes = 0;
+        Records.Clear();
+    }
+
     private static async Task RunAsync(HttpContext context, RequestDelegate next, Sha256Hash key, Sha256Hash fingerprint, byte[] body, int length)
     {
         var response = context.Features.Get<IHttpResponseBodyFeature>()!;
@@ -62,8 +69,7 @@ internal static class BareBones
         var record = Record(fingerprint, held.Written);
         if (Interlocked.Add(ref HeldBytes, record.Length) > MostBytes)
         {
-            HeldBytes = 0;
-            Records.Clear();
+            Forget();
         }
 
         Records[key] = record;
