@@ -320,6 +320,36 @@ public sealed class OperatorTests
     }
 
     [Fact]
+    public async Task After_a_delete_a_response_that_could_not_be_recorded_does_not_replace_the_one_that_was()
+    {
+        var runs = 0;
+        await using var api = await StartAsync(app => app.MapPost("/", () => $"{Interlocked.Increment(ref runs)}").WithIdempotency());
+        var isAway = true;
+        api.Store.Before = operation => operation is "complete" && Volatile.Read(ref isAway) ? throw new IOException("away") : Task.CompletedTask;
+        var first = api.SendAsync();
+        await Eventually.TrueAsync(() => api.Store.Calls("complete") > 0, "the first completion");
+        Assert.True(await api.Services.GetRequiredService<IIdempotencyRecords>().ForgetAsync(api.Store.LastKey));
+        Volatile.Write(ref isAway, false);
+        using var second = await api.SendAsync();
+        Assert.Equal("2", await second.TextAsync());
+
+        api.Store.Before = operation => operation is "complete" or "read" ? throw new IOException("away") : Task.CompletedTask;
+        await Eventually.TrueAsync(
+            () =>
+            {
+                api.Time.Advance(TimeSpan.FromSeconds(1));
+                return first.IsCompleted;
+            },
+            "giving up");
+        using var answer = await first;
+        Assert.Equal(("1", "false"), (await answer.TextAsync(), answer.Header("Idempotency-Stored")));
+        api.Store.Before = null;
+        using var retry = await api.SendAsync();
+        Assert.True(retry.IsReplay());
+        Assert.Equal("2", await retry.TextAsync());
+    }
+
+    [Fact]
     public async Task A_damaged_record_is_not_shown_as_a_healthy_one()
     {
         await using var api = await StartAsync();

@@ -53,6 +53,7 @@ internal sealed class IdempotencyRecords(StoreCalls store, CompletedRecords comp
     public async Task<bool> ForgetAsync(StoreKey storeKey, CancellationToken cancellationToken)
     {
         var wasThere = await store.DeleteAsync(storeKey, cancellationToken);
+        leases.Deleted(storeKey); // before the cache, see Recording
         completed.Remove(storeKey); // after the store: who asks that from now on finds nothing, and what was asked for before is not cached any more
         incidents.Remove(storeKey);
         return wasThere;

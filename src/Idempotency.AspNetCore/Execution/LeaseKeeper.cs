@@ -42,6 +42,18 @@ internal sealed class LeaseKeeper : IDisposable
         return claims;
     }
 
+    /// <summary>Tells a running claim that an operator has deleted its record.</summary>
+    public void Deleted(StoreKey key)
+    {
+        foreach (var claim in List())
+        {
+            if (claim.Key == key)
+            {
+                claim.Deleted();
+            }
+        }
+    }
+
     /// <param name="claim">The claim.</param>
     /// <param name="leasedAt">The start of its lease, in ticks: its first third counts from then.</param>
     public void Keep(OwnedClaim claim, long leasedAt) => _queues.GetOrAdd(claim.Policy.ClaimDuration, static (lease, keeper) => new Queue(keeper, lease), this).Add(claim, leasedAt);

@@ -11,6 +11,7 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
     internal LeaseKeeper.Place Place;
 
     private int _end;
+    private volatile bool _wasDeleted;
     private bool _hasResponse;
     private int _marking;
     private RunSteps? _steps;
@@ -79,6 +80,12 @@ internal sealed class OwnedClaim(ClaimRequest request, Guid owner, int attempt, 
             return source.Token;
         }
     }
+
+    /// <summary>Whether an operator has deleted its record through this server. Another request may then have run with its key.</summary>
+    public bool WasDeleted => _wasDeleted;
+
+    /// <summary>Called after an operator has deleted its record.</summary>
+    public void Deleted() => _wasDeleted = true;
 
     /// <summary>Starts the transaction of its handler.</summary>
     /// <param name="services">The scope of the handler.</param>

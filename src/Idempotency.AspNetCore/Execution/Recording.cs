@@ -288,11 +288,19 @@ internal sealed class Recording(StoreCalls store, CompletedRecords completed, Du
         return new Completion(CompletionOutcome.Superseded, existing.Status == IdempotencyRecordStatus.Completed ? CompletedRecord.Of(existing, asked) : null);
     }
 
-    /// <summary>Called when the store is unavailable: nobody can run the request again before the lease ends, so this process can still replay the response.</summary>
+    /// <summary>
+    /// Called when the store is unavailable: nobody can run the request again before the lease ends, so this process can still replay the response. Not if the claim is lost or an operator has deleted its record: another run's
+    /// response may count.
+    /// </summary>
     private Completion NotRecorded(OwnedClaim claim, ReadOnlyMemory<byte> payload, Exception? exception)
     {
         incidents.ResponseNotRecorded(logger, claim.Key, exception);
-        completed.Set(claim.Key, new CompletedRecord(claim.Request.Fingerprint, payload, claim.LeaseUntil, isRecorded: false, removals: completed.Removals));
+        var removals = completed.Removals; // before the claim is asked: the cache then rejects the response if the record is deleted in between
+        if (!claim.HasEnded && !claim.WasDeleted)
+        {
+            completed.Set(claim.Key, new CompletedRecord(claim.Request.Fingerprint, payload, claim.LeaseUntil, isRecorded: false, removals: removals));
+        }
+
         return new Completion(CompletionOutcome.NotRecorded, Error: exception);
     }
 
