@@ -21,7 +21,6 @@ internal static class ServerHost
                 ServerQuestion.CountersWhenCollected => Json(Counters.ReadWhenCollected()),
                 ServerQuestion.StoreCalls => Json(DynamoDBProcess.Calls),
                 ServerQuestion.Runs => Json(Taken(runs)),
-                ServerQuestion.CompiledMethods => Json(JitInfo.GetCompiledMethodCount()),
                 ServerQuestion.Heap => Json(GC.GetTotalMemory(forceFullCollection: true)),
                 _ => Json(FullStore.Fill(app.Services.GetRequiredService<IIdempotencyStore>(), payload: 0)),
             });
@@ -53,9 +52,6 @@ internal enum ServerQuestion
     /// <summary><see cref="HandlerRuns"/> since this was asked last.</summary>
     Runs,
 
-    /// <summary>A number: how many methods the just-in-time compiler has compiled, each as often as it did.</summary>
-    CompiledMethods,
-
     /// <summary>A number: the managed heap, in bytes.</summary>
     Heap,
 
@@ -64,9 +60,12 @@ internal enum ServerQuestion
 }
 
 /// <summary>What a process has used.</summary>
-internal readonly record struct Counters(long Bytes, double Microseconds)
+/// <param name="Bytes">What it has allocated.</param>
+/// <param name="Microseconds">Its processor time.</param>
+/// <param name="CompiledMethods">The methods that its just-in-time compiler has compiled, each as often as it did; zero from the server of a commit that does not say.</param>
+internal readonly record struct Counters(long Bytes, double Microseconds, long CompiledMethods)
 {
-    public static Counters Read() => new(GC.GetTotalAllocatedBytes(precise: true), Environment.CpuUsage.TotalTime.TotalMicroseconds);
+    public static Counters Read() => new(GC.GetTotalAllocatedBytes(precise: true), Environment.CpuUsage.TotalTime.TotalMicroseconds, JitInfo.GetCompiledMethodCount());
 
     public static Counters ReadWhenCollected()
     {

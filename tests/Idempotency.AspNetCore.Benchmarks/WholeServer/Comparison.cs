@@ -90,7 +90,7 @@ internal static class Comparison
         var servers = variants.Select(variant => variant.Server).Distinct().ToList();
         servers.ForEach(server => server.Stop());
         await Task.WhenAll(servers.Select(server => server.PortAsync().AsTask()));
-        var (compiled, before) = (0, 0);
+        var (compiled, before) = (0L, 0L);
         for (var pass = 1; pass <= LeastWarmUpPasses || (pass <= MostWarmUpPasses && compiled - before > FewMethods * servers.Count); pass++)
         {
             foreach (var variant in variants.DistinctBy(variant => variant.Kind))
@@ -100,7 +100,7 @@ internal static class Comparison
             }
 
             before = compiled;
-            compiled = (await Task.WhenAll(servers.Select(server => server.AskAsync<int>(ServerQuestion.CompiledMethods)))).Sum();
+            compiled = (await Task.WhenAll(servers.Select(server => server.AskAsync<Counters>(ServerQuestion.Counters)))).Sum(counters => counters.CompiledMethods);
         }
     }
 
