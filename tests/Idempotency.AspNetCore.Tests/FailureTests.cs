@@ -401,6 +401,28 @@ public sealed class FailureTests
         Assert.True(retry.IsReplay());
     }
 
+    [Theory]
+    [InlineData(60, 50)]
+    [InlineData(3, 8)]
+    public async Task A_completion_is_tried_again_until_the_lease_ends_and_for_at_least_ten_seconds(int lease, int away)
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => "x").WithIdempotency(new IdempotencyPolicy { ClaimDuration = TimeSpan.FromSeconds(lease) }));
+        var end = api.Time.GetUtcNow().AddSeconds(away);
+        api.Store.Before = operation => operation == "complete" && api.Time.GetUtcNow() < end ? throw new IOException("away") : Task.CompletedTask;
+        var sending = api.SendAsync();
+        await Eventually.TrueAsync(
+            () =>
+            {
+                api.Time.Advance(TimeSpan.FromSeconds(0.5));
+                return sending.IsCompleted;
+            },
+            "the response");
+        using var response = await sending;
+        Assert.Null(response.Header("Idempotency-Stored"));
+        using var retry = await api.SendAsync();
+        Assert.True(retry.IsReplay());
+    }
+
     [Fact]
     public async Task An_answer_that_cannot_be_recorded_is_told_and_marked_and_kept_here_while_the_claim_lasts()
     {

@@ -48,6 +48,29 @@ public sealed class LocalCacheTests
         Assert.Equal(3, api.Store.AllCalls);
     }
 
+    [Theory]
+    [InlineData(60_000)]
+    [InlineData(70_000)]
+    public async Task A_warm_replay_of_a_large_body_is_for_the_same_request_only_and_does_not_keep_the_body(int size)
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", () => "x").WithIdempotency());
+        string Body(char last, string space = "") => $$"""{"text":{{space}}"{{new string('a', size)}}{{last}}"}""";
+        using var first = await api.SendAsync(json: Body('b'));
+        var before = api.CompletedRecords.Bytes;
+        for (var i = 0; i < 2; i++)
+        {
+            using var same = await api.SendAsync(json: Body('b'));
+            Assert.True(same.IsReplay());
+            using var reformatted = await api.SendAsync(json: Body('b', " "));
+            Assert.True(reformatted.IsReplay());
+            using var other = await api.SendAsync(json: Body('c'));
+            Assert.Equal(422, (int)other.StatusCode);
+        }
+
+        Assert.Equal(size <= 64 * 1024, api.CompletedRecords.Bytes - before > size);
+        Assert.Equal(2, api.Store.AllCalls);
+    }
+
     [Fact]
     public async Task Nothing_is_kept_here_for_longer_than_in_the_store()
     {

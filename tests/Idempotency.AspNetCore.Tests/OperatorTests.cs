@@ -328,6 +328,8 @@ public sealed class OperatorTests
         api.Store.Before = operation => operation is "complete" && Volatile.Read(ref isAway) ? throw new IOException("away") : Task.CompletedTask;
         var first = api.SendAsync();
         await Eventually.TrueAsync(() => api.Store.Calls("complete") > 0, "the first completion");
+        api.Time.Advance(TimeSpan.FromSeconds(25)); // the claim is renewed, and so lasts longer than the first request tries
+        await Eventually.TrueAsync(() => api.Store.Calls("renew") > 0, "the renewal");
         Assert.True(await api.Services.GetRequiredService<IIdempotencyRecords>().ForgetAsync(api.Store.LastKey));
         Volatile.Write(ref isAway, false);
         using var second = await api.SendAsync();

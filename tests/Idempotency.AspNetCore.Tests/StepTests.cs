@@ -232,6 +232,68 @@ public sealed partial class StepTests
     }
 
     [Fact]
+    public async Task An_exception_of_the_library_that_a_step_throws_itself_reaches_the_handler_too()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async (IIdempotentRun run) =>
+            await run.StepAsync("call another service", _ => Task.FromException<int>(new IdempotencyClaimLostException("lost there")))).WithIdempotency());
+        var exception = await Assert.ThrowsAsync<IdempotencyClaimLostException>(() => api.SendAsync());
+        Assert.Equal("lost there", exception.Message);
+    }
+
+    [Fact]
+    public async Task The_work_of_a_step_is_canceled_by_the_callers_token()
+    {
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async (IIdempotentRun run) =>
+        {
+            using var caller = new CancellationTokenSource();
+            return await run.StepAsync(
+                "wait",
+                async token =>
+                {
+                    await caller.CancelAsync();
+                    return token.IsCancellationRequested;
+                },
+                cancellationToken: caller.Token);
+        }).WithIdempotency());
+        using var response = await api.SendAsync();
+        Assert.Equal("true", await response.TextAsync());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_work_of_a_step_is_canceled_when_its_claim_is_lost(bool hasToken)
+    {
+        var started = new TaskCompletionSource();
+        var canceled = false;
+        await using var api = await Api.StartAsync(app => app.MapPost("/", async (IIdempotentRun run) =>
+        {
+            using var caller = new CancellationTokenSource();
+            await run.StepAsync(
+                "wait",
+                async token =>
+                {
+                    started.SetResult();
+                    await Task.Delay(Timeout.Infinite, token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    canceled = token.IsCancellationRequested;
+                },
+                cancellationToken: hasToken ? caller.Token : default);
+        }).WithIdempotency());
+        var sending = api.SendAsync();
+        await started.Task;
+        await api.Store.Inner.DeleteAsync(api.Store.LastKey, TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(
+            () =>
+            {
+                api.Time.Advance(TimeSpan.FromSeconds(1));
+                return sending.IsCompleted;
+            },
+            "the end of the run");
+        using var response = await sending;
+        Assert.True(canceled);
+    }
+
+    [Fact]
     public async Task Steps_that_run_at_the_same_time_do_not_lose_each_other()
     {
         var counts = new int[8];

@@ -98,7 +98,7 @@ internal sealed class Goals(IReadOnlyList<Variant> variants, Dictionary<string, 
                 Goal,
                 "1.00x within the quartiles",
                 $"{MeasureOf(ratio)}, processor time {MeasureOf(time)}",
-                YesOrNo(ratio.Upper >= 1 && time.Lower <= 1));
+                YesOrNo(Math.Round(ratio.Upper, 2) >= 1 && Math.Round(time.Lower, 2) <= 1)); // as printed
         }
 
         var pipeline = new Pipeline();
