@@ -16,11 +16,11 @@ namespace Idempotency.AspNetCore;
 public sealed class RedisIdempotencyStore : IIdempotencyStore, IDisposable
 {
     private static readonly RedisScript<ClaimResult> Claim = new(["claim"], ParseClaim);
-    private static readonly RedisScript<ClaimResult> Supersede = new(["layout", "supersede"], ParseTakeover);
-    private static readonly RedisScript<bool> Renew = new(["layout", "owned", "renew"], IsDone);
-    private static readonly RedisScript<bool> SaveSteps = new(["layout", "owned", "steps"], IsDone);
-    private static readonly RedisScript<bool> Complete = new(["layout", "owned", "complete"], IsDone);
-    private static readonly RedisScript<bool> Release = new(["layout", "owned", "release"], IsDone);
+    private static readonly RedisScript<ClaimResult> Supersede = new(["layout", "writable", "supersede"], ParseTakeover);
+    private static readonly RedisScript<bool> Renew = new(["layout", "writable", "owned", "renew"], IsDone);
+    private static readonly RedisScript<bool> SaveSteps = new(["layout", "writable", "owned", "steps"], IsDone);
+    private static readonly RedisScript<bool> Complete = new(["layout", "writable", "owned", "complete"], IsDone);
+    private static readonly RedisScript<bool> Release = new(["layout", "writable", "owned", "release"], IsDone);
     private static readonly RedisScript<IdempotencyRecord?> Read = new(["read"], static reply => Parse((RedisValue[])reply!));
 
     private static readonly RedisValue Mark = "!"u8.ToArray();

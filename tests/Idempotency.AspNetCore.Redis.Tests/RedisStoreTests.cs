@@ -544,6 +544,29 @@ public sealed class RedisStoreTests(RedisServer server)
     }
 
     [Fact]
+    public async Task A_primary_that_may_not_write_tells_a_duplicate_only_what_cannot_be_out_of_date()
+    {
+        using var node = new RedisNode(["--save", ""]);
+        await node.StartAsync();
+        using var store = Create($"127.0.0.1:{node.Port}");
+        var (running, completed) = (NewKey(), NewKey());
+        await ClaimAsync(store, running);
+        Assert.True(await store.CompleteAsync(completed, await ClaimAsync(store, completed), new byte[] { 1 }, Hour, default));
+        Assert.Equal("OK", await node.AskAsync("CONFIG", "SET", "min-replicas-to-write", "1"));
+
+        // As a former primary is that has come back: another server may have the response of a request that it believes to be running.
+        foreach (var claim in new[] { NewClaim(), NewClaim() with { Supersedes = Guid.NewGuid(), Attempt = 2 } })
+        {
+            Assert.Contains("NOREPLICAS", (await Assert.ThrowsAsync<RedisServerException>(async () => await store.ClaimAsync(running, claim, default))).Message, StringComparison.Ordinal);
+            Assert.Equal(IdempotencyRecordStatus.Completed, (await store.ClaimAsync(completed, claim, default)).Existing!.Status);
+        }
+
+        Assert.Equal("OK", await node.AskAsync("CONFIG", "SET", "min-replicas-to-write", "0"));
+        Assert.Equal(IdempotencyRecordStatus.InProgress, (await store.ClaimAsync(running, NewClaim(), default)).Existing!.Status);
+        Assert.Equal(IdempotencyRecordStatus.InProgress, (await store.ClaimAsync(running, NewClaim() with { Supersedes = Guid.NewGuid(), Attempt = 2 }, default)).Existing!.Status);
+    }
+
+    [Fact]
     public async Task A_primary_that_may_not_write_does_not_tell_an_owner_that_its_steps_are_saved()
     {
         using var node = new RedisNode(["--save", ""]);

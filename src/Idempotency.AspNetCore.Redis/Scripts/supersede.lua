@@ -11,4 +11,4 @@ if isClaim(record) and string.sub(record, 3, 3) == '-' and not string.find(strin
     redis.call('SET', KEYS[1], ARGV[1] .. string.sub(record, 77), 'PX', ARGV[2])
     return { string.sub(record, 87) }
 end
-return { record, left }
+return record and string.sub(record, 2, 2) == 'C' and { record, left } or unlessItMayNotWrite({ record, left })

@@ -13,7 +13,7 @@ internal static class StoreFloors
     public static void MapScripts(this WebApplication app, IDatabase redis)
     {
         var server = redis.Multiplexer.GetServer((EndPoint)redis.Multiplexer.GetEndPoints()[0]);
-        var (claim, complete) = (server.ScriptLoad(ScriptOf("claim")), server.ScriptLoad(ScriptOf("layout") + ScriptOf("owned") + ScriptOf("complete")));
+        var (claim, complete) = (server.ScriptLoad(ScriptOf("claim")), server.ScriptLoad(ScriptOf("layout") + ScriptOf("writable") + ScriptOf("owned") + ScriptOf("complete")));
         var head = new byte[76]; // the layout is in the package's README
         "1I-0000000001000000086400000"u8.CopyTo(head);
         Sha256Hash.Of("a request"u8).CopyTo(head.AsSpan(44));
