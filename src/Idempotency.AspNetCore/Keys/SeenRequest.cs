@@ -7,7 +7,7 @@ namespace Idempotency.AspNetCore;
 /// <remarks>It contains everything that <see cref="RequestIdentity.FingerprintOf"/> depends on except the method and the path, which the stored key covers.</remarks>
 internal sealed class SeenRequest
 {
-    // Of larger bodies, only a hash is cached, because the cache is for responses. It takes a third of the time of a fingerprint, which needs the canonical form too.
+    // Larger bodies are not cached, because the cache is for responses.
     private const int LargestBody = 64 * 1024;
 
     private readonly RequestFingerprintMode _mode;
@@ -16,7 +16,6 @@ internal sealed class SeenRequest
     private readonly string? _contentEncoding;
     private readonly bool _isParsedForm;
     private readonly ReadOnlyMemory<byte> _body;
-    private readonly Sha256Hash? _hash;
 
     private SeenRequest(HttpContext context, RequestFingerprintMode mode, RequestBody body)
     {
@@ -25,38 +24,28 @@ internal sealed class SeenRequest
         _contentType = context.Request.ContentType;
         _contentEncoding = context.Request.Headers.ContentEncoding;
         _isParsedForm = body.IsParsedForm;
-        if (body.Bytes.Length > LargestBody)
-        {
-            _hash = Sha256Hash.Of(body.Bytes.Span);
-            return;
-        }
-
         // A body of unknown length comes in an array that can be up to 2048 times larger: only the body is cached and counted.
         _body = MemoryMarshal.TryGetArray(body.Bytes, out var array) && array.Array!.Length > body.Bytes.Length ? body.Bytes.ToArray() : body.Bytes;
     }
 
     /// <summary>The memory it takes, in bytes.</summary>
-    public long Size => 190 + _body.Length + (2 * ((_query?.Length ?? 0) + (_contentType?.Length ?? 0) + (_contentEncoding?.Length ?? 0)));
+    public long Size => 150 + _body.Length + (2 * ((_query?.Length ?? 0) + (_contentType?.Length ?? 0) + (_contentEncoding?.Length ?? 0)));
 
     /// <summary>The length of the cached array, for tests: never more than is counted.</summary>
     internal int MemoryTaken => MemoryMarshal.TryGetArray(_body, out var array) ? array.Array!.Length : 0;
 
-    /// <summary>Creates the entry, unless other parts of the request count than are compared here.</summary>
+    /// <summary>Creates the entry, unless the request is too large, or other parts of it count than are compared here.</summary>
     public static SeenRequest? Of(HttpContext context, IdempotencyPolicy policy, RequestBody body) =>
-        CoversAll(policy) ? new SeenRequest(context, policy.Fingerprint, body) : null;
+        body.Bytes.Length <= LargestBody && CoversAll(policy) ? new SeenRequest(context, policy.Fingerprint, body) : null;
 
     /// <summary>Whether a request is byte-identical, and therefore has the same fingerprint. If not, its fingerprint can still be the same.</summary>
     public bool Equals(HttpContext context, IdempotencyPolicy policy, RequestBody body) =>
         _mode == policy.Fingerprint && CoversAll(policy)
         && _isParsedForm == body.IsParsedForm
+        && _body.Span.SequenceEqual(body.Bytes.Span)
         && _query == context.Request.QueryString.Value
         && _contentType == context.Request.ContentType
-        && _contentEncoding == context.Request.Headers.ContentEncoding
-        && HasBody(body.Bytes.Span);
-
-    private bool HasBody(ReadOnlySpan<byte> body) => _hash is { } hash
-        ? body.Length > LargestBody && Sha256Hash.Of(body) == hash
-        : _body.Span.SequenceEqual(body);
+        && _contentEncoding == context.Request.Headers.ContentEncoding;
 
     private static bool CoversAll(IdempotencyPolicy policy) => policy is { FingerprintSelector: null, FingerprintHeaders.Count: 0 };
 }
