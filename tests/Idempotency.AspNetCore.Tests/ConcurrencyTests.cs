@@ -92,13 +92,7 @@ public sealed class ConcurrencyTests
         var first = api.SendAsync();
         await gate.ArrivedAsync();
         var second = api.SendAsync();
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromMilliseconds(500));
-                return second.IsCompleted;
-            },
-            "the wait is over");
+        await api.Time.PassUntilDoneAsync(second, "the wait is over", TimeSpan.FromMilliseconds(500));
         using var refused = await second;
         await refused.AssertProblemAsync(409, "idempotency-request-in-progress", "same-key");
         gate.Open();
@@ -125,13 +119,7 @@ public sealed class ConcurrencyTests
         await Eventually.TrueAsync(() => api.Store.Calls("claim") >= 3, "it waits");
         Assert.False(waiting.IsCompleted);
         await api.Store.Inner.CompleteAsync(key, owner, record.Payload, TimeSpan.FromHours(1), default);
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromMilliseconds(100));
-                return waiting.IsCompleted;
-            },
-            "it looked again");
+        await api.Time.PassUntilDoneAsync(waiting, "it looked again", TimeSpan.FromMilliseconds(100));
         using var response = await waiting;
         Assert.True(response.IsReplay());
     }

@@ -337,13 +337,7 @@ public sealed class EffectsTests
             }
         };
         var sent = api.SendAsync();
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromSeconds(1));
-                return sent.IsCompleted;
-            },
-            "answered");
+        await api.Time.PassUntilDoneAsync(sent, "answered");
         using var first = await sent;
         Assert.Equal("false", first.Header("Idempotency-Stored"));
         api.Store.Before = null;

@@ -397,7 +397,7 @@ public sealed class ExecutorTests
         await impatient.CancelAsync();
         Assert.Equal(impatient.Token, (await Assert.ThrowsAnyAsync<OperationCanceledException>(() => leaving)).CancellationToken);
         Assert.False(staying.IsCompleted);
-        await functions.PassUntilDoneAsync(staying);
+        await functions.Time.PassUntilDoneAsync(staying, "done");
         await Assert.ThrowsAsync<IdempotencyInProgressException>(() => staying);
         gate.Open();
         Assert.Equal(1, await first);
@@ -663,7 +663,7 @@ public sealed class ExecutorTests
         await using var other = new Functions(other: functions);
         functions.Store.Before = operation => operation == "complete" ? throw new IOException("away") : Task.CompletedTask;
         var first = functions.Executor.ExecuteAsync("payouts", "key-1", (_, _) => Task.FromResult(1));
-        await functions.PassUntilDoneAsync(first);
+        await functions.Time.PassUntilDoneAsync(first, "done");
         Assert.Equal(1, await first);
         Assert.Equal(LogLevel.Critical, Assert.Single(functions.Logs.Entries, entry => entry.Event == "ResponseNotRecorded").Level);
         Assert.Equal(1, await functions.Executor.ExecuteAsync("payouts", "key-1", Never<int>));

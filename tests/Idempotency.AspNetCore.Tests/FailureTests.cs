@@ -236,13 +236,7 @@ public sealed class FailureTests
         api.Store.Before = _ => never.Task;
         var hanging = api.SendAsync();
         await Eventually.TrueAsync(() => api.Store.AllCalls == 1, "the claim");
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromSeconds(1));
-                return hanging.IsCompleted;
-            },
-            "giving up");
+        await api.Time.PassUntilDoneAsync(hanging, "giving up");
         using var refused = await hanging;
         await refused.AssertProblemAsync(503, "idempotency-store-unavailable", "same-key");
         never.SetResult();
@@ -298,13 +292,7 @@ public sealed class FailureTests
         api.Store.Before = operation => operation == "claim" ? slow.Task : Task.CompletedTask;
         var first = api.SendAsync();
         await Eventually.TrueAsync(() => api.Store.Calls("claim") == 1, "the claim");
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromSeconds(1));
-                return first.IsCompleted;
-            },
-            "giving up");
+        await api.Time.PassUntilDoneAsync(first, "giving up");
         using var refused = await first;
         await refused.AssertProblemAsync(503, "idempotency-store-unavailable", "same-key");
         await Eventually.TrueAsync(() => api.Store.Calls("release") == 1, "the first release, which finds nothing");
@@ -368,13 +356,7 @@ public sealed class FailureTests
         await using var api = await Api.StartAsync(app => app.MapPost("/", () => "x").WithIdempotency());
         api.Store.Before = operation => operation == "complete" && failures-- > 0 ? throw new IOException("away") : Task.CompletedTask;
         var first = api.SendAsync();
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromMilliseconds(50));
-                return first.IsCompleted;
-            },
-            "the answer");
+        await api.Time.PassUntilDoneAsync(first, "the answer", TimeSpan.FromMilliseconds(50));
         using var answer = await first;
         Assert.Null(answer.Header("Idempotency-Stored"));
         using var retry = await api.SendAsync();
@@ -410,13 +392,7 @@ public sealed class FailureTests
         var end = api.Time.GetUtcNow().AddSeconds(away);
         api.Store.Before = operation => operation == "complete" && api.Time.GetUtcNow() < end ? throw new IOException("away") : Task.CompletedTask;
         var sending = api.SendAsync();
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromSeconds(0.5));
-                return sending.IsCompleted;
-            },
-            "the response");
+        await api.Time.PassUntilDoneAsync(sending, "the response", TimeSpan.FromSeconds(0.5));
         using var response = await sending;
         Assert.Null(response.Header("Idempotency-Stored"));
         using var retry = await api.SendAsync();
@@ -430,13 +406,7 @@ public sealed class FailureTests
         await using var api = await Api.StartAsync(app => app.MapPost("/", () => ++runs).WithIdempotency());
         api.Store.Before = operation => operation == "complete" ? throw new IOException("away") : Task.CompletedTask;
         var first = api.SendAsync();
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromSeconds(1));
-                return first.IsCompleted;
-            },
-            "giving up");
+        await api.Time.PassUntilDoneAsync(first, "giving up");
         using var answer = await first;
         Assert.Equal("1", await answer.TextAsync());
         Assert.Equal("false", answer.Header("Idempotency-Stored"));

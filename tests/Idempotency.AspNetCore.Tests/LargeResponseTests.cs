@@ -225,13 +225,7 @@ public sealed class LargeResponseTests
         var away = true;
         api.Store.Before = operation => operation == "complete" && away ? throw new IOException("away") : Task.CompletedTask;
         var sending = api.Client.SendAsync(Api.Request(), HttpCompletionOption.ResponseHeadersRead);
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromSeconds(1));
-                return sending.IsCompleted;
-            },
-            "giving up recording first");
+        await api.Time.PassUntilDoneAsync(sending, "giving up recording first");
         using var response = await sending;
         Assert.Equal("false", response.Header("Idempotency-Stored"));
         await gate.ArrivedAsync();
@@ -271,13 +265,7 @@ public sealed class LargeResponseTests
             kestrel: true);
         api.Store.Before = operation => operation is "complete" or "renew" ? throw new IOException("away") : Task.CompletedTask;
         var sending = api.Client.SendAsync(Api.Request(), HttpCompletionOption.ResponseHeadersRead);
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromSeconds(1));
-                return sending.IsCompleted;
-            },
-            "giving up recording first");
+        await api.Time.PassUntilDoneAsync(sending, "giving up recording first");
         using var response = await sending;
         await gate.ArrivedAsync();
         api.Time.Advance(TimeSpan.FromSeconds(61));

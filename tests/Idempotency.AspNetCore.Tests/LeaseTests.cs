@@ -343,13 +343,7 @@ public sealed class LeaseTests
         using var successor = await api.SendAsync();
         Assert.Equal(HttpStatusCode.InternalServerError, successor.StatusCode);
         gate.Open();
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromMilliseconds(50));
-                return late.IsCompleted;
-            },
-            "the late answer");
+        await api.Time.PassUntilDoneAsync(late, "the late answer", TimeSpan.FromMilliseconds(50));
         using var lateAnswer = await late;
         Assert.Equal("run 1", await lateAnswer.TextAsync());
         Assert.Null(lateAnswer.Header("Idempotency-Stored"));

@@ -51,7 +51,7 @@ public sealed class LocalCacheTests
     [Theory]
     [InlineData(60_000)]
     [InlineData(70_000)]
-    public async Task A_warm_replay_of_a_large_body_is_for_the_same_request_only_and_does_not_keep_the_body(int size)
+    public async Task A_warm_replay_of_a_large_body_is_for_the_same_request_only_and_keeps_at_most_64_KiB_of_it(int size)
     {
         await using var api = await Api.StartAsync(app => app.MapPost("/", () => "x").WithIdempotency());
         string Body(char last, string space = "") => $$"""{"text":{{space}}"{{new string('a', size)}}{{last}}"}""";

@@ -336,13 +336,7 @@ public sealed class OperatorTests
         Assert.Equal("2", await second.TextAsync());
 
         api.Store.Before = operation => operation is "complete" or "read" ? throw new IOException("away") : Task.CompletedTask;
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromSeconds(1));
-                return first.IsCompleted;
-            },
-            "giving up");
+        await api.Time.PassUntilDoneAsync(first, "giving up");
         using var answer = await first;
         Assert.Equal(("1", "false"), (await answer.TextAsync(), answer.Header("Idempotency-Stored")));
         api.Store.Before = null;

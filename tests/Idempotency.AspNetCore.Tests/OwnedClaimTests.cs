@@ -138,7 +138,7 @@ public sealed class OwnedClaimTests
         await using (var claim = await ClaimAsync(process))
         {
             var completing = claim.CompleteAsync(Payload).AsTask();
-            await process.PassUntilDoneAsync(completing);
+            await process.Time.PassUntilDoneAsync(completing, "done");
             Assert.Equal(CompletionOutcome.NotRecorded, (await completing).Outcome);
         }
 
@@ -155,7 +155,7 @@ public sealed class OwnedClaimTests
         process.Store.Before = operation => operation == "complete" ? throw new IOException("away") : Task.CompletedTask;
         await using var claim = await ClaimAsync(process);
         var completing = claim.CompleteAsync(Payload).AsTask();
-        await process.PassUntilDoneAsync(completing);
+        await process.Time.PassUntilDoneAsync(completing, "done");
         var renewed = process.Store.Calls("renew");
         process.Time.Advance(Request.Policy.ClaimDuration / 3);
         await Eventually.TrueAsync(() => process.Store.Calls("renew") > renewed, "a renewal"); // its handler may still run

@@ -56,13 +56,7 @@ public sealed class ProtectionTests : IDisposable
         for (var i = 0; i < 3; i++)
         {
             var sent = api.SendAsync();
-            await Eventually.TrueAsync(
-                () =>
-                {
-                    api.Time.Advance(TimeSpan.FromSeconds(1));
-                    return sent.IsCompleted;
-                },
-                "answered");
+            await api.Time.PassUntilDoneAsync(sent, "answered");
             using var response = await sent;
             await response.AssertProblemAsync(503, "idempotency-store-unavailable", "same-key");
             api.Time.Advance(TimeSpan.FromMinutes(2));

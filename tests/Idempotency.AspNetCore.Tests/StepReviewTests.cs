@@ -110,13 +110,7 @@ public sealed class StepReviewTests
         };
         var frozen = api.SendAsync();
         var arrived = gate.ArrivedAsync();
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromMilliseconds(10));
-                return arrived.IsCompleted;
-            },
-            "the retry of the save");
+        await api.Time.PassUntilDoneAsync(arrived, "the retry of the save", TimeSpan.FromMilliseconds(10));
         await arrived;
         api.Time.Advance(Lease - TimeSpan.FromSeconds(8)); // the store's lease is over; by the owner's reckoning it has eight seconds left
         using var retry = await api.SendAsync();

@@ -282,13 +282,7 @@ public sealed partial class StepTests
         var sending = api.SendAsync();
         await started.Task;
         await api.Store.Inner.DeleteAsync(api.Store.LastKey, TestContext.Current.CancellationToken);
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromSeconds(1));
-                return sending.IsCompleted;
-            },
-            "the end of the run");
+        await api.Time.PassUntilDoneAsync(sending, "the end of the run");
         using var response = await sending;
         Assert.True(canceled);
     }
@@ -465,13 +459,7 @@ public sealed partial class StepTests
             await run.StepAsync("charge", _ => Task.FromResult(++charges), new StepOptions { WhenInterrupted = interrupted })).WithIdempotency());
         api.Store.Before = operation => operation == "save-steps" && charges > 0 ? throw new IOException("away") : Task.CompletedTask;
         var sent = api.SendAsync();
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromMilliseconds(500));
-                return sent.IsCompleted;
-            },
-            "the run gives up");
+        await api.Time.PassUntilDoneAsync(sent, "the run gives up", TimeSpan.FromMilliseconds(500));
         using var failed = await sent;
         api.Store.Before = null;
         using var retry = await api.SendAsync();
@@ -506,13 +494,7 @@ public sealed partial class StepTests
             }
         };
         var sent = api.SendAsync();
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromMilliseconds(50));
-                return sent.IsCompleted;
-            },
-            "the first attempt");
+        await api.Time.PassUntilDoneAsync(sent, "the first attempt", TimeSpan.FromMilliseconds(50));
         using var first = await sent;
         using var retry = await api.SendAsync();
         Assert.Equal("1", await retry.TextAsync());

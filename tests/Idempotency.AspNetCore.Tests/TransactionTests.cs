@@ -268,13 +268,7 @@ public sealed class TransactionTests
             }
         };
         var sent = api.SendAsync();
-        await Eventually.TrueAsync(
-            () =>
-            {
-                api.Time.Advance(TimeSpan.FromSeconds(1));
-                return sent.IsCompleted;
-            },
-            "the answer");
+        await api.Time.PassUntilDoneAsync(sent, "the answer");
         using var response = await sent;
         await response.AssertProblemAsync(503, "idempotency-store-unavailable", "same-key");
         StoreOf(api).Before = null;

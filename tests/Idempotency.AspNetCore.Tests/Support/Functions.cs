@@ -44,15 +44,6 @@ internal sealed class Functions : IAsyncDisposable
 
     public CompletedRecords CompletedRecords => _services.GetRequiredService<CompletedRecords>();
 
-    /// <summary>Moves the clock until a task is done: something in between waits for it.</summary>
-    public Task PassUntilDoneAsync(Task task) => Eventually.TrueAsync(
-        () =>
-        {
-            Time.Advance(TimeSpan.FromSeconds(1));
-            return task.IsCompleted;
-        },
-        "done");
-
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 }
 
