@@ -98,6 +98,7 @@ public abstract class SameTransactionTests(TestDatabase database)
     [InlineData("cuts the connection")]
     public async Task A_run_that_comes_to_nothing_leaves_nothing_and_a_retry_runs(string how)
     {
+        await database.RemoveAllRecordsAsync();
         var name = NewName();
         var runs = 0;
         await using var server = await StartAsync(

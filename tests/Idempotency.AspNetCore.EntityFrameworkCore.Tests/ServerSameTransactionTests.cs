@@ -192,6 +192,7 @@ public abstract class ServerSameTransactionTests(ServerDatabase database) : Same
     [Fact]
     public async Task A_handler_that_outlives_its_lease_has_it_renewed_beside_its_transaction()
     {
+        await database.RemoveAllRecordsAsync();
         var name = NewName();
         var runs = 0;
         await using var server = await StartAsync(

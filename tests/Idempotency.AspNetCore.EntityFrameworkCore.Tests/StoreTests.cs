@@ -82,7 +82,7 @@ public abstract class StoreTests(TestDatabase database)
     [Fact]
     public async Task Expired_records_are_removed_in_batches_by_several_servers_at_once_and_no_others_are()
     {
-        await database.ExecuteAsync("DELETE FROM \"IdempotencyRecords\"");
+        await database.RemoveAllRecordsAsync();
         for (var i = 0; i < 50; i++)
         {
             var key = NewKey();
@@ -142,6 +142,7 @@ public abstract class StoreTests(TestDatabase database)
     [Fact]
     public async Task Steps_leave_nothing_in_a_completed_record_and_nothing_for_the_next_use_of_the_key()
     {
+        await database.RemoveAllRecordsAsync();
         var key = NewKey();
         var owner = await ClaimAsync(key);
         Assert.True(await database.Store.SaveStepsAsync(key, owner, Steps(7, 1), Hour, Hour, default));
@@ -161,7 +162,7 @@ public abstract class StoreTests(TestDatabase database)
     [Fact]
     public async Task Removal_comes_round_by_the_clock_goes_on_after_a_failure_and_ends_with_the_host()
     {
-        await database.ExecuteAsync("DELETE FROM \"IdempotencyRecords\"");
+        await database.RemoveAllRecordsAsync();
         var time = new FakeTimeProvider();
         var logs = new FakeLogCollector();
         await using var server = database.NewApplication(options => options.RemovalInterval = TimeSpan.FromMinutes(3), services =>
