@@ -1,7 +1,9 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Mvc;
@@ -206,6 +208,88 @@ public sealed class RequestBodyTests
 
         public void Dispose()
         {
+        }
+    }
+
+    /// <summary>A large body of a replay is read into a pooled array: never into one that other code can still read.</summary>
+    [Fact]
+    public async Task A_large_body_that_a_handler_or_a_replays_authorization_keeps_never_changes()
+    {
+        var kept = new ConcurrentBag<(byte[] Sent, Stream Body)>();
+        var authorizing = new IdempotencyPolicy
+        {
+            AuthorizeReplay = context =>
+            {
+                Keep(context);
+                return ValueTask.FromResult(true);
+            },
+        };
+        await using var api = await Api.StartAsync(
+            app =>
+            {
+                app.MapPost("/", Keep).WithIdempotency();
+                app.MapPost("/authorized", Keep).WithIdempotency(authorizing);
+            },
+            kestrel: true);
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(async client =>
+        {
+            for (var round = 0; round < 10; round++)
+            {
+                var body = new byte[90_000 + (10_000 * client)];
+                Array.Fill(body, (byte)((10 * client) + round));
+                foreach (var path in new[] { "/", "/", "/authorized", "/", "/authorized" })
+                {
+                    using var response = await api.SendAsync(path, key: $"{client}-{round}", json: null, with: request => request.Content = round % 2 == 0 ? new ByteArrayContent(body) : new Chunked(body));
+                    Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+                }
+            }
+        }));
+        Assert.Equal(4 * 10 * 3, kept.Count);
+        foreach (var (sent, body) in kept)
+        {
+            var read = new MemoryStream();
+            body.Position = 0;
+            await body.CopyToAsync(read);
+            Assert.Equal(sent, read.ToArray());
+        }
+
+        void Keep(HttpContext context)
+        {
+            var read = new MemoryStream();
+            context.Request.Body.CopyTo(read);
+            kept.Add((read.ToArray(), context.Request.Body));
+            Assert.False(((MemoryStream)context.Request.Body).TryGetBuffer(out _)); // behind the body, there can be bytes of another request
+        }
+    }
+
+    [Fact]
+    public async Task The_array_of_a_large_body_is_used_again_if_only_a_replay_needed_it()
+    {
+        var reused = 0;
+        for (var i = 0; i < 10; i++) // the pool can be trimmed in between
+        {
+            var (once, array) = await ReadAsync(200_000, isForReplay: true);
+            once.Return();
+            reused += ReferenceEquals(array, (await ReadAsync(200_000, isForReplay: true)).Array) ? 1 : 0;
+        }
+
+        Assert.True(reused > 0);
+        foreach (var (length, isForReplay) in new[] { (200_000, false), (80_000, true) }) // one for a handler; one that can be cached with the response
+        {
+            var (body, own) = await ReadAsync(length, isForReplay);
+            body.Return();
+            Assert.Equal(length, own.Length);
+            Assert.NotSame(own, (await ReadAsync(length, isForReplay)).Array);
+        }
+
+        static async ValueTask<(RequestBody Body, byte[] Array)> ReadAsync(int length, bool isForReplay)
+        {
+            var context = new DefaultHttpContext();
+            context.Request.ContentLength = length;
+            context.Request.Body = PipeReader.Create(new ReadOnlySequence<byte>(new byte[length])).AsStream();
+            var body = await RequestBody.ReadAsync(context, Limit, isForReplay);
+            Assert.True(MemoryMarshal.TryGetArray(body.Bytes, out var array));
+            return (body, array.Array!);
         }
     }
 

@@ -10,16 +10,23 @@ namespace Idempotency.AspNetCore;
 /// <summary>The body of a request. It is read to its end before anything is claimed, and is then available to the handler.</summary>
 internal readonly struct RequestBody
 {
+    // From this size on, an array is a large object, which only a full collection frees (.NET documentation, "The large object heap").
+    public const int LargeArray = 85_000;
+
     // The array with the bytes, if they were read from the connection and the handler must read them from here.
     private readonly byte[]? _taken;
 
     // The position of a body that can be read again.
     private readonly long? _position;
 
-    private RequestBody(ReadOnlyMemory<byte> bytes, byte[]? taken = null, long? position = null, bool isParsedForm = false, bool isTooLarge = false)
+    // Whether that array is from the pool.
+    private readonly bool _isRented;
+
+    private RequestBody(ReadOnlyMemory<byte> bytes, byte[]? taken = null, bool isRented = false, long? position = null, bool isParsedForm = false, bool isTooLarge = false)
     {
         Bytes = bytes;
         _taken = taken;
+        _isRented = isRented;
         _position = position;
         IsParsedForm = isParsedForm;
         IsTooLarge = isTooLarge;
@@ -39,7 +46,10 @@ internal readonly struct RequestBody
     /// limit on unread data (or HTTP/2 window) interferes. The array is not pooled, because a handler can hold the stream longer than the request.</para>
     /// <para>An error while reading (the client disconnected, or a limit of the server) is an <see cref="IOException"/>, and nothing is claimed yet.</para>
     /// </remarks>
-    public static ValueTask<RequestBody> ReadAsync(HttpContext context, long limit)
+    /// <param name="context">The request.</param>
+    /// <param name="limit">The largest body, in bytes.</param>
+    /// <param name="isForReplay">Whether no handler is expected to get the body: a large one is then read into a pooled array, for <see cref="Return"/>. If a handler gets it after all, the array is its own from then on.</param>
+    public static ValueTask<RequestBody> ReadAsync(HttpContext context, long limit, bool isForReplay = false)
     {
         var request = context.Request;
         var announced = request.ContentLength;
@@ -61,12 +71,12 @@ internal readonly struct RequestBody
         // Antiforgery, for example, reads forms before this middleware can: the stream is at its end, and only the form identifies the request.
         return AntiforgeryCheck.FormOf(context) is { } form
             ? ReadFormAsync(form, AntiforgeryCheck.TokenFieldOf(context), limit, context.RequestAborted)
-            : TryReadArrived(request, announced, limit, out var body) ? ValueTask.FromResult(body)
-            : BufferAsync(request, limit, context.RequestAborted);
+            : TryReadArrived(request, announced, limit, isForReplay, out var body) ? ValueTask.FromResult(body)
+            : BufferAsync(request, limit, isForReplay, context.RequestAborted);
     }
 
     /// <summary>Reads a body that arrived with the headers, as most do: there is nothing to wait for, so no state machine is needed, and no token of the server.</summary>
-    private static bool TryReadArrived(HttpRequest request, long? announced, long limit, out RequestBody body)
+    private static bool TryReadArrived(HttpRequest request, long? announced, long limit, bool isForReplay, out RequestBody body)
     {
         body = default;
         // A body without a length seldom ends where it stands. A client that waits for 100 Continue gets it from the reader's asynchronous methods.
@@ -87,9 +97,11 @@ internal readonly struct RequestBody
             return false;
         }
 
-        var bytes = read.Buffer.ToArray();
+        var length = (int)read.Buffer.Length;
+        var bytes = NewArray(length, isForReplay);
+        read.Buffer.CopyTo(bytes);
         reader.AdvanceTo(read.Buffer.End);
-        body = new RequestBody(bytes, taken: bytes);
+        body = new RequestBody(bytes.AsMemory(0, length), taken: bytes, isRented: IsRented(bytes, isForReplay));
         return true;
     }
 
@@ -115,16 +127,30 @@ internal readonly struct RequestBody
         }
     }
 
-    private static async ValueTask<RequestBody> BufferAsync(HttpRequest request, long limit, CancellationToken aborted)
+    /// <summary>Returns the array to the pool if it is from there. Only for a body that was never given back, and that nothing reads any more.</summary>
+    public void Return()
+    {
+        if (_isRented)
+        {
+            ArrayPool<byte>.Shared.Return(_taken!);
+        }
+    }
+
+    private static bool IsRented(byte[] array, bool isForReplay) => isForReplay && array.Length >= LargeArray;
+
+    private static byte[] NewArray(int length, bool isForReplay) =>
+        isForReplay && length >= LargeArray ? ArrayPool<byte>.Shared.Rent(length) : GC.AllocateUninitializedArray<byte>(length);
+
+    private static async ValueTask<RequestBody> BufferAsync(HttpRequest request, long limit, bool isForReplay, CancellationToken aborted)
     {
         // With the reader: data that earlier middleware examined without consuming is still in it, and not in the stream.
-        var (bytes, length) = await ReadToEndAsync(request.BodyReader, request.ContentLength, limit, aborted);
+        var (bytes, length) = await ReadToEndAsync(request.BodyReader, request.ContentLength, limit, isForReplay, aborted);
         if (length > limit)
         {
             return new RequestBody(default, isTooLarge: true);
         }
 
-        return new RequestBody(bytes.AsMemory(0, (int)length), taken: bytes);
+        return new RequestBody(bytes.AsMemory(0, (int)length), taken: bytes, isRented: IsRented(bytes, isForReplay));
     }
 
     /// <summary>Reads a body that earlier middleware made seekable (<c>EnableBuffering</c>): from its start, and restores its position.</summary>
@@ -134,7 +160,7 @@ internal readonly struct RequestBody
         var position = body.Position;
         body.Position = 0;
         var reader = PipeReader.Create(body, new StreamPipeReaderOptions(leaveOpen: true));
-        var (bytes, length) = await ReadToEndAsync(reader, request.ContentLength, limit, aborted);
+        var (bytes, length) = await ReadToEndAsync(reader, request.ContentLength, limit, isForReplay: false, aborted);
         await reader.CompleteAsync();
         body.Position = position;
         return length > limit
@@ -142,7 +168,7 @@ internal readonly struct RequestBody
             : new RequestBody(bytes.AsMemory(0, (int)length), position: position);
     }
 
-    private static async ValueTask<(byte[] Bytes, long Length)> ReadToEndAsync(PipeReader body, long? announced, long limit, CancellationToken aborted)
+    private static async ValueTask<(byte[] Bytes, long Length)> ReadToEndAsync(PipeReader body, long? announced, long limit, bool isForReplay, CancellationToken aborted)
     {
         // Room for what was announced, but never more than 16 times what has really arrived: an announcement is cheap to make.
         var bytes = GC.AllocateUninitializedArray<byte>((int)Math.Min(announced ?? 4096, 64 * 1024));
@@ -160,7 +186,14 @@ internal readonly struct RequestBody
             if (length + arrived > bytes.Length)
             {
                 var larger = announced is { } whole ? Math.Min(whole, 16L * bytes.Length) : 2L * bytes.Length;
-                Array.Resize(ref bytes, (int)Math.Min(Math.Max(larger, length + arrived), limit));
+                var grown = NewArray((int)Math.Min(Math.Max(larger, length + arrived), limit), isForReplay);
+                bytes.AsSpan(0, (int)length).CopyTo(grown);
+                if (IsRented(bytes, isForReplay))
+                {
+                    ArrayPool<byte>.Shared.Return(bytes);
+                }
+
+                bytes = grown;
             }
 
             read.Buffer.CopyTo(bytes.AsSpan((int)length));

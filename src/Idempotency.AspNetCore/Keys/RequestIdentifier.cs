@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 namespace Idempotency.AspNetCore;
 
 /// <summary>Identifies a request: its key, its body and its fingerprint.</summary>
-internal sealed class RequestIdentifier(PolicySelectorCache selectors)
+internal sealed class RequestIdentifier(PolicySelectorCache selectors, CompletedRecords completed)
 {
     /// <summary>Reads the key and the body.</summary>
     /// <remarks>
@@ -14,12 +14,15 @@ internal sealed class RequestIdentifier(PolicySelectorCache selectors)
     {
         var header = policy.TakesKeyFromHeader ? context.Request.Headers[policy.HeaderName] : default;
         var key = "";
+        StoreKey storeKey = default;
         if (header.Count > 0)
         {
             if (!IdempotencyKey.TryParse(header, out key, out var error))
             {
                 return IdempotencyProblem.KeyInvalid(policy.HeaderName, error);
             }
+
+            storeKey = RequestIdentity.StoreKeyOf(context, policy, key, KeyOrigin.Header);
         }
         else if (!policy.TakesKeyFromContent)
         {
@@ -29,7 +32,9 @@ internal sealed class RequestIdentifier(PolicySelectorCache selectors)
         RequestBody body;
         try
         {
-            body = await RequestBody.ReadAsync(context, policy.MaxRequestBodySize);
+            // Of a request whose response is at hand, only the fingerprint needs the body.
+            var isForReplay = context.Request.ContentLength >= RequestBody.LargeArray && header.Count > 0 && policy.AuthorizeReplay is null && completed.TryGet(storeKey, out _);
+            body = await RequestBody.ReadAsync(context, policy.MaxRequestBodySize, isForReplay);
         }
         catch (IOException exception)
         {
@@ -44,7 +49,7 @@ internal sealed class RequestIdentifier(PolicySelectorCache selectors)
 
         if (header.Count > 0)
         {
-            return Identification.Of(new IdentifiedRequest(key, RequestIdentity.StoreKeyOf(context, policy, key, KeyOrigin.Header), body));
+            return Identification.Of(new IdentifiedRequest(key, storeKey, body));
         }
 
         var selector = selectors.Of(policy);
