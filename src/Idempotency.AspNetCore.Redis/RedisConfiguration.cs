@@ -22,10 +22,13 @@ internal static class RedisConfiguration
         return own;
     }
 
+    // A server, and not the value of a setting: a password can contain anything but a comma.
+    private static bool IsUri(string part) => part.IndexOf("://", StringComparison.Ordinal) is >= 0 and var at && !part.AsSpan(0, at).Contains('=');
+
     /// <summary>The reason why a string is not a valid configuration; null if it is.</summary>
     public static string? WhyInvalid(string configuration)
     {
-        if (configuration.Contains("://", StringComparison.Ordinal) && !configuration.Contains("tunnel=", StringComparison.OrdinalIgnoreCase))
+        if (configuration.Split(',').Any(IsUri))
         {
             return "is a URI. Use 'host:port' instead, followed by ',ssl=true', ',user=...' and ',password=...' as needed.";
         }

@@ -13,11 +13,15 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
+    // Between attempts that return no connection. Through Sentinel, some versions of the client leave the connections of such an attempt open (up to 3.2.14), and nobody else can close them.
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
+
     private readonly CancellationTokenSource _disposing = new();
     private readonly Lock _lock = new();
     private Task<IConnectionMultiplexer>? _opening;
     private volatile Task<IDatabase>? _attempt;
     private volatile IDatabase? _database;
+    private volatile bool _isRejected;
 
     /// <summary>The database, once there is a connection.</summary>
     public IDatabase? Database => _database;
@@ -69,6 +73,9 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
         }
     }
 
+    // The client connects again by itself, but only with a connection that it has returned.
+    private bool HasNoConnection => _opening is { IsFaulted: true } or { IsCanceled: true };
+
     private Task<IDatabase> Attempt()
     {
         lock (_lock)
@@ -86,6 +93,7 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
 
     private async Task RepeatAsync(Task<IDatabase> attempt)
     {
+        var pause = Pause;
         while (true)
         {
             try
@@ -93,21 +101,23 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
                 await attempt;
                 return;
             }
-            catch (NotSupportedException)
-            {
-                return; // this server will not become a different one
-            }
             catch (Exception)
             {
                 _attempt = attempt;
             }
 
-            await Task.Delay(Pause, _disposing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (_isRejected)
+            {
+                return; // this server will not become a different one
+            }
+
+            await Task.Delay(pause, _disposing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_disposing.IsCancellationRequested)
             {
                 return;
             }
 
+            pause = !HasNoConnection ? Pause : 2 * pause < LongestPause ? 2 * pause : LongestPause;
             attempt = ConnectAsync();
         }
     }
@@ -124,6 +134,7 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
         var servers = connection.GetServers().Where(static server => server.IsConnected).ToList();
         if (!options.GarnetRunsScriptsAsTransactions && servers.Exists(static server => server.GetProductVariant(out _) == ProductVariant.Garnet))
         {
+            _isRejected = true;
             Log.GarnetRejected(logger);
             throw new NotSupportedException(Log.GarnetRejection);
         }
@@ -157,7 +168,7 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, typeof(RedisIdempotencyStore));
-            return _opening is null or { IsFaulted: true } or { IsCanceled: true } ? _opening = connect() : _opening;
+            return _opening is null || HasNoConnection ? _opening = connect() : _opening;
         }
     }
 }

@@ -25,7 +25,7 @@ public sealed class RedisIdempotencyStoreOptions
     /// </remarks>
     public ConfigurationOptions? ConfigurationOptions { get; set; }
 
-    /// <summary>Creates the connection. It is called again after a second if it fails. The store disposes of the connection. Default: null.</summary>
+    /// <summary>Creates the connection. If it fails, it is called again: after 250 milliseconds, then after longer pauses of up to ten seconds. The store disposes of the connection. Default: null.</summary>
     /// <remarks>Set <see cref="ConfigurationOptions.BacklogPolicy"/> to <see cref="BacklogPolicy.FailFast"/>; otherwise, requests wait for <see cref="CallTimeout"/> while the server is unavailable.</remarks>
     public Func<Task<IConnectionMultiplexer>>? ConnectionMultiplexerFactory { get; set; }
 

@@ -412,7 +412,7 @@ public abstract class StoreConformanceTests
         var key = NewKey();
         var claim = await ClaimedAsync(key);
         Assert.True(await Store.SaveStepsAsync(key, claim.Owner, Steps(1, 5), Brief / 2, Brief / 2, default));
-        Assert.True(await Store.ReleaseAsync(key, claim.Owner, default));
+        await Store.ReleaseAsync(key, claim.Owner, default); // on a slow machine, its retention can be over already
         await PassAsync(Longer);
         Assert.Null(await Store.ReadAsync(key, default));
         Assert.True((await Store.ClaimAsync(key, NewClaim(), default)).IsAcquired);

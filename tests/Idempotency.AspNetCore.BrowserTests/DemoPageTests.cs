@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Idempotency.AspNetCore.Tests;
 using Microsoft.Playwright;
 using Xunit;
 using static Microsoft.Playwright.Assertions;
@@ -16,7 +17,7 @@ public sealed partial class DemoPageTests(Chromium chromium) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _sample = await Sample.StartAsync(TestContext.Current.CancellationToken);
+        _sample = await Sample.StartAsync(TestContext.Current.CancellationToken, FreePort.Next()); // one that stays free while the server restarts
         _context = await chromium.NewContextAsync(1280, 900);
         _page = await _context.NewPageAsync();
         var output = TestContext.Current.TestOutputHelper;

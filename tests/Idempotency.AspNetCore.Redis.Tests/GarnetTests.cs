@@ -14,8 +14,14 @@ public sealed class GarnetTests : IDisposable
 
     public GarnetTests()
     {
-        _server = new GarnetServer(["--port", $"{_port}", "--bind", "127.0.0.1", "--lua", "--memory", "64m", "--index", "16m", "--logger-level", "Error"]);
-        _server.Start();
+        _server = Start(_port);
+    }
+
+    private static GarnetServer Start(int port)
+    {
+        var server = new GarnetServer(["--port", $"{port}", "--bind", "127.0.0.1", "--lua", "--memory", "64m", "--index", "16m", "--logger-level", "Error"]);
+        server.Start();
+        return server;
     }
 
     public void Dispose() => _server.Dispose();
@@ -37,6 +43,16 @@ public sealed class GarnetTests : IDisposable
         }
 
         Assert.Equal(LogLevel.Critical, Assert.Single(log.Entries).Level);
+    }
+
+    [Fact]
+    public async Task Is_rejected_too_when_it_starts_after_the_application()
+    {
+        var port = FreePort.Next();
+        using var store = RedisStoreTests.Create($"127.0.0.1:{port},connectTimeout=500");
+        await Assert.ThrowsAsync<RedisConnectionException>(async () => await store.ReadAsync(RedisStoreTests.NewKey(), default));
+        using var late = Start(port);
+        await RedisStoreTests.UntilAsync(async () => await Assert.ThrowsAnyAsync<Exception>(async () => await store.ReadAsync(RedisStoreTests.NewKey(), default)) is NotSupportedException);
     }
 
     [Fact]

@@ -187,6 +187,19 @@ public sealed class RedisConnectionTests(RedisServer server)
     }
 
     [Fact]
+    public async Task Sentinels_may_come_up_after_the_application()
+    {
+        await using var nodes = new RedisSentinelNodes(downAfter: 30_000);
+        using var store = RedisStoreTests.Create(nodes.Configuration + ",connectTimeout=500");
+        await Assert.ThrowsAnyAsync<RedisException>(() => ReadAsync(store));
+        await nodes.StartAsync();
+        await RedisStoreTests.UntilItWorksAsync(store);
+    }
+
+    [Fact]
+    public void A_password_may_look_like_part_of_a_URI() => Resolve(options => options.Configuration = "localhost:1,password=ab://cd").Dispose();
+
+    [Fact]
     public async Task The_applications_connection_is_used_when_the_options_name_none()
     {
         using var shared = await ConnectionMultiplexer.ConnectAsync(server.Configuration);
@@ -222,17 +235,17 @@ public sealed class RedisConnectionTests(RedisServer server)
         using (var store = Resolve(options =>
         {
             options.Configuration = "nobody.invalid:1"; // the factory comes first, as in the framework's own options
-            options.ConnectionMultiplexerFactory = async () => Interlocked.Increment(ref calls) == 1
-                ? throw new InvalidOperationException("not yet")
+            options.ConnectionMultiplexerFactory = async () => Interlocked.Increment(ref calls) <= 2
+                ? throw new PlatformNotSupportedException("not yet")
                 : made = await ConnectionMultiplexer.ConnectAsync(server.Configuration);
         }))
         {
-            Assert.Equal("not yet", (await Assert.ThrowsAsync<InvalidOperationException>(() => ReadAsync(store))).Message);
+            Assert.Equal("not yet", (await Assert.ThrowsAsync<PlatformNotSupportedException>(() => ReadAsync(store))).Message);
             await RedisStoreTests.UntilItWorksAsync(store);
             await AssertWorksAsync(store);
         }
 
-        Assert.Equal(2, calls);
+        Assert.Equal(3, calls);
         Assert.False(made!.IsConnected);
     }
 
@@ -254,6 +267,8 @@ public sealed class RedisConnectionTests(RedisServer server)
     [InlineData("host:99999", "is not a StackExchange.Redis configuration string")]
     [InlineData("host,tunnel=x", "tunnel=http:")]
     [InlineData("redis://h:1", "host:port")]
+    [InlineData("redis://h:1,tunnel=http:proxy:3128", "host:port")]
+    [InlineData("first:6379,redis://h:1", "host:port")]
     [InlineData("rediss://user:secret@h:6380/0", "ssl=true")]
     public void A_configuration_that_makes_no_sense_is_rejected_when_the_application_starts(string configuration, string message)
     {
@@ -278,13 +293,35 @@ public sealed class RedisConnectionTests(RedisServer server)
             Assert.Contains($"RedisIdempotencyStoreOptions.{named}", Assert.Throws<OptionsValidationException>(() => Resolve(configure)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task The_user_and_the_rights_of_the_README_are_enough_through_Sentinel()
+    {
+        await using var nodes = new RedisSentinelNodes(downAfter: 30_000);
+        await nodes.StartAsync();
+        foreach (var server in nodes.Servers)
+        {
+            Assert.Equal("OK", await server.AskAsync(Readme.Line("ACL SETUSER payments on >password ~payments:*").Split(' ')));
+        }
+
+        foreach (var sentinel in nodes.Sentinels)
+        {
+            Assert.Equal("OK", await sentinel.AskAsync(Readme.Line("ACL SETUSER payments on >password +sentinel").Split(' ')));
+        }
+
+        using var store = RedisStoreTests.Create(nodes.Configuration + ",user=payments,password=password", options => options.KeyPrefix = "payments:");
+        await RedisStoreTests.UntilItWorksAsync(store);
+        var key = RedisStoreTests.NewKey();
+        var owner = await RedisStoreTests.ClaimAsync(store, key);
+        Assert.True(await store.CompleteAsync(key, owner, new byte[1], Hour, default));
+    }
+
     [Theory]
     [InlineData("resp2")]
     [InlineData("resp3")]
     public async Task The_user_and_the_rights_of_the_README_are_enough(string protocol)
     {
         using var node = await StartedAsync();
-        Assert.Equal("OK", await node.AskAsync(Readme.Line("ACL SETUSER payments").Split(' ')));
+        Assert.Equal("OK", await node.AskAsync(Readme.Line("ACL SETUSER payments on >password ~payments:*").Split(' ')));
         await node.AskAsync("ACL", "SETUSER", "default", "off");
         using var store = RedisStoreTests.Create(
             Readme.Configuration("user=payments,password=password", $"127.0.0.1:{node.Port}") + $",protocol={protocol}",

@@ -23,9 +23,9 @@ public abstract class TopologyFixture(RedisNodes nodes, string inReadme) : IAsyn
     }
 }
 
-public sealed class ThreePrimaries() : TopologyFixture(new RedisClusterNodes(hasReplicas: false), "node-1:6379");
+public sealed class ThreePrimaries() : TopologyFixture(new RedisClusterNodes(hasReplicas: false, nodeTimeout: 15_000), "node-1:6379");
 
-public sealed class ThreeSentinels() : TopologyFixture(new RedisSentinelNodes(safe: true), "serviceName=payments");
+public sealed class ThreeSentinels() : TopologyFixture(new RedisSentinelNodes(safe: true, downAfter: 30_000, maxLag: 60), "serviceName=payments");
 
 /// <summary>The conformance tests of every store, on a Redis Cluster.</summary>
 public sealed class RedisClusterConformanceTests(ThreePrimaries cluster) : StoreConformanceTests, IClassFixture<ThreePrimaries>

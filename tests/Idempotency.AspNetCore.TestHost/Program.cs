@@ -23,7 +23,7 @@ var app = builder.Build();
 app.UseIdempotency();
 
 // A replay is the first answer byte for byte: then answers can be compared. "patient" and "patient-wait" are for tests that no lease must end under; the lease of
-// "careful" is longer than the library waits for a store; that of "renewed" is long enough that a busy machine still renews it in time.
+// "careful" is longer than the library waits for a store; those of "renewed" and "renewed-wait" are long enough that a busy machine still renews them in time.
 var policy = new IdempotencyPolicy
 {
     Partition = _ => "tests",
@@ -37,6 +37,7 @@ app.MapPost("/refuse", run).WithIdempotency(policy with { WhenAbandoned = Abando
 app.MapPost("/careful", run).WithIdempotency(policy with { WhenAbandoned = AbandonedBehavior.Refuse, ClaimDuration = TimeSpan.FromSeconds(15) });
 app.MapPost("/wait", run).WithIdempotency(policy with { WhenInProgress = InProgressBehavior.Wait });
 app.MapPost("/renewed", run).WithIdempotency(policy with { ClaimDuration = TimeSpan.FromSeconds(4) });
+app.MapPost("/renewed-wait", run).WithIdempotency(policy with { WhenInProgress = InProgressBehavior.Wait, ClaimDuration = TimeSpan.FromSeconds(4) });
 app.MapPost("/patient-wait", run).WithIdempotency(policy with { WhenInProgress = InProgressBehavior.Wait, ClaimDuration = TimeSpan.FromSeconds(60) });
 app.MapPost("/patient", run).WithIdempotency(policy with { ClaimDuration = TimeSpan.FromSeconds(60) });
 app.MapPost("/patient-step", RunStepAsync).WithIdempotency(policy with { ClaimDuration = TimeSpan.FromSeconds(60) });

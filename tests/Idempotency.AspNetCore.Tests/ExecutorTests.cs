@@ -663,7 +663,7 @@ public sealed class ExecutorTests
         await using var other = new Functions(other: functions);
         functions.Store.Before = operation => operation == "complete" ? throw new IOException("away") : Task.CompletedTask;
         var first = functions.Executor.ExecuteAsync("payouts", "key-1", (_, _) => Task.FromResult(1));
-        await functions.Time.PassUntilDoneAsync(first, "done");
+        await functions.Time.PassUntilAsync(() => functions.Logs.Count("ResponseNotRecorded") > 0, "giving up");
         Assert.Equal(1, await first);
         Assert.Equal(LogLevel.Critical, Assert.Single(functions.Logs.Entries, entry => entry.Event == "ResponseNotRecorded").Level);
         Assert.Equal(1, await functions.Executor.ExecuteAsync("payouts", "key-1", Never<int>));

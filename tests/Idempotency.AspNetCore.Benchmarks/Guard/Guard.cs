@@ -51,6 +51,11 @@ internal static class Guard
         var losses = new List<string>();
         foreach (var (size, answer) in ((int, string)[])[(0, "31 B"), (10_000, "10 KB"), (100_000, "100 KB")])
         {
+            if (!arguments.Wants(answer))
+            {
+                continue;
+            }
+
             using var pairs = new GuardPairs(theirs, size);
             await Comparison.RunAsync(load, [new Part(pairs.All, Connections)], rounds, RoundsPerProcess, seconds);
             foreach (var variant in pairs.All.Where(variant => variant.Baseline is not null))

@@ -9,13 +9,14 @@ public abstract class RedisNodes : IAsyncDisposable
 
     /// <param name="safe">With <c>min-replicas-to-write</c>.</param>
     /// <param name="persistent">With an append-only file.</param>
-    protected RedisNodes(bool safe, bool persistent)
+    /// <param name="maxLag">After which a replica that does not acknowledge no longer counts for that, in seconds.</param>
+    protected RedisNodes(bool safe, bool persistent, int maxLag = 2)
     {
         Settings =
         [
             .. Common,
             .. (string[])(persistent ? ["--save", "", "--appendonly", "yes", "--appendfsync", "no"] : ["--save", "", "--appendonly", "no"]),
-            .. (string[])(safe ? ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "2"] : []),
+            .. (string[])(safe ? ["--min-replicas-to-write", "1", "--min-replicas-max-lag", $"{maxLag}"] : []),
         ];
     }
 

@@ -13,8 +13,9 @@ public sealed class RedisSentinelNodes : RedisNodes
     /// <param name="safe">With <c>min-replicas-to-write</c>.</param>
     /// <param name="persistent">With an append-only file.</param>
     /// <param name="downAfter">After which a server counts as down, in milliseconds.</param>
-    public RedisSentinelNodes(bool safe = false, bool persistent = false, int downAfter = 1000)
-        : base(safe, persistent)
+    /// <param name="maxLag">After which a replica that does not acknowledge no longer counts for <c>min-replicas-to-write</c>, in seconds.</param>
+    public RedisSentinelNodes(bool safe = false, bool persistent = false, int downAfter = 1000, int maxLag = 2)
+        : base(safe, persistent, maxLag)
     {
         _downAfter = downAfter;
         Servers = [.. Enumerable.Range(0, Count).Select(_ => new RedisNode(Settings))];
@@ -23,6 +24,9 @@ public sealed class RedisSentinelNodes : RedisNodes
 
     /// <inheritdoc/>
     public override IReadOnlyList<RedisNode> Servers { get; }
+
+    /// <summary>The sentinels.</summary>
+    public IReadOnlyList<RedisNode> Sentinels => _sentinels;
 
     /// <inheritdoc/>
     public override IEnumerable<string> EntryPoints => _sentinels.Select(sentinel => $"127.0.0.1:{sentinel.Port}");

@@ -8,11 +8,18 @@ internal static class PassingTime
     /// <param name="task">The task.</param>
     /// <param name="what">What it is, for the message when it does not end.</param>
     /// <param name="step">How far the clock moves at a time; a second by default.</param>
-    public static Task PassUntilDoneAsync(this FakeTimeProvider time, Task task, string what, TimeSpan? step = null) => Eventually.TrueAsync(
+    public static Task PassUntilDoneAsync(this FakeTimeProvider time, Task task, string what, TimeSpan? step = null) => PassUntilAsync(time, () => task.IsCompleted, what, step);
+
+    /// <summary>Moves the clock until something is true, and no further.</summary>
+    /// <param name="time">The clock.</param>
+    /// <param name="isTrue">Whether it is.</param>
+    /// <param name="what">What it is, for the message when it never becomes true.</param>
+    /// <param name="step">How far the clock moves at a time; a second by default.</param>
+    public static Task PassUntilAsync(this FakeTimeProvider time, Func<bool> isTrue, string what, TimeSpan? step = null) => Eventually.TrueAsync(
         () =>
         {
             time.Advance(step ?? TimeSpan.FromSeconds(1));
-            return task.IsCompleted;
+            return isTrue();
         },
         what);
 }
