@@ -13,22 +13,19 @@ internal static class Program
         Console.WriteLine($"seed {seed}");
         if (arguments.Contains("--small"))
         {
-            foreach (var small in SmallWorldCatalog.All)
-            {
-                var (histories, broken) = small.Explore();
-                Console.WriteLine($"{small}: {histories:N0} histories{(broken is null ? "" : $", {broken.Violation}{Environment.NewLine}{broken.Timeline}")}");
-            }
+            return ExploreSmallWorlds() ? 0 : 1;
         }
 
         if (arguments.Contains("--tell"))
         {
-            Console.WriteLine(Simulator.Run(WorldPlan.Of(seed), isTold: true).Timeline);
+            Console.WriteLine(Simulator.Run(PlanOf(seed), isTold: true).Timeline);
         }
 
         var nextReport = TimeSpan.FromSeconds(10);
         var (totals, failed) = Simulator.RunMany(
             seed,
             time,
+            PlanOf,
             onProgress: totals =>
             {
                 if (totals.Time >= nextReport)
@@ -43,6 +40,23 @@ internal static class Program
         Console.WriteLine(failed is null ? "Every promise was kept." : Simulator.Describe(failed));
         return failed is null ? 0 : 1;
 
+        WorldPlan PlanOf(ulong seed) => arguments.Contains(Simulator.WithoutSteps) ? WorldPlan.Of(seed).ThatHasNoSteps() : WorldPlan.Of(seed);
+
         string? Value(string name) => Array.IndexOf(arguments, name) is var at && at >= 0 && at + 1 < arguments.Length ? arguments[at + 1] : null;
+    }
+
+    /// <returns>Whether every promise was kept.</returns>
+    private static bool ExploreSmallWorlds()
+    {
+        var isKept = true;
+        foreach (var small in SmallWorldCatalog.All)
+        {
+            var (histories, broken) = small.Explore();
+            Console.WriteLine($"{small}: {histories:N0} histories{(broken is null ? "" : $", {broken.Violation}{Environment.NewLine}{broken.Timeline}")}");
+            isKept &= broken is null;
+        }
+
+        Console.WriteLine(isKept ? "Every promise was kept." : "A promise was broken.");
+        return isKept;
     }
 }

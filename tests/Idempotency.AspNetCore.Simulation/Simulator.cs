@@ -5,6 +5,9 @@ namespace Idempotency.AspNetCore.Simulation;
 /// <summary>Runs worlds of seeds, and finds the shortest history of one that fails.</summary>
 internal static class Simulator
 {
+    /// <summary>The argument for a world whose handlers have no steps and whose servers run no functions.</summary>
+    public const string WithoutSteps = "--without-steps";
+
     private const int MostRepetitions = 400;
 
     /// <summary>Runs one world.</summary>
@@ -86,7 +89,7 @@ internal static class Simulator
             The shortest history found: {shortest.Violation}
             {shortest.Faults.Count} of {failed.Faults.Count} faults are left: {string.Join(", ", shortest.Faults.Select(static fault => fault.Kind))}
             {shortest.Timeline}
-            To see it again: dotnet run --project tests/Idempotency.AspNetCore.Simulation -c Release -- --seed {failed.Plan.Seed} --worlds 1
+            To see it again: dotnet run --project tests/Idempotency.AspNetCore.Simulation -c Release -- --seed {failed.Plan.Seed} --worlds 1{(failed.Plan is { Steps: 0, Calls: 0 } ? " " + WithoutSteps : "")}
             """;
     }
 }

@@ -74,6 +74,9 @@ internal sealed record WorldPlan
     /// <summary>A store with a deliberate fault in the place of the real one.</summary>
     public Func<TimeProvider, IIdempotencyStore>? FaultyStore { get; init; }
 
+    /// <summary>The same world at a time when there were neither steps nor functions.</summary>
+    public WorldPlan ThatHasNoSteps() => this with { Steps = 0, Calls = 0 };
+
     /// <summary>A world of a seed: kind or harsh, short leases or long, calm or not.</summary>
     public static WorldPlan Of(ulong seed)
     {

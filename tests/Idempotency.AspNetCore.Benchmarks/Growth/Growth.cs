@@ -17,6 +17,7 @@ internal static class Growth
         (string Section, Func<Task<string>> Measure)[] parts =
         [
             ("json", () => Task.FromResult(JsonGrowth.Run())), // first, while the heap is small
+            ("compression", () => Task.FromResult(CompressionLevels.Run())),
             ("records", () => Task.FromResult(RecordGrowth.Run())),
             ("flood", () => Flood.RunAsync(load)),
             ("bodies", () => BodyGrowth.RunAsync(load, rounds, seconds, goals)),

@@ -1,6 +1,6 @@
 namespace Idempotency.AspNetCore.Benchmarks;
 
-/// <summary>Canonical JSON of what is meant to hurt: time for each byte at n, 2n, 4n and 8n, and the exponent by which the time grows.</summary>
+/// <summary>Canonical JSON in the worst cases: time for each byte at n, 2n, 4n and 8n, and the exponent by which the time grows.</summary>
 internal static class JsonGrowth
 {
     private const int Smallest = 128 * 1024;

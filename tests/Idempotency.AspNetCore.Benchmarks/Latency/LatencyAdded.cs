@@ -6,8 +6,6 @@ internal static class LatencyAdded
     private const double PartOfCapacity = 0.3;
     private const int Connections = 64;
 
-    /// <summary>How many requests a slot has at least, so that it has a slowest thousandth, unless it became more than four times as long.</summary>
-    private const int LeastRequests = 2000;
     private const int MostStretch = 4;
 
     public static async Task RunAsync(Arguments arguments)
@@ -86,7 +84,7 @@ internal static class LatencyAdded
             foreach (var variant in shuffled)
             {
                 Console.Error.Write($"\r{round + 1}/{rounds} {group.Store}: {variant.Name,-40}");
-                variant.Samples.Add(await variant.RunAsync(load, Connections, Math.Min(MostStretch * seconds, Math.Max(seconds, LeastRequests / group.Rate)), group.Rate));
+                variant.Samples.Add(await variant.RunAsync(load, Connections, Math.Min(MostStretch * seconds, Math.Max(seconds, LatencyGroup.LeastRequests / group.Rate)), group.Rate));
             }
         }
 
@@ -96,20 +94,24 @@ internal static class LatencyAdded
 
     private static string RatesOf(List<LatencyGroup> groups) => string.Join('\n', groups.Select(group =>
         $"- {group.Store}: {group.Rate:N0} requests/s, {PartOfCapacity:P0} of the {group.Capacity:N0} that the slowest can ({group.Slowest!.Name}); "
-        + $"{group.Variants.Min(variant => variant.Median(sample => sample.Load.Requests)):N0} requests of each kind in a round."));
+        + $"{group.RequestsPerRound:N0} requests of each kind in a round."));
 
     private static string TableOf(List<LatencyGroup> groups)
     {
         var table = new Table("store", "request", "p50", "p99", "p99.9", "added at p50", "added at p99", "added at p99.9");
         foreach (var group in groups)
         {
+            var percentiles = group.HasSlowestThousandth ? LatencyGroup.Percentiles : LatencyGroup.Percentiles[..^1];
+            string[] tooFew = group.HasSlowestThousandth ? [] : ["-"];
             foreach (var variant in group.Variants)
             {
                 table.Add([
                     group.Store,
                     variant.Name,
-                    .. LatencyGroup.Percentiles.Select(percentile => Text(variant.Median(sample => percentile(sample.Load)))),
-                    .. LatencyGroup.Percentiles.Select(percentile => variant.Name == LatencyGroup.Bare ? "" : Text(group.Added(variant, percentile))),
+                    .. percentiles.Select(percentile => $"{variant.Median(sample => percentile(sample.Load)):F2} ms"),
+                    .. tooFew,
+                    .. percentiles.Select(percentile => variant.Name == LatencyGroup.Bare ? "" : Text(group.Added(variant, percentile))),
+                    .. tooFew,
                 ]);
             }
         }
@@ -117,5 +119,5 @@ internal static class LatencyAdded
         return table.ToString();
     }
 
-    private static string Text(double milliseconds) => $"{milliseconds:F2} ms";
+    private static string Text(Spread milliseconds) => $"{milliseconds.Median:F2} ms ({milliseconds.Least:F2} to {milliseconds.Most:F2})";
 }

@@ -44,7 +44,8 @@ internal static class LatencyChart
             {
                 var at = LatencyGroup.Percentiles.Select(percentile => X(variant.Median(sample => percentile(sample.Load)))).ToList();
                 svg.Append($"""<text class="text" x="{Left - 10}" y="{y + 14}" text-anchor="end">{WebUtility.HtmlEncode(variant.Name)}</text>""");
-                svg.Append($"""<path class="line" d="M{at[0]:F1} {y + 10} H{Math.Max(at[0], at[1] - 4):F1} M{Math.Min(at[1] + 4, at[2]):F1} {y + 10} H{at[2]:F1} M{at[2]:F1} {y + 5} V{y + 15}"/>""");
+                var slowest = group.HasSlowestThousandth ? $" M{Math.Min(at[1] + 4, at[2]):F1} {y + 10} H{at[2]:F1} M{at[2]:F1} {y + 5} V{y + 15}" : "";
+                svg.Append($"""<path class="line" d="M{at[0]:F1} {y + 10} H{Math.Max(at[0], at[1] - 4):F1}{slowest}"/>""");
                 svg.Append($"""<circle class="dot" cx="{at[0]:F1}" cy="{y + 10}" r="5"/><circle class="ring" cx="{at[1]:F1}" cy="{y + 10}" r="4"/>""").Append('\n');
                 y += RowHeight;
             }

@@ -7,6 +7,7 @@ internal static class AllResults
 {
     public static void Write()
     {
+        var begun = DateTimeOffset.UtcNow;
         foreach (var command in (string[])["server", "growth", "latency", "micro", "local-cache"])
         {
             using var process = Process.Start(ThisProgram.With(command, "--write"))!;
@@ -16,5 +17,7 @@ internal static class AllResults
                 throw new InvalidOperationException($"'{command}' failed; the README has what came before it.");
             }
         }
+
+        GoalRuns.Write(begun);
     }
 }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Text;
 
 namespace Idempotency.AspNetCore.Benchmarks;
 
@@ -18,25 +17,37 @@ internal sealed class Page(bool isWritten)
     public void Add(string section, string command, string text)
     {
         Console.WriteLine($"\n{text}");
-        if (!isWritten)
+        if (isWritten)
         {
-            return;
+            Write(section, command, text);
         }
+    }
 
-        var path = Path.Combine(Folder, "README.md");
-        var page = File.ReadAllText(path);
+    /// <summary>Writes a section into the README.</summary>
+    public static void Write(string section, string command, string text)
+    {
+        var (page, from, to) = Find(section);
+        File.WriteAllText(ReadmePath, $"{page[..from]}\n\n    {command}\n\n{Machine.Description}\n\n{text}\n\n{page[to..]}");
+    }
+
+    /// <summary>What the README has in a section.</summary>
+    public static string Read(string section)
+    {
+        var (page, from, to) = Find(section);
+        return page[from..to];
+    }
+
+    private static string ReadmePath => Path.Combine(Folder, "README.md");
+
+    private static (string Page, int From, int To) Find(string section)
+    {
+        var page = File.ReadAllText(ReadmePath);
         var (begin, end) = ($"<!-- begin {section} -->", $"<!-- end {section} -->");
         var from = page.IndexOf(begin, StringComparison.Ordinal);
         var to = page.IndexOf(end, StringComparison.Ordinal);
-        if (from < 0 || to < from)
-        {
-            throw new InvalidOperationException($"The README has no place for '{section}'. Add the lines '{begin}' and '{end}' to it.");
-        }
-
-        var written = new StringBuilder(page[..(from + begin.Length)])
-            .Append($"\n\n    {command}\n\n{Machine.Description}\n\n{text}\n\n")
-            .Append(page[to..]);
-        File.WriteAllText(path, written.ToString());
+        return from >= 0 && to > from
+            ? (page, from + begin.Length, to)
+            : throw new InvalidOperationException($"The README has no place for '{section}'. Add the lines '{begin}' and '{end}' to it.");
     }
 
     private static string ThisFile([CallerFilePath] string path = "") => path;

@@ -12,10 +12,10 @@ internal sealed class Goals(IReadOnlyList<Variant> variants, Dictionary<string, 
     {
         AtLeast("Replay from the local cache, to the same endpoint without the middleware", Variants.Warm, 1);
         AtLeast("… the goal beyond", Variants.Warm, 1.15);
-        Measured("… what an endpoint reaches that reads, binds, runs and serializes nothing", Variants.Fixed);
+        Measured("… for comparison: the same bytes without any work", Variants.Fixed);
         AtLeast("Replay from the local cache, to OutputCache serving a hit", Variants.WarmToOutputCache, 1);
         AtLeast("First execution in memory, to the same endpoint without the middleware", Variants.First, 0.85);
-        Measured("… what a middleware reaches that does the least there is to do, and keeps no promise", Variants.BareBones);
+        Measured("… its floor: a bare-bones middleware without any promise", Variants.BareBones);
         Calls("Redis", 2, 1, 0);
         AtLeast("Redis: first execution, to an endpoint that sends two bare commands", Variants.RedisFirst, 0.9);
         AtLeast("… to an endpoint that sends the store's two scripts by hand", Variants.RedisFirstToScripts, 0.9);
@@ -75,7 +75,7 @@ internal sealed class Goals(IReadOnlyList<Variant> variants, Dictionary<string, 
         }
 
         var hashAlone = MegabytesPerSecond(Documents.Customers(32 * 1024, isSorted: true), static json => Sha256Hash.Of(json));
-        _table.Add("… what SHA-256 alone reaches", "", $"{hashAlone:F0} MB/s", "");
+        _table.Add("… for comparison: SHA-256 alone", "", $"{hashAlone:F0} MB/s", "");
 
         var small = Documents.Customers(80, isSorted: false);
         var nanoseconds = Stopclock.Nanoseconds(small, FingerprintBenchmarks.Hash);

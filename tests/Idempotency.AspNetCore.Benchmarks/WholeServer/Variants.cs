@@ -7,8 +7,8 @@ internal static class Variants
     public const string First = "first execution";
     public const string Warm = "warm replay";
     public const string Fixed = "the same bytes without any work";
-    public const string BareBones = "first execution of a middleware of bare bones";
-    public const string BareBonesReplay = "replay of a middleware of bare bones";
+    public const string BareBones = "first execution, bare-bones middleware";
+    public const string BareBonesReplay = "replay, bare-bones middleware";
     public const string WarmToOutputCache = "warm replay, to a hit";
     public const string RedisFirstToScripts = "Redis: first execution, to its two scripts by hand";
     public const string DynamoDBFirstToStore = "DynamoDB: first execution, to its two writes alone";
