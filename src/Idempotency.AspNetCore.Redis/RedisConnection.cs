@@ -93,7 +93,7 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
 
     private async Task RepeatAsync(Task<IDatabase> attempt)
     {
-        var pause = Pause;
+        var pause = TimeSpan.Zero;
         while (true)
         {
             try
@@ -111,13 +111,13 @@ internal sealed class RedisConnection(RedisIdempotencyStoreOptions options, Func
                 return; // this server will not become a different one
             }
 
+            pause = !HasNoConnection || pause == TimeSpan.Zero ? Pause : 2 * pause < LongestPause ? 2 * pause : LongestPause;
             await Task.Delay(pause, _disposing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_disposing.IsCancellationRequested)
             {
                 return;
             }
 
-            pause = !HasNoConnection ? Pause : 2 * pause < LongestPause ? 2 * pause : LongestPause;
             attempt = ConnectAsync();
         }
     }

@@ -313,6 +313,10 @@ public sealed class RedisConnectionTests(RedisServer server)
         var key = RedisStoreTests.NewKey();
         var owner = await RedisStoreTests.ClaimAsync(store, key);
         Assert.True(await store.CompleteAsync(key, owner, new byte[1], Hour, default));
+        foreach (var node in new[] { nodes.Servers[0], nodes.Sentinels[0] })
+        {
+            Assert.Contains("user=payments", await node.AskAsync("CLIENT", "LIST"), StringComparison.Ordinal);
+        }
     }
 
     [Theory]

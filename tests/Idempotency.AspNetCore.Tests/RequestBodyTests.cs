@@ -211,9 +211,11 @@ public sealed class RequestBodyTests
         }
     }
 
-    /// <summary>A large body of a replay is read into a pooled array: never into one that other code can still read.</summary>
-    [Fact]
-    public async Task A_large_body_that_a_handler_or_a_replays_authorization_keeps_never_changes()
+    /// <summary>The body of a replay is read into a pooled array: never into one that other code can still read.</summary>
+    [Theory]
+    [InlineData(4096)]
+    [InlineData(90_000)]
+    public async Task A_body_that_a_handler_or_a_replays_authorization_keeps_never_changes(int size)
     {
         var kept = new ConcurrentBag<(byte[] Sent, Stream Body)>();
         var authorizing = new IdempotencyPolicy
@@ -235,15 +237,28 @@ public sealed class RequestBodyTests
         {
             for (var round = 0; round < 10; round++)
             {
-                var body = new byte[90_000 + (10_000 * client)];
+                var body = new byte[size + (size / 9 * client)];
                 Array.Fill(body, (byte)((10 * client) + round));
-                foreach (var path in new[] { "/", "/", "/authorized", "/", "/authorized" })
+                var runs = new HashSet<string>();
+                foreach (var path in new[] { "/", "/", "/authorized", "/", "/authorized", "/" })
                 {
                     using var response = await api.SendAsync(path, key: $"{client}-{round}", json: null, with: request => request.Content = round % 2 == 0 ? new ByteArrayContent(body) : new Chunked(body));
-                    Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+                    Assert.Equal(HttpStatusCode.OK, response.StatusCode); // 422 if the body that it is compared with had changed
+                    Assert.Equal(!runs.Add(path), response.IsReplay());
                 }
             }
         }));
+        for (var round = 0; round < 10; round++)
+        {
+            foreach (var (sent, status) in new[] { (round, HttpStatusCode.OK), ((round + 1) % 10, HttpStatusCode.UnprocessableEntity) })
+            {
+                var body = new byte[size];
+                Array.Fill(body, (byte)sent);
+                using var response = await api.SendAsync("/", key: $"0-{round}", json: null, with: request => request.Content = new ByteArrayContent(body));
+                Assert.Equal(status, response.StatusCode); // what the cache knows of the request has not changed either
+            }
+        }
+
         Assert.Equal(4 * 10 * 3, kept.Count);
         foreach (var (sent, body) in kept)
         {
@@ -263,7 +278,7 @@ public sealed class RequestBodyTests
     }
 
     [Fact]
-    public async Task The_array_of_a_large_body_is_used_again_if_only_a_replay_needed_it()
+    public async Task The_array_of_a_body_is_used_again_if_only_a_replay_needed_it()
     {
         var reused = 0;
         for (var i = 0; i < 10; i++) // the pool can be trimmed in between
@@ -274,7 +289,7 @@ public sealed class RequestBodyTests
         }
 
         Assert.True(reused > 0);
-        foreach (var (length, isForReplay) in new[] { (200_000, false), (80_000, true) }) // one for a handler; one that can be cached with the response
+        foreach (var (length, isForReplay) in new[] { (200_000, false), (4000, true) }) // one for a handler; one that is small
         {
             var (body, own) = await ReadAsync(length, isForReplay);
             body.Return();
@@ -284,13 +299,34 @@ public sealed class RequestBodyTests
 
         static async ValueTask<(RequestBody Body, byte[] Array)> ReadAsync(int length, bool isForReplay)
         {
-            var context = new DefaultHttpContext();
-            context.Request.ContentLength = length;
-            context.Request.Body = PipeReader.Create(new ReadOnlySequence<byte>(new byte[length])).AsStream();
-            var body = await RequestBody.ReadAsync(context, Limit, isForReplay);
+            var body = await RequestBody.ReadAsync(Sending(new byte[length]), Limit, isForReplay);
             Assert.True(MemoryMarshal.TryGetArray(body.Bytes, out var array));
             return (body, array.Array!);
         }
+    }
+
+    /// <summary>The response was at hand when the request arrived, and is no longer when its body has been read: its retention has ended, or an operator has deleted it.</summary>
+    [Fact]
+    public async Task A_handler_that_gets_the_body_of_an_expected_replay_gets_a_copy()
+    {
+        var sent = new byte[5000];
+        Random.Shared.NextBytes(sent);
+        var context = Sending(sent);
+        var body = await RequestBody.ReadAsync(context, Limit, isForReplay: true);
+        Assert.True(body.IsRented);
+        body.GiveBackTo(context);
+        var read = await context.Request.BodyReader.ReadAsync(TestContext.Current.CancellationToken);
+        Assert.True(SequenceMarshal.TryGetArray(read.Buffer, out var array));
+        Assert.Equal(sent, array.Array); // nothing of another request behind it
+        body.Return();
+    }
+
+    private static DefaultHttpContext Sending(byte[] body)
+    {
+        var context = new DefaultHttpContext();
+        context.Request.ContentLength = body.Length;
+        context.Request.Body = PipeReader.Create(new ReadOnlySequence<byte>(body)).AsStream();
+        return context;
     }
 
     [Theory]

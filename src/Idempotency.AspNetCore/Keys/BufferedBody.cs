@@ -29,7 +29,7 @@ internal sealed class BufferedBody : PipeReader, IRequestBodyPipeFeature
     /// <summary>The reader of the current body: other code may have wrapped this stream in its own.</summary>
     PipeReader IRequestBodyPipeFeature.Reader => _context.Request.Body == _stream ? this : (_other ??= new RequestBodyPipeFeature(_context)).Reader;
 
-    /// <summary>Sets the first bytes of an array as the body of a request. There can be bytes of other requests behind them, so the stream does not expose the array.</summary>
+    /// <summary>Sets the first bytes of an array as the body of a request. The stream does not expose the array, which can be larger.</summary>
     public static void Install(HttpContext context, byte[] bytes, int length)
     {
         var stream = new MemoryStream(bytes, 0, length, writable: false, publiclyVisible: false);

@@ -10,8 +10,8 @@ namespace Idempotency.AspNetCore;
 /// <summary>The body of a request. It is read to its end before anything is claimed, and is then available to the handler.</summary>
 internal readonly struct RequestBody
 {
-    // From this size on, an array is a large object, which only a full collection frees (.NET documentation, "The large object heap").
-    public const int LargeArray = 85_000;
+    /// <summary>From this size on, the body of a replay is read into a pooled array. For a smaller one, an array of its own costs no more than the pool.</summary>
+    public const int PooledFrom = 4096;
 
     // The array with the bytes, if they were read from the connection and the handler must read them from here.
     private readonly byte[]? _taken;
@@ -19,20 +19,20 @@ internal readonly struct RequestBody
     // The position of a body that can be read again.
     private readonly long? _position;
 
-    // Whether that array is from the pool.
-    private readonly bool _isRented;
-
     private RequestBody(ReadOnlyMemory<byte> bytes, byte[]? taken = null, bool isRented = false, long? position = null, bool isParsedForm = false, bool isTooLarge = false)
     {
         Bytes = bytes;
         _taken = taken;
-        _isRented = isRented;
+        IsRented = isRented;
         _position = position;
         IsParsedForm = isParsedForm;
         IsTooLarge = isTooLarge;
     }
 
     public ReadOnlyMemory<byte> Bytes { get; }
+
+    /// <summary>Whether the bytes are in a pooled array: <see cref="Return"/> ends their life.</summary>
+    public bool IsRented { get; }
 
     /// <summary>Whether the bytes are not the body as sent, but what earlier middleware parsed from it.</summary>
     public bool IsParsedForm { get; }
@@ -43,12 +43,12 @@ internal readonly struct RequestBody
     /// <summary>Reads the body. Before a handler runs, <see cref="GiveBackTo"/> must restore it.</summary>
     /// <remarks>
     /// <para>The handler gets a copy in memory instead of the connection: a disconnect of the client then takes nothing from it, and no server
-    /// limit on unread data (or HTTP/2 window) interferes. The array is not pooled, because a handler can hold the stream longer than the request.</para>
+    /// limit on unread data (or HTTP/2 window) interferes. The array of a handler is not pooled, because it can hold the stream longer than the request.</para>
     /// <para>An error while reading (the client disconnected, or a limit of the server) is an <see cref="IOException"/>, and nothing is claimed yet.</para>
     /// </remarks>
     /// <param name="context">The request.</param>
     /// <param name="limit">The largest body, in bytes.</param>
-    /// <param name="isForReplay">Whether no handler is expected to get the body: a large one is then read into a pooled array, for <see cref="Return"/>. If a handler gets it after all, the array is its own from then on.</param>
+    /// <param name="isForReplay">Whether no handler is expected to get the body: the array is then pooled, for <see cref="Return"/>. If a handler gets it after all, it gets a copy.</param>
     public static ValueTask<RequestBody> ReadAsync(HttpContext context, long limit, bool isForReplay = false)
     {
         var request = context.Request;
@@ -101,7 +101,7 @@ internal readonly struct RequestBody
         var bytes = NewArray(length, isForReplay);
         read.Buffer.CopyTo(bytes);
         reader.AdvanceTo(read.Buffer.End);
-        body = new RequestBody(bytes.AsMemory(0, length), taken: bytes, isRented: IsRented(bytes, isForReplay));
+        body = new RequestBody(bytes.AsMemory(0, length), taken: bytes, isRented: IsFromPool(bytes, isForReplay));
         return true;
     }
 
@@ -110,7 +110,8 @@ internal readonly struct RequestBody
     {
         if (_taken is not null)
         {
-            BufferedBody.Install(context, _taken, Bytes.Length);
+            // A pooled array has bytes of other requests behind the body. A handler gets this body only if its response was at hand and is no longer.
+            BufferedBody.Install(context, IsRented ? Bytes.ToArray() : _taken, Bytes.Length);
         }
         else if (_position is { } position)
         {
@@ -130,16 +131,16 @@ internal readonly struct RequestBody
     /// <summary>Returns the array to the pool if it is from there. Only for a body that was never given back, and that nothing reads any more.</summary>
     public void Return()
     {
-        if (_isRented)
+        if (IsRented)
         {
             ArrayPool<byte>.Shared.Return(_taken!);
         }
     }
 
-    private static bool IsRented(byte[] array, bool isForReplay) => isForReplay && array.Length >= LargeArray;
+    private static bool IsFromPool(byte[] array, bool isForReplay) => isForReplay && array.Length >= PooledFrom;
 
     private static byte[] NewArray(int length, bool isForReplay) =>
-        isForReplay && length >= LargeArray ? ArrayPool<byte>.Shared.Rent(length) : GC.AllocateUninitializedArray<byte>(length);
+        isForReplay && length >= PooledFrom ? ArrayPool<byte>.Shared.Rent(length) : GC.AllocateUninitializedArray<byte>(length);
 
     private static async ValueTask<RequestBody> BufferAsync(HttpRequest request, long limit, bool isForReplay, CancellationToken aborted)
     {
@@ -150,7 +151,7 @@ internal readonly struct RequestBody
             return new RequestBody(default, isTooLarge: true);
         }
 
-        return new RequestBody(bytes.AsMemory(0, (int)length), taken: bytes, isRented: IsRented(bytes, isForReplay));
+        return new RequestBody(bytes.AsMemory(0, (int)length), taken: bytes, isRented: IsFromPool(bytes, isForReplay));
     }
 
     /// <summary>Reads a body that earlier middleware made seekable (<c>EnableBuffering</c>): from its start, and restores its position.</summary>
@@ -171,7 +172,7 @@ internal readonly struct RequestBody
     private static async ValueTask<(byte[] Bytes, long Length)> ReadToEndAsync(PipeReader body, long? announced, long limit, bool isForReplay, CancellationToken aborted)
     {
         // Room for what was announced, but never more than 16 times what has really arrived: an announcement is cheap to make.
-        var bytes = GC.AllocateUninitializedArray<byte>((int)Math.Min(announced ?? 4096, 64 * 1024));
+        var bytes = NewArray((int)Math.Min(announced ?? 4096, 64 * 1024), isForReplay);
         long length = 0;
         while (true)
         {
@@ -188,7 +189,7 @@ internal readonly struct RequestBody
                 var larger = announced is { } whole ? Math.Min(whole, 16L * bytes.Length) : 2L * bytes.Length;
                 var grown = NewArray((int)Math.Min(Math.Max(larger, length + arrived), limit), isForReplay);
                 bytes.AsSpan(0, (int)length).CopyTo(grown);
-                if (IsRented(bytes, isForReplay))
+                if (IsFromPool(bytes, isForReplay))
                 {
                     ArrayPool<byte>.Shared.Return(bytes);
                 }

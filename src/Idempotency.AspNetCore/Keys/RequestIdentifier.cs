@@ -8,7 +8,7 @@ internal sealed class RequestIdentifier(PolicySelectorCache selectors, Completed
     /// <summary>Reads the key and the body.</summary>
     /// <remarks>
     /// 1. A key header is parsed before the body is read, so that a client that waits for 100 Continue need not send the body. 2. So is a missing header, if the
-    /// key cannot come from elsewhere. 3. The body is read within the limit. 4. Without a header, the key is selected from the request, or is the whole body.
+    /// key cannot come from elsewhere. The stored key follows from the header, and shows whether the response is at hand. 3. The body is read within the limit. 4. Without a header, the key is selected from the request, or is the whole body.
     /// </remarks>
     public async ValueTask<Identification> IdentifyAsync(HttpContext context, IdempotencyPolicy policy)
     {
@@ -33,7 +33,7 @@ internal sealed class RequestIdentifier(PolicySelectorCache selectors, Completed
         try
         {
             // Of a request whose response is at hand, only the fingerprint needs the body.
-            var isForReplay = context.Request.ContentLength >= RequestBody.LargeArray && header.Count > 0 && policy.AuthorizeReplay is null && completed.TryGet(storeKey, out _);
+            var isForReplay = context.Request.ContentLength >= RequestBody.PooledFrom && header.Count > 0 && policy.AuthorizeReplay is null && completed.TryGet(storeKey, out _);
             body = await RequestBody.ReadAsync(context, policy.MaxRequestBodySize, isForReplay);
         }
         catch (IOException exception)

@@ -24,8 +24,8 @@ internal sealed class SeenRequest
         _contentType = context.Request.ContentType;
         _contentEncoding = context.Request.Headers.ContentEncoding;
         _isParsedForm = body.IsParsedForm;
-        // A body of unknown length comes in an array that can be up to 2048 times larger: only the body is cached and counted.
-        _body = MemoryMarshal.TryGetArray(body.Bytes, out var array) && array.Array!.Length > body.Bytes.Length ? body.Bytes.ToArray() : body.Bytes;
+        // A pooled array is used again. One of a body of unknown length can be up to 2048 times larger: only the body is cached and counted.
+        _body = body.IsRented || (MemoryMarshal.TryGetArray(body.Bytes, out var array) && array.Array!.Length > body.Bytes.Length) ? body.Bytes.ToArray() : body.Bytes;
     }
 
     /// <summary>The memory it takes, in bytes.</summary>

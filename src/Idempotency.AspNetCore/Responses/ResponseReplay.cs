@@ -65,11 +65,7 @@ internal sealed class ResponseReplay(ResponseRulesCache allRules, CompletedRecor
             context.Response.Headers[IdempotencyHeaders.Stored] = "false"; // as in the first response
         }
 
-        if (policy.AuthorizeReplay is null)
-        {
-            requestBody?.Return(); // nothing but the fingerprint has read it
-        }
-
+        requestBody?.Return(); // pooled only where nothing but this class and the fingerprint reads it
         telemetry.RequestEnded(context, Telemetry.Replayed);
         Log.Replayed(logger, storeKey);
         await WriteAsync(context, policy, rules, stored, body, completed.RetentionLeft(record));

@@ -49,13 +49,14 @@ internal static class Guard
         using var load = LoadProcess.Start();
         var table = new Table("request", "answer", "throughput", "quartiles", "processor time", "quartiles", $"bytes/request, {other.Name}", "this build", "clear loss");
         var losses = new List<string>();
-        foreach (var (size, answer) in ((int, string)[])[(0, "31 B"), (10_000, "10 KB"), (100_000, "100 KB")])
+        var sizes = ((int, string)[])[(0, "31 B"), (10_000, "10 KB"), (100_000, "100 KB")];
+        if (!Array.Exists(sizes, size => arguments.Wants(size.Item2)))
         {
-            if (!arguments.Wants(answer))
-            {
-                continue;
-            }
+            throw new InvalidOperationException($"'--only {arguments.Only}' names no size. There are: {string.Join(", ", sizes.Select(size => size.Item2))}.");
+        }
 
+        foreach (var (size, answer) in sizes.Where(size => arguments.Wants(size.Item2)))
+        {
             using var pairs = new GuardPairs(theirs, size);
             await Comparison.RunAsync(load, [new Part(pairs.All, Connections)], rounds, RoundsPerProcess, seconds);
             foreach (var variant in pairs.All.Where(variant => variant.Baseline is not null))

@@ -84,7 +84,7 @@ internal static class LatencyAdded
             foreach (var variant in shuffled)
             {
                 Console.Error.Write($"\r{round + 1}/{rounds} {group.Store}: {variant.Name,-40}");
-                variant.Samples.Add(await variant.RunAsync(load, Connections, Math.Min(MostStretch * seconds, Math.Max(seconds, LatencyGroup.LeastRequests / group.Rate)), group.Rate));
+                variant.Samples.Add(await variant.RunAsync(load, Connections, Math.Min(MostStretch * seconds, Math.Max(seconds, 1.1 * LatencyGroup.LeastRequests / group.Rate)), group.Rate));
             }
         }
 

@@ -10,7 +10,7 @@ internal static class PassingTime
     /// <param name="step">How far the clock moves at a time; a second by default.</param>
     public static Task PassUntilDoneAsync(this FakeTimeProvider time, Task task, string what, TimeSpan? step = null) => PassUntilAsync(time, () => task.IsCompleted, what, step);
 
-    /// <summary>Moves the clock until something is true, and no further.</summary>
+    /// <summary>Moves the clock until something is true.</summary>
     /// <param name="time">The clock.</param>
     /// <param name="isTrue">Whether it is.</param>
     /// <param name="what">What it is, for the message when it never becomes true.</param>
