@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.Http;
 namespace Idempotency.AspNetCore;
 
 /// <summary>Identifies a request: its key, its body and its fingerprint.</summary>
-internal sealed class RequestIdentifier(PolicySelectorCache selectors, CompletedRecords completed)
+/// <param name="selectors">The selectors of policies.</param>
+/// <param name="isResponseAtHand">Whether the local cache has the response of a stored key.</param>
+internal sealed class RequestIdentifier(PolicySelectorCache selectors, Func<StoreKey, bool> isResponseAtHand)
 {
     /// <summary>Reads the key and the body.</summary>
     /// <remarks>
@@ -33,7 +35,7 @@ internal sealed class RequestIdentifier(PolicySelectorCache selectors, Completed
         try
         {
             // Of a request whose response is at hand, only the fingerprint needs the body.
-            var isForReplay = context.Request.ContentLength >= RequestBody.PooledFrom && header.Count > 0 && policy.AuthorizeReplay is null && completed.TryGet(storeKey, out _);
+            var isForReplay = context.Request.ContentLength >= RequestBody.PooledFrom && header.Count > 0 && policy.AuthorizeReplay is null && isResponseAtHand(storeKey);
             body = await RequestBody.ReadAsync(context, policy.MaxRequestBodySize, isForReplay);
         }
         catch (IOException exception)

@@ -50,7 +50,11 @@ public static class IdempotencyServiceCollectionExtensions
         services.TryAddSingleton<RunOnce>();
         services.TryAddSingleton<PolicyResolver>();
         services.TryAddSingleton<PolicySelectorCache>();
-        services.TryAddSingleton<RequestIdentifier>();
+        services.TryAddSingleton(provider =>
+        {
+            var completed = provider.GetRequiredService<CompletedRecords>();
+            return new RequestIdentifier(provider.GetRequiredService<PolicySelectorCache>(), key => completed.TryGet(key, out _));
+        });
         services.TryAddSingleton<ResponseRulesCache>();
         services.TryAddSingleton<RequestExecutor>();
         services.TryAddSingleton<ResponseReplay>();
